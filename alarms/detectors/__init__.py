@@ -1,0 +1,1 @@
+"""Detectors: one file, one question, numpy columns in and out."""

@@ -1,0 +1,221 @@
+"""The plant: regions, enterprises, major hazard sources, units, points and gateways."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+from alarms.alarm import Subject
+
+GASES: Final = frozenset(
+    {
+        "combustible_gas",
+        "toxic_gas",
+        "methane",
+        "carbon_monoxide",
+        "carbon_dioxide",
+        "hydrogen_sulfide",
+    }
+)
+QUANTITIES: Final = (
+    "level",
+    "temperature",
+    "pressure",
+    "differential_pressure",
+    "flow",
+    "combustible_gas",
+    "toxic_gas",
+    "oxygen",
+    "methane",
+    "carbon_monoxide",
+    "carbon_dioxide",
+    "hydrogen_sulfide",
+    "wind_speed",
+    "wind_pressure",
+    "smoke",
+    "dust",
+    "humidity",
+    "vibration",
+    "displacement",
+    "stress",
+    "valve_state",
+    "equipment_state",
+    "feeder_state",
+    "air_door",
+    "power",
+    "other",
+)
+SOURCE_KINDS: Final = (
+    "tank_farm",
+    "warehouse",
+    "process_unit",
+    "gas_line",
+    "gas_station",
+    "coal_mine",
+    "other",
+)
+UNIT_KINDS: Final = ("tank", "pipe_section", "working_face", "roadway", "area", "equipment")
+LIMIT_NAMES: Final = ("ll", "l", "h", "hh")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """An administrative division of GB/T 2260, or a park or zone a registry file added."""
+
+    code: str
+    name: str
+    parent: str | None
+    kind: str
+    builtin: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enterprise:
+    """A company; `simulated` alone decides whether everything below it is an exercise."""
+
+    code: str
+    name: str
+    region: str
+    uscc: str | None = None
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A major hazard source 重大危险源; `s`, `r` and `level` follow GB 18218-2018."""
+
+    enterprise: str
+    code: str
+    name: str
+    kind: str
+    latitude: float | None = None
+    longitude: float | None = None
+    chemicals: tuple[Mapping[str, Any], ...] = ()
+    exposed_population: int | None = None
+    responsible: tuple[Mapping[str, Any], ...] = ()
+    s: float | None = None
+    r: float | None = None
+    level: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """A tank, pipe section, working face, roadway, area or piece of equipment."""
+
+    enterprise: str
+    source: str
+    code: str
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A measured point as its engineer wrote it; absent settings are None and get defaults later.
+
+    `limits` maps ll, l, h, hh, and for gases cut and reset, to values in `engineering_unit`.
+    """
+
+    enterprise: str
+    source: str
+    unit: str
+    tag: str
+    quantity: str
+    engineering_unit: str
+    name: str = ""
+    range: tuple[float, float] | None = None
+    period_s: float | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
+    deadband: float = 0.0
+    on_delay_s: float | None = None
+    off_delay_s: float | None = None
+    tiers: Mapping[str, str] = field(default_factory=dict)
+    detect: tuple[str, ...] | None = None
+    gateway: str | None = None
+    substance: str | None = None
+    sector: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Return the name that stands for this point everywhere: `<enterprise>/<tag>`."""
+        return f"{self.enterprise}/{self.tag}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """A gateway of one enterprise; it may publish every tag of its own enterprise."""
+
+    id: str
+    enterprise: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plant:
+    """Everything registered, as one value; a point's place in `points` is its row.
+
+    `point_ids` (database ids) and `registered` (Micros since which a point is watched) run along
+    `points`. `revision` grows with every change of the registry.
+    """
+
+    enterprises: Mapping[str, Enterprise]
+    sources: Mapping[tuple[str, str], Source]
+    units: Mapping[tuple[str, str, str], Unit]
+    points: Sequence[Point]
+    gateways: Mapping[str, Gateway]
+    point_ids: Sequence[int]
+    registered: Sequence[int]
+    revision: int = 0
+
+    @cached_property
+    def rows(self) -> dict[str, dict[str, int]]:
+        """Return, for each enterprise, its tags' rows."""
+        found: dict[str, dict[str, int]] = {code: {} for code in self.enterprises}
+        for row, point in enumerate(self.points):
+            found[point.enterprise][point.tag] = row
+        return found
+
+    @cached_property
+    def only_gateway(self) -> dict[str, str | None]:
+        """Return each enterprise's gateway where it has exactly one."""
+        owned: dict[str, list[str]] = {code: [] for code in self.enterprises}
+        for gateway in self.gateways.values():
+            owned[gateway.enterprise].append(gateway.id)
+        return {code: ids[0] if len(ids) == 1 else None for code, ids in owned.items()}
+
+    def subject(self, row: int) -> Subject:
+        """Return what an alarm of this point says of it."""
+        point = self.points[row]
+        enterprise = self.enterprises[point.enterprise]
+        return Subject(
+            key=point.key,
+            region=enterprise.region,
+            enterprise=point.enterprise,
+            source=point.source,
+            unit=point.unit,
+            point=point.tag,
+            name=point.name or point.tag,
+            quantity=point.quantity,
+            engineering_unit=point.engineering_unit,
+            simulated=enterprise.simulated,
+        )
+
+    def gateway_subject(self, gateway_id: str) -> Subject:
+        """Return what an alarm of this gateway says of it."""
+        enterprise = self.enterprises[self.gateways[gateway_id].enterprise]
+        return Subject(
+            key=f"gateway:{gateway_id}",
+            region=enterprise.region,
+            enterprise=enterprise.code,
+            name=gateway_id,
+            simulated=enterprise.simulated,
+        )
+
+
+def prefix_of(region: str) -> str:
+    """Cut a GB/T 2260 code at its level: `510000` -> `51`, `510600` -> `5106`, else unchanged."""
+    if len(region) == 6 and region.isdigit():
+        if region.endswith("0000"):
+            return region[:2]
+        if region.endswith("00"):
+            return region[:4]
+    return region

@@ -1,0 +1,1 @@
+"""Simulated and recorded gateways that speak to a real broker."""

@@ -1,0 +1,1 @@
+"""Scenarios: one plant each, with a quiet period and an incident."""
