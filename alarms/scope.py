@@ -1,0 +1,55 @@
+"""Say what part of the plant an identity may see: everything, a region and below, or one enterprise."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from alarms.plant import prefix_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """A scope code, resolved: at most one of `region` (a prefix) and `enterprise` (exact) is set.
+
+    With neither set everything is seen, the system's own alarms included.
+    """
+
+    code: str
+    region: str | None = None
+    enterprise: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.region is not None and self.enterprise is not None:
+            raise ValueError("a scope is a region or an enterprise, not both")
+        if self.region == "" or self.enterprise == "":
+            raise ValueError("an empty code would cover everything; say `all`")
+
+    @property
+    def everything(self) -> bool:
+        """Tell whether nothing at all is hidden."""
+        return self.region is None and self.enterprise is None
+
+    def covers(self, region: str | None, enterprise: str | None) -> bool:
+        """Tell whether a thing of this region and enterprise may be seen; the system's are None."""
+        if self.enterprise is not None:
+            return enterprise == self.enterprise
+        if self.region is not None:
+            return region is not None and region.startswith(self.region)
+        return True
+
+
+ALL: Final = Scope(code="all")
+
+
+def looks_like_region(code: str) -> bool:
+    """Tell whether a code is written as a GB/T 2260 division, whole or cut at its level."""
+    return code.isascii() and code.isdigit() and len(code) in (2, 4, 6)
+
+
+def of_region(code: str) -> Scope:
+    """Return the scope of a division, a park or a zone, and of everything below it."""
+    return Scope(code=code, region=prefix_of(code))
+
+
+def of_enterprise(code: str) -> Scope:
+    """Return the scope of one enterprise."""
+    return Scope(code=code, enterprise=code)
