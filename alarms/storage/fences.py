@@ -1,0 +1,40 @@
+"""Write a scope as SQL conditions: every list a reader gets is cut on the server by these."""
+
+from typing import Any
+
+from psycopg import sql
+
+from alarms.scope import Scope
+
+
+class Conditions:
+    """A growing list of conditions joined by `and`, each with its parameters."""
+
+    def __init__(self) -> None:
+        self._parts: list[sql.Composable] = []
+        self.values: list[Any] = []
+
+    def add(self, condition: str, *values: object) -> None:
+        """Require one more condition; `condition` is written here in the code, never by a caller."""
+        self._parts.append(sql.SQL(condition))  # type: ignore[arg-type]  # constants of this room only
+        self.values.extend(values)
+
+    def where(self) -> sql.Composable:
+        """Return the whole condition."""
+        if not self._parts:
+            return sql.SQL("true")
+        return sql.SQL(" and ").join(self._parts)
+
+
+def within(conditions: Conditions, scope: Scope, *, region: str, enterprise: str) -> None:
+    """Keep only what a scope covers; `region` and `enterprise` name the columns that say whose."""
+    if scope.enterprise is not None:
+        conditions.add(f"{enterprise} = %s", scope.enterprise)
+    elif scope.region is not None:
+        conditions.add(f"{region} like %s", prefix_pattern(scope.region))
+
+
+def prefix_pattern(prefix: str) -> str:
+    """Return the `like` pattern of everything that begins with a prefix."""
+    escaped = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"{escaped}%"
