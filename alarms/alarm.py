@@ -11,6 +11,9 @@ Micros = NewType("Micros", int)
 """Microseconds since 1970-01-01T00:00:00Z, PostgreSQL's resolution."""
 
 
+ORG_LEVELS: Final = ("site", "county", "city", "province")
+
+
 class Tier(IntEnum):
     """Urgency, named at every edge: none < blue < yellow < orange < red."""
 
@@ -195,9 +198,6 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
         return State.NORM if acked or self.t_closed is not None else State.RTNUN
 
 
-ORG_LEVELS: Final = ("site", "county", "city", "province")
-
-
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the journal to be: what happened to an alarm and the alarm after it."""
 
@@ -214,7 +214,7 @@ _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def occurrence_id(key: str, rule: str, t_raised: int) -> AlarmId:
-    """Derive the ULID of an occurrence from what makes it one: subject, rule and `t_raised` (Micros).
+    """Derive an occurrence's ULID from what makes it one: subject, rule and `t_raised` (Micros).
 
     Derived, not drawn: a batch judged again after a crash, a back-test and an audit all give the
     same occurrence the same name. 48 bits of milliseconds, then 80 bits of BLAKE2b.

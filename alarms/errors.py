@@ -33,7 +33,9 @@ class RefusedError(FengsuiError):
     def __init__(self, what: str, faults: tuple[Fault, ...]) -> None:
         self.faults = faults
         shown = "\n".join(f"  {fault}" for fault in faults)
-        super().__init__(f"{what} was refused, nothing was changed; mend these and try again:\n{shown}")
+        super().__init__(
+            f"{what} was refused, nothing was changed; mend these and try again:\n{shown}"
+        )
 
 
 class ConflictError(FengsuiError):

@@ -51,7 +51,7 @@ STATE_NUMBERS: Final = {
     64: Quality.offline,
     128: Quality.fault,
 }
-"""The mine network's state number to quality (standards.md 1.4, V2; 1 alarm and 2 cut are judged)."""
+"""The mine network's state number to quality (V2, as public code reads it; 1 and 2 are judged)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +118,7 @@ def newer_than(readings: Readings, last: Instants) -> Mask:
     return fresh
 
 
-def _newer_one_by_one(
-    rows: Rows, times: Instants, last: Instants, order: NDArray[np.intp]
-) -> Mask:
+def _newer_one_by_one(rows: Rows, times: Instants, last: Instants, order: NDArray[np.intp]) -> Mask:
     """Answer `newer_than` where times lie too far apart for the vector form's arithmetic."""
     newest = {int(row): int(last[row]) for row in np.unique(rows)}
     fresh = np.zeros(len(rows), np.bool_)

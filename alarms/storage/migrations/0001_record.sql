@@ -98,13 +98,28 @@ create index point_unit on point (unit_id);
 
 -- A reading is one (point, ts). Only the one ingest process writes here, and only what is newer than
 -- the point's last or was looked for first: uniqueness is the writer's law, checked by tests.
-create table reading (
+create table reading_columns (
     ts timestamptz not null,
     received timestamptz not null,
     value double precision not null,
     point_id integer not null,
     quality smallint not null
-) partition by range (ts);
+);
+do $$
+begin
+    if exists (select from pg_extension where extname = 'timescaledb') then
+        create table reading (like reading_columns including all);
+        perform create_hypertable('reading', by_range('ts', interval '1 day'),
+                                  create_default_indexes => false);
+    else
+        create table reading (like reading_columns including all) partition by range (ts);
+    end if;
+end
+$$;
+drop table reading_columns;
+create index reading_point_ts on reading (point_id, ts desc);
+create index reading_received on reading using brin (received)
+    with (pages_per_range = 32, autosummarize = on);
 
 -- Readings whose own stamp lay in the future: stored at receipt, known by their own stamp.
 create table reading_corrected (
@@ -263,6 +278,12 @@ create table consumer (
     log_offset bigint not null,
     updated_at timestamptz not null,
     primary key (owner, name)
+);
+
+-- Written by a service while it works, so that others can tell that it does.
+create table service_heartbeat (
+    service text primary key,
+    at timestamptz not null
 );
 
 create table audit_trail (

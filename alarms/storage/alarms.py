@@ -1,0 +1,226 @@
+"""Alarms in the record: process events and people's actions become rows, in one transaction."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
+
+from alarms import instants, lifecycle
+from alarms.alarm import Alarm, Entry, ProcessEvent
+from alarms.engine import ChannelState
+from alarms.errors import NotFoundError
+from alarms.scope import Scope
+from alarms.storage import journal
+
+
+async def apply_events(conn: AsyncConnection, events: Sequence[ProcessEvent], *, now: int) -> int:
+    """Apply what the engine proposed, in order; return how many journal rows that made.
+
+    Must come before any other row lock of the transaction (the journal's head is locked first).
+    """
+    if not events:
+        return 0
+    head = await journal.lock(conn)
+    current = await _open_for_update(conn, {(e.subject.key, e.rule) for e in events})
+    entries: list[Entry] = []
+    for event in events:
+        slot = event.subject.key, event.rule
+        outcome = lifecycle.step(current.get(slot), event, now=now)
+        entries += outcome.entries
+        if outcome.alarm is None or outcome.alarm.t_closed is not None:
+            current.pop(slot, None)
+        else:
+            current[slot] = outcome.alarm
+    await _write(conn, head, entries, now=now)
+    return len(entries)
+
+
+async def expire_shelves(conn: AsyncConnection, *, now: int) -> int:
+    """Bring back every alarm whose shelving has run out; return how many journal rows that made."""
+    due = await (
+        await conn.execute(
+            "select id from alarm where shelved_until <= %s and t_closed is null limit 1",
+            (instants.to_datetime(now),),
+        )
+    ).fetchone()
+    if due is None:
+        return 0
+    head = await journal.lock(conn)
+    rows = await (
+        await conn.execute(
+            """
+            select record from alarm where shelved_until <= %s and t_closed is null
+             order by id for update
+            """,
+            (instants.to_datetime(now),),
+        )
+    ).fetchall()
+    entries: list[Entry] = []
+    for (record,) in rows:
+        entries += lifecycle.step(_alarm(record), lifecycle.Timer(), now=now).entries
+    await _write(conn, head, entries, now=now)
+    return len(entries)
+
+
+async def act(
+    conn: AsyncConnection, alarm_id: str, action: lifecycle.Action, *, scope: Scope, now: int
+) -> Alarm:
+    """Do what a person asks of one alarm within `scope` and return it as it is then.
+
+    Raises NotFoundError outside the scope and ConflictError where the alarm has moved on.
+    """
+    head = await journal.lock(conn)
+    row = await (
+        await conn.execute(
+            f"select record from alarm where id = %(id)s and {IN_SCOPE} for update",  # noqa: S608
+            {"id": alarm_id, **scope_parameters(scope)},
+        )
+    ).fetchone()
+    if row is None:
+        raise NotFoundError(f"there is no alarm {alarm_id} within your scope")
+    alarm = _alarm(row[0])
+    outcome = lifecycle.step(alarm, action, now=now)
+    await _write(conn, head, list(outcome.entries), now=now)
+    return outcome.alarm or alarm
+
+
+async def get(conn: AsyncConnection, alarm_id: str, *, scope: Scope) -> Alarm:
+    """Return one alarm; raise NotFoundError where there is none within the scope."""
+    row = await (
+        await conn.execute(
+            f"select record from alarm where id = %(id)s and {IN_SCOPE}",  # noqa: S608  constant
+            {"id": alarm_id, **scope_parameters(scope)},
+        )
+    ).fetchone()
+    if row is None:
+        raise NotFoundError(f"there is no alarm {alarm_id} within your scope")
+    return _alarm(row[0])
+
+
+async def states(conn: AsyncConnection) -> list[ChannelState]:
+    """Recall what the engine must know again: running delays and standing verdicts."""
+    rows = await (await conn.execute("select key, rule, process from alarm_state")).fetchall()
+    return [ChannelState(key=key, rule=rule, process=process) for key, rule, process in rows]
+
+
+async def save_states(
+    conn: AsyncConnection, kept: Sequence[ChannelState], gone: Sequence[tuple[str, str]]
+) -> None:
+    """Write the engine's changed channel states and drop those that are at rest again."""
+    if gone:
+        await conn.execute(
+            """
+            delete from alarm_state using unnest(%s::text[], %s::text[]) as gone (key, rule)
+             where alarm_state.key = gone.key and alarm_state.rule = gone.rule
+            """,
+            ([key for key, _ in gone], [rule for _, rule in gone]),
+        )
+    if kept:
+        await conn.execute(
+            """
+            insert into alarm_state (key, rule, process)
+            select * from unnest(%s::text[], %s::text[], %s::jsonb[])
+            on conflict (key, rule) do update set process = excluded.process
+            """,
+            (
+                [state.key for state in kept],
+                [state.rule for state in kept],
+                [Jsonb(state.process) for state in kept],
+            ),
+        )
+
+
+IN_SCOPE: Final = (
+    "(%(everything)s or region ^@ %(scope_region)s or enterprise = %(scope_enterprise)s)"
+)
+"""SQL condition over columns `region` and `enterprise`; its parameters: `scope_parameters`."""
+
+
+def scope_parameters(scope: Scope) -> dict[str, object]:
+    """Return what IN_SCOPE needs; a part that is None matches nothing."""
+    return {
+        "everything": scope.everything,
+        "scope_region": scope.region,
+        "scope_enterprise": scope.enterprise,
+    }
+
+
+def _alarm(record: object) -> Alarm:
+    """Build an alarm from its stored record."""
+    return msgspec.convert(record, Alarm)
+
+
+async def _open_for_update(
+    conn: AsyncConnection, slots: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], Alarm]:
+    """Lock and return the open occurrences of these (key, rule) slots."""
+    wanted = sorted(slots)
+    rows = await (
+        await conn.execute(
+            """
+            select alarm.record
+              from unnest(%s::text[], %s::text[]) as asked (key, rule)
+              join alarm on alarm.key = asked.key and alarm.rule = asked.rule
+             where alarm.t_closed is null
+             order by alarm.id
+               for update of alarm
+            """,
+            ([key for key, _ in wanted], [rule for _, rule in wanted]),
+        )
+    ).fetchall()
+    found = [_alarm(record) for (record,) in rows]
+    return {(alarm.subject.key, alarm.rule): alarm for alarm in found}
+
+
+async def _write(
+    conn: AsyncConnection, head: tuple[int, bytes], entries: list[Entry], *, now: int
+) -> None:
+    """Write the newest state of each alarm named in `entries`, and every entry to the journal."""
+    if not entries:
+        return
+    newest = {entry.alarm.id: entry.alarm for entry in entries}
+    # Closed ones first: a slot may close and open again within one batch.
+    ordered = sorted(newest.values(), key=lambda alarm: alarm.t_closed is None)
+    async with conn.cursor() as cursor:
+        await cursor.executemany(_UPSERT, [_columns(alarm) for alarm in ordered])
+    await journal.append(conn, head, entries, now=now)
+
+
+_UPSERT: Final = """
+insert into alarm (id, key, rule, rev, region, enterprise, source, unit, point, kind, tier, state,
+                   active, simulated, shelved_until, t_raised, t_closed, record)
+values (%(id)s, %(key)s, %(rule)s, %(rev)s, %(region)s, %(enterprise)s, %(source)s, %(unit)s,
+        %(point)s, %(kind)s, %(tier)s, %(state)s, %(active)s, %(simulated)s, %(shelved_until)s,
+        %(t_raised)s, %(t_closed)s, %(record)s)
+on conflict (id) do update
+   set rev = excluded.rev, tier = excluded.tier, state = excluded.state, active = excluded.active,
+       shelved_until = excluded.shelved_until, t_raised = excluded.t_raised,
+       t_closed = excluded.t_closed, record = excluded.record
+"""
+
+
+def _columns(alarm: Alarm) -> dict[str, object]:
+    """Return an alarm's row."""
+    subject = alarm.subject
+    return {
+        "id": alarm.id,
+        "key": subject.key,
+        "rule": alarm.rule,
+        "rev": alarm.rev,
+        "region": subject.region,
+        "enterprise": subject.enterprise,
+        "source": subject.source,
+        "unit": subject.unit,
+        "point": subject.point,
+        "kind": alarm.kind.value,
+        "tier": int(alarm.tier),
+        "state": alarm.state.value,
+        "active": alarm.active,
+        "simulated": subject.simulated,
+        "shelved_until": None if alarm.shelf is None else instants.to_datetime(alarm.shelf.until),
+        "t_raised": instants.to_datetime(alarm.t_raised),
+        "t_closed": None if alarm.t_closed is None else instants.to_datetime(alarm.t_closed),
+        "record": Jsonb(alarm, dumps=msgspec.json.encode),
+    }

@@ -1,0 +1,67 @@
+"""An alarm as the outside sees it: `data` of the push contract (contracts.md section 5)."""
+
+from typing import Any
+
+from alarms import instants
+from alarms.alarm import Alarm
+
+
+def document(alarm: Alarm, *, t_committed: int | None) -> dict[str, Any]:
+    """Return the alarm's whole state, JSON-able; `t_pushed` is null until a frame is sent."""
+    subject = alarm.subject
+    return {
+        "id": alarm.id,
+        "rev": alarm.rev,
+        "kind": alarm.kind.value,
+        "rule": alarm.rule,
+        "rule_version": alarm.rule_version,
+        "tier": alarm.tier.name,
+        "peak_tier": alarm.peak_tier.name,
+        "state": alarm.state.value,
+        "active": alarm.active,
+        "quality": alarm.quality,
+        "late": alarm.late,
+        "unconfirmed": alarm.unconfirmed,
+        "simulated": subject.simulated,
+        "subject": subject.point or subject.key.partition(":")[2],
+        "name": subject.name,
+        "region": subject.region,
+        "enterprise": subject.enterprise,
+        "source": subject.source,
+        "unit": subject.unit,
+        "point": subject.point,
+        "quantity": subject.quantity,
+        "value": alarm.value,
+        "limit": alarm.limit,
+        "engineering_unit": subject.engineering_unit,
+        "peak": alarm.peak,
+        "basis": alarm.basis,
+        "forecast": None,
+        "reraise_count": alarm.reraise_count,
+        "t_raised": instants.to_text(alarm.t_raised),
+        "t_event": instants.to_text(alarm.t_event),
+        "t_received": instants.to_text(alarm.t_received),
+        "t_committed": _text(t_committed),
+        "t_pushed": None,
+        "t_returned": _text(alarm.t_returned),
+        "t_closed": _text(alarm.t_closed),
+        "acks": {
+            level: None
+            if ack is None
+            else {"by": ack.by, "at": instants.to_text(ack.at), "note": ack.note}
+            for level, ack in alarm.acks.items()
+        },
+        "shelf": None
+        if alarm.shelf is None
+        else {
+            "until": instants.to_text(alarm.shelf.until),
+            "by": alarm.shelf.by,
+            "at": instants.to_text(alarm.shelf.at),
+            "reason": alarm.shelf.reason,
+        },
+        "message": {"zh": alarm.message_zh, "en": alarm.message_en},
+    }
+
+
+def _text(micros: int | None) -> str | None:
+    return None if micros is None else instants.to_text(micros)

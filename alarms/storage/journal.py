@@ -1,0 +1,162 @@
+"""The journal: append-only, one row a transition, in commit order; it is the push log."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from psycopg import AsyncConnection
+
+from alarms import instants
+from alarms.alarm import Entry, Tier
+from alarms.storage import documents
+
+CHANNEL: Final = "fengsui_journal"
+"""NOTIFY channel that says: there is something after the head you knew. It carries no data."""
+
+
+class Head(NamedTuple):
+    """Where the journal stands: its epoch, its newest offset and the oldest one still kept."""
+
+    epoch: str
+    offset: int
+    floor: int
+
+
+class JournalRow(NamedTuple):
+    """One row; `document` is the alarm after it, JSON text as it is sent."""
+
+    log_offset: int
+    alarm_id: str
+    rev: int
+    type: str
+    kind: str
+    tier: int
+    region: str | None
+    enterprise: str | None
+    source: str | None
+    t_event: datetime
+    t_committed: datetime
+    actor: str
+    org_level: str | None
+    note: str
+    document: str
+
+
+_COLUMNS: Final = (
+    "log_offset, alarm_id, rev, type, kind, tier, region, enterprise, source, "
+    "t_event, t_committed, actor, org_level, note, data"
+)
+
+
+async def lock(conn: AsyncConnection) -> tuple[int, bytes]:
+    """Take the head until the transaction ends: first of all locks, so offsets follow commits.
+
+    Returns the newest offset and its row's hash.
+    """
+    row = await (
+        await conn.execute("select log_offset, hash from journal_head for update")
+    ).fetchone()
+    if row is None:
+        raise RuntimeError("journal_head is empty: the schema is damaged")
+    return row[0], row[1]
+
+
+async def append(
+    conn: AsyncConnection, head: tuple[int, bytes], entries: Sequence[Entry], *, now: int
+) -> int:
+    """Append entries after `head` (from `lock`) and wake the readers; return the new offset.
+
+    `now` (Micros) is written as `t_committed`. Each row's hash covers the one before it.
+    """
+    offset, previous = head
+    rows: list[tuple[Any, ...]] = []
+    for entry in entries:
+        offset += 1
+        alarm, subject = entry.alarm, entry.alarm.subject
+        document = msgspec.json.encode(documents.document(alarm, t_committed=now)).decode()
+        fixed = (offset, alarm.id, alarm.rev, entry.transition.value, entry.actor, entry.note)
+        previous = hashlib.sha256(
+            previous + msgspec.json.encode(fixed) + document.encode()
+        ).digest()
+        rows.append(
+            (
+                offset,
+                alarm.id,
+                alarm.rev,
+                entry.transition.value,
+                alarm.kind.value,
+                int(alarm.tier),
+                subject.region,
+                subject.enterprise,
+                subject.source,
+                instants.to_datetime(entry.t_event),
+                instants.to_datetime(entry.t_received),
+                instants.to_datetime(now),
+                entry.actor,
+                entry.org_level,
+                entry.note,
+                document,
+                previous,
+            )
+        )
+    async with (
+        conn.cursor() as cursor,
+        cursor.copy(
+            """
+            copy journal (log_offset, alarm_id, rev, type, kind, tier, region, enterprise, source,
+                          t_event, t_received, t_committed, actor, org_level, note, data, hash)
+            from stdin
+            """
+        ) as copy,
+    ):
+        for row in rows:
+            await copy.write_row(row)
+    await conn.execute("update journal_head set log_offset = %s, hash = %s", (offset, previous))
+    await conn.execute("select pg_notify(%s, '')", (CHANNEL,))
+    return offset
+
+
+async def head(conn: AsyncConnection) -> Head:
+    """Return where the journal stands; `floor` is 1 while nothing was ever removed."""
+    row = await (
+        await conn.execute(
+            """
+            select epoch, log_offset, coalesce((select min(log_offset) from journal), 1)
+              from journal_head
+            """
+        )
+    ).fetchone()
+    if row is None:
+        raise RuntimeError("journal_head is empty: the schema is damaged")
+    return Head(*row)
+
+
+async def after(conn: AsyncConnection, offset: int, *, limit: int) -> list[JournalRow]:
+    """Return the rows after an offset in order, unscoped: the caller filters for each reader."""
+    rows = await (
+        await conn.execute(
+            f"""
+            select {_COLUMNS} from journal where log_offset > %s order by log_offset limit %s
+            """,  # noqa: S608  the column list is a constant
+            (offset, limit),
+        )
+    ).fetchall()
+    return [JournalRow(*row) for row in rows]
+
+
+async def of_alarm(conn: AsyncConnection, alarm_id: str) -> list[JournalRow]:
+    """Return an alarm's whole story in order of `rev`."""
+    rows = await (
+        await conn.execute(
+            f"select {_COLUMNS} from journal where alarm_id = %s order by rev",  # noqa: S608  constant
+            (alarm_id,),
+        )
+    ).fetchall()
+    return [JournalRow(*row) for row in rows]
+
+
+def tier_name(tier: int) -> str:
+    """Return a stored tier's name."""
+    return Tier(tier).name

@@ -1,0 +1,242 @@
+"""Readings in the record: the fast road for news, the slow road for what comes late."""
+
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import AsyncConnection, sql
+
+from alarms import instants
+from alarms.plant import Plant
+from alarms.readings import CORRECTED, QUALITY_MASK, Instants, Mask, Quality, Readings
+from alarms.storage import migrate
+
+Ids = NDArray[np.int32]
+"""Database ids along a plant's points, shape (points,)."""
+
+_POSTGRES_EPOCH_US: Final = 946_684_800_000_000
+"""2000-01-01 in Micros: PostgreSQL's binary timestamps count from there."""
+_SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_TRAILER: Final = b"\xff\xff"
+_ROW: Final = np.dtype(
+    [
+        ("fields", ">i2"),
+        ("ts_len", ">i4"),
+        ("ts", ">i8"),
+        ("received_len", ">i4"),
+        ("received", ">i8"),
+        ("value_len", ">i4"),
+        ("value", ">f8"),
+        ("point_len", ">i4"),
+        ("point", ">i4"),
+        ("quality_len", ">i4"),
+        ("quality", ">i2"),
+    ]
+)
+JUDGED: Final = (int(Quality.good), int(Quality.uncertain), int(Quality.over_range))
+"""Qualities a detector judges; the rest hold an alarm as it is."""
+
+
+class LastReadings(NamedTuple):
+    """Each point's newest reading, along a plant's points; time 0 and value NaN where none came.
+
+    `judged` is the time of the newest reading a detector judged. Times in Micros.
+    """
+
+    time: Instants
+    value: NDArray[np.float64]
+    quality: NDArray[np.int16]
+    received: Instants
+    judged: Instants
+
+
+class Late(NamedTuple):
+    """What became of late readings: which were new, and how many were not."""
+
+    stored: Mask
+    duplicates: int
+    conflicts: int
+
+
+def pack(readings: Readings, ids: Ids) -> bytes:
+    """Pack readings as PostgreSQL's binary COPY format, whole columns at a time."""
+    rows = np.empty(len(readings), _ROW)
+    rows["fields"] = 5
+    for name, size in (("ts", 8), ("received", 8), ("value", 8), ("point", 4), ("quality", 2)):
+        rows[f"{name}_len"] = size
+    rows["ts"] = readings.time - _POSTGRES_EPOCH_US
+    rows["received"] = readings.received - _POSTGRES_EPOCH_US
+    rows["value"] = readings.value
+    rows["point"] = ids[readings.point]
+    rows["quality"] = readings.quality
+    return b"".join((_SIGNATURE, rows.tobytes(), _TRAILER))
+
+
+async def copy_new(conn: AsyncConnection, readings: Readings, ids: Ids) -> None:
+    """Store readings that are newer than their points' last: none of them can be a duplicate."""
+    await _copy(conn, "reading", readings, ids)
+    corrected = readings.take((readings.quality & CORRECTED) != 0)
+    if len(corrected):
+        async with conn.cursor() as cursor:
+            await cursor.executemany(
+                """
+                insert into reading_corrected (point_id, stamp, ts)
+                values (%s, %s, %s)
+                on conflict do nothing
+                """,
+                [
+                    (point_id, instants.to_datetime(stamp), instants.to_datetime(time))
+                    for point_id, stamp, time in zip(
+                        ids[corrected.point].tolist(),
+                        corrected.stamp.tolist(),
+                        corrected.time.tolist(),
+                        strict=True,
+                    )
+                ],
+            )
+
+
+async def insert_late(conn: AsyncConnection, readings: Readings, ids: Ids) -> Late:
+    """Store what is not there yet; a second value for a (point, ts) is kept as a conflict.
+
+    The first of several rows with one (point, ts) in `readings` counts as the first.
+    """
+    await conn.execute(
+        """
+        create temporary table if not exists late_reading
+            (like reading, place integer generated always as identity) on commit delete rows
+        """
+    )
+    await conn.execute("truncate late_reading restart identity")
+    await _copy(conn, "late_reading", readings, ids)
+    rows = await (
+        await conn.execute(
+            """
+            with one as (
+                select distinct on (point_id, ts) * from late_reading order by point_id, ts, place
+            ), known as (
+                select one.place, old.value as value
+                  from one join reading old on old.point_id = one.point_id and old.ts = one.ts
+                 where old.ts >= (select min(ts) from late_reading)
+                   and old.ts <= (select max(ts) from late_reading)
+            ), stored as (
+                insert into reading (ts, received, value, point_id, quality)
+                select ts, received, value, point_id, quality from one
+                 where place not in (select place from known)
+                returning point_id, ts
+            ), second as (
+                insert into reading_conflict (point_id, ts, received, value, quality)
+                select late.point_id, late.ts, late.received, late.value, late.quality
+                  from late_reading late
+                  join one on one.point_id = late.point_id and one.ts = late.ts
+                  left join known on known.place = one.place
+                 where late.value is distinct from coalesce(known.value, one.value)
+                returning id
+            )
+            select late.place,
+                   stored.point_id is not null and late.place = one.place,
+                   (select count(*) from second)
+              from late_reading late
+              join one on one.point_id = late.point_id and one.ts = late.ts
+              left join stored on stored.point_id = one.point_id and stored.ts = one.ts
+            """
+        )
+    ).fetchall()
+    stored = np.zeros(len(readings), np.bool_)
+    for place, was_stored, _ in rows:
+        stored[place - 1] = was_stored
+    conflicts = rows[0][2] if rows else 0
+    return Late(stored, len(readings) - int(stored.sum()) - conflicts, conflicts)
+
+
+async def known_corrected(conn: AsyncConnection, ids: Ids, readings: Readings) -> Mask:
+    """Tell which of these future-stamped readings were stored before, by their own stamp."""
+    rows = await (
+        await conn.execute(
+            """
+            select asked.place
+              from unnest(%s::integer[], %s::timestamptz[]) with ordinality
+                   as asked (point_id, stamp, place)
+              join reading_corrected known using (point_id, stamp)
+            """,
+            (
+                ids[readings.point].tolist(),
+                [instants.to_datetime(stamp) for stamp in readings.stamp.tolist()],
+            ),
+        )
+    ).fetchall()
+    known = np.zeros(len(readings), np.bool_)
+    known[[place - 1 for (place,) in rows]] = True
+    return known
+
+
+async def last(conn: AsyncConnection, plant: Plant) -> LastReadings:
+    """Recall each point's newest reading, and the time of the newest that was judged."""
+    count = len(plant.points)
+    found = LastReadings(
+        np.zeros(count, np.int64),
+        np.full(count, np.nan),
+        np.zeros(count, np.int16),
+        np.zeros(count, np.int64),
+        np.zeros(count, np.int64),
+    )
+    rows = {point_id: row for row, point_id in enumerate(plant.point_ids)}
+    cursor = await conn.execute(
+        """
+        select p.id, extract(epoch from newest.ts) * 1000000, newest.value, newest.quality,
+               extract(epoch from newest.received) * 1000000,
+               coalesce(extract(epoch from judged.ts) * 1000000, 0)
+          from point p
+          cross join lateral (
+               select ts, value, quality, received from reading
+                where point_id = p.id order by ts desc limit 1
+          ) newest
+          left join lateral (
+               select ts from reading
+                where point_id = p.id and quality & %(mask)s = any(%(judged)s)
+                order by ts desc limit 1
+          ) judged on true
+        """,
+        {"mask": QUALITY_MASK, "judged": list(JUDGED)},
+        binary=True,
+    )
+    async for point_id, time, value, quality, received, judged in cursor:
+        row = rows.get(point_id)
+        if row is not None:
+            found.time[row] = int(time)
+            found.value[row] = value
+            found.quality[row] = quality
+            found.received[row] = int(received)
+            found.judged[row] = int(judged)
+    return found
+
+
+def months_of(times: Instants) -> frozenset[int]:
+    """Return the calendar months (UTC) of these times, counted from January 1970."""
+    months = times.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)
+    return frozenset(np.unique(months).tolist())
+
+
+async def ensure_partitions(conn: AsyncConnection, months: frozenset[int]) -> None:
+    """Make the partitions of these months where no hypertable makes its own; idempotent."""
+    if await migrate.edition(conn) != "none":
+        return
+    for month in sorted(months):
+        first, after = (
+            datetime(1970 + m // 12, m % 12 + 1, 1, tzinfo=UTC) for m in (month, month + 1)
+        )
+        await conn.execute(
+            sql.SQL(
+                "create table if not exists {} partition of reading for values from ({}) to ({})"
+            ).format(sql.Identifier(f"reading_{first:%Y_%m}"), first, after)
+        )
+
+
+async def _copy(conn: AsyncConnection, table: str, readings: Readings, ids: Ids) -> None:
+    """COPY readings into a table in one piece."""
+    statement = sql.SQL(
+        "copy {} (ts, received, value, point_id, quality) from stdin (format binary)"
+    ).format(sql.Identifier(table))
+    async with conn.cursor() as cursor, cursor.copy(statement) as copy:
+        await copy.write(pack(readings, ids))
