@@ -1,0 +1,1 @@
+"""Payloads of gateways into columns: pure, no exception leaves a decoder."""

@@ -1,0 +1,104 @@
+"""What a decoder returns: readings of one message as columns, and what it refused."""
+
+import math
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+MOST_BYTES: Final = 1 << 20
+"""A message larger than this is refused whole."""
+MOST_READINGS: Final = 100_000
+"""A message with more readings than this is refused whole."""
+_SAMPLE_BYTES: Final = 1024
+_TAG_LENGTH: Final = 128
+
+
+class Reason(StrEnum):
+    """Why something was refused (contracts.md section 4)."""
+
+    bad_json = "bad_json"
+    bad_shape = "bad_shape"
+    unknown_gateway = "unknown_gateway"
+    unknown_point = "unknown_point"
+    bad_value = "bad_value"
+    out_of_range = "out_of_range"
+    bad_time = "bad_time"
+    too_old = "too_old"
+    too_large = "too_large"
+    not_allowed = "not_allowed"
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """Something refused: why, of which tag, how often, and the first of it as a JSON object."""
+
+    reason: Reason
+    tag: str | None
+    count: int
+    first: bytes
+
+
+class Decoded(msgspec.Struct, kw_only=True):
+    """Readings of one message as columns, in the message's order.
+
+    `tags` and `values` have one entry a reading. Runs of readings share a stamp (Micros) and a
+    mark (a Quality with the flags of `alarms.readings`): `counts`, `stamps` and `marks` have one
+    entry a run, and `counts` adds up to `len(tags)`. `sequence` holds each `seq` met.
+    """
+
+    tags: list[str] = msgspec.field(default_factory=list)
+    values: list[float] = msgspec.field(default_factory=list)
+    counts: list[int] = msgspec.field(default_factory=list)
+    stamps: list[int] = msgspec.field(default_factory=list)
+    marks: list[int] = msgspec.field(default_factory=list)
+    sequence: list[int] = msgspec.field(default_factory=list)
+    refused: dict[tuple[Reason, str | None], Refusal] = msgspec.field(default_factory=dict)
+
+    def add(self, tag: str, value: float, stamp: int, mark: int) -> None:
+        """Append one reading, to the last run where it fits."""
+        self.tags.append(tag)
+        self.values.append(value)
+        if self.counts and self.stamps[-1] == stamp and self.marks[-1] == mark:
+            self.counts[-1] += 1
+        else:
+            self.counts.append(1)
+            self.stamps.append(stamp)
+            self.marks.append(mark)
+
+    def refuse(self, reason: Reason, tag: str | None, sample: object, count: int = 1) -> None:
+        """Count something refused; the first sample of each reason and tag is kept."""
+        shown = None if tag is None else printable(tag)
+        known = self.refused.get((reason, shown))
+        if known is None:
+            first = sample_of(shown, sample)
+            refusal = Refusal(reason=reason, tag=shown, count=count, first=first)
+        else:
+            refusal = msgspec.structs.replace(known, count=known.count + count)
+        self.refused[reason, shown] = refusal
+
+
+def refused_whole(reason: Reason, sample: object) -> Decoded:
+    """Return what stands for a message refused as a whole."""
+    decoded = Decoded()
+    decoded.refuse(reason, None, sample)
+    return decoded
+
+
+def printable(text: str) -> str:
+    """Return text that any database and any JSON reader takes: no NUL, no lone surrogates."""
+    cut = text if len(text) <= _TAG_LENGTH else text[:_TAG_LENGTH] + "…"
+    return cut.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def sample_of(tag: str | None, sample: object) -> bytes:
+    """Write a sample as a small JSON object `{"tag": …, "value": …}`."""
+    try:
+        if isinstance(sample, float) and not math.isfinite(sample):
+            sample = repr(sample)
+        written = msgspec.json.encode({"tag": tag, "value": sample}).replace(b"\\u0000", b"\\ufffd")
+        if len(written) <= _SAMPLE_BYTES:
+            return written
+        shown = msgspec.json.encode(sample)[:_SAMPLE_BYTES].decode("utf-8", "ignore")
+    except (ValueError, TypeError, RecursionError, OverflowError, msgspec.MsgspecError):
+        shown = f"a {type(sample).__name__} that cannot be shown"
+    return msgspec.json.encode({"tag": tag, "value": printable(shown)})

@@ -1,0 +1,426 @@
+"""The broker: batches of messages that stay unacknowledged until what they said is committed.
+
+The only file that knows the client library. paho runs its network thread; each connection has a
+client of its own, so an acknowledgement from before a reconnect can never meet a new packet id.
+The session is persistent: what was not acknowledged comes again. In MQTT 5 Receive Maximum bounds
+what is in hand; in 3.1.1, and where a broker violates it, the network thread waits in its callback,
+the socket is not read and TCP holds the broker back. Nothing is ever dropped here.
+"""
+
+import asyncio
+import collections
+import hashlib
+import logging
+import random
+import ssl
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, Self
+from urllib.parse import unquote, urlsplit
+
+from paho.mqtt.client import (
+    Client,
+    ConnectFlags,
+    DisconnectFlags,
+    MQTTMessage,
+)
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from alarms.errors import SettingError
+
+log: Final = logging.getLogger("fengsui.ingest.mqtt")
+
+SESSION_EXPIRY_S: Final = 30 * 86_400
+"""How long the broker keeps the session, and all messages for it, of a server that is away."""
+KEEPALIVE_S: Final = 60
+FIRST_BACKOFF_S: Final = 0.2
+LONGEST_BACKOFF_S: Final = 15.0
+_CONNECT_TIMEOUT_S: Final = 10.0
+_MOST_REPLIES_QUEUED: Final = 1_000
+_UNSUPPORTED_VERSION: Final = "Unsupported protocol version"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where the broker is and who we are to it; `mqtt://user:password@host:1883` or `mqtts://`."""
+
+    host: str
+    port: int
+    tls: bool
+    user: str | None
+    password: str | None = field(repr=False)
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """Read a broker's URL; raises SettingError."""
+        wanted = "write mqtt://user:password@host:1883 or mqtts://host:8883"
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise SettingError(f"the broker URL has {error}; {wanted}") from error
+        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+            raise SettingError(
+                f"the broker URL must name mqtt:// or mqtts:// and a host, not"
+                f" {parts.scheme or 'nothing'}://{parts.hostname or ''}; {wanted}"
+            )
+        tls = parts.scheme == "mqtts"
+        return cls(
+            host=parts.hostname,
+            port=port or (8883 if tls else 1883),
+            tls=tls,
+            user=unquote(parts.username) if parts.username else None,
+            password=unquote(parts.password) if parts.password else None,
+        )
+
+    def __str__(self) -> str:
+        return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}"
+
+
+def client_id(record: str) -> str:
+    """Name the client after the record it fills, so that a restart finds its session.
+
+    23 characters, the most that every 3.1.1 broker must take.
+    """
+    return f"fengsui-ingest-{hashlib.blake2b(record.encode(), digest_size=4).hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Message:
+    """One PUBLISH in hand; `received` is in Micros."""
+
+    topic: str
+    payload: bytes
+    received: int
+    retained: bool
+    qos: int
+    mid: int
+    link: "_Link | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Messages in order of receipt, all unacknowledged; without messages it is a tick."""
+
+    messages: Sequence[Message]
+
+    def halves(self) -> tuple["Batch", "Batch"]:
+        """Cut the batch in two."""
+        middle = len(self.messages) // 2
+        return Batch(messages=self.messages[:middle]), Batch(messages=self.messages[middle:])
+
+
+class _End(Enum):
+    refused_version = "protocol version refused"
+    refused = "refused"
+    silent = "closed before an answer"
+    lost = "lost"
+    closed = "closed"
+
+
+class _Link:
+    """One connection: a client, its thread, and how it ended."""
+
+    def __init__(self, source: "Source", protocol: MQTTProtocolVersion) -> None:
+        self._source = source
+        self._answered = False
+        self._closing = False
+        self.detail = ""
+        self.ended: asyncio.Future[_End] = source.loop.create_future()
+        persistent = {} if protocol is MQTTProtocolVersion.MQTTv5 else {"clean_session": False}
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=source.client_id,
+            protocol=protocol,
+            reconnect_on_failure=False,
+            manual_ack=True,
+            **persistent,  # type: ignore[arg-type]  # only one keyword, a bool
+        )
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.max_queued_messages_set(_MOST_REPLIES_QUEUED)
+        client.connect_timeout = _CONNECT_TIMEOUT_S
+        if source.address.user is not None:
+            client.username_pw_set(source.address.user, source.address.password)
+        if source.address.tls:
+            client.tls_set_context(ssl.create_default_context())
+        self.client = client
+        self.protocol = protocol
+
+    def open(self) -> None:
+        """Connect and start the network thread; blocks, raises OSError."""
+        address = self._source.address
+        if self.protocol is MQTTProtocolVersion.MQTTv5:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties.SessionExpiryInterval = SESSION_EXPIRY_S
+            properties.ReceiveMaximum = self._source.window
+            self.client.connect(
+                address.host, address.port, KEEPALIVE_S, clean_start=False, properties=properties
+            )
+        else:
+            self.client.connect(address.host, address.port, KEEPALIVE_S)
+        self.client.loop_start()
+
+    def close(self) -> None:
+        """Send DISCONNECT behind everything already queued; the thread ends by itself."""
+        self._closing = True
+        self.client.disconnect()
+
+    def _on_connect(
+        self,
+        client: Client,
+        _userdata: object,
+        flags: ConnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        self._answered = True
+        if reason.is_failure:
+            name = reason.getName()
+            self.detail = name
+            self._end(_End.refused_version if name == _UNSUPPORTED_VERSION else _End.refused)
+            return
+        self.detail = "kept" if flags.session_present else "new"
+        client.subscribe([(topic, 1) for topic in self._source.filters])
+
+    def _on_subscribe(
+        self,
+        _client: Client,
+        _userdata: object,
+        _mid: int,
+        reasons: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        refused = [reason.getName() for reason in reasons if reason.is_failure]
+        if refused:
+            self.detail = f"subscription refused: {', '.join(refused)}"
+            self._end(_End.refused)
+        else:
+            self._call(self._source.link_is_up, self)
+
+    def _on_disconnect(
+        self,
+        _client: Client,
+        _userdata: object,
+        _flags: DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if self._closing:
+            self._end(_End.closed)
+        elif self._answered:
+            self.detail = reason.getName()
+            self._end(_End.lost)
+        else:
+            self._end(_End.silent)
+
+    def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = ""
+        self._source.hand_over(
+            Message(
+                topic=topic,
+                payload=bytes(message.payload),
+                received=time.time_ns() // 1000,
+                retained=message.retain,
+                qos=message.qos,
+                mid=message.mid,
+                link=self,
+            )
+        )
+
+    def _end(self, how: _End) -> None:
+        self._call(self._settle, how)
+
+    def _settle(self, how: _End) -> None:
+        if not self.ended.done():
+            self.ended.set_result(how)
+
+    def _call(self, what: Callable[..., object], *arguments: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody is left to hear it
+            self._source.loop.call_soon_threadsafe(what, *arguments)
+
+
+class Source:
+    """Messages of the subscribed topics in batches: `async with`, take, commit.
+
+    `window` messages and `window_bytes` bytes at most are in hand (taken or waiting, not yet
+    committed); beyond that the connection is not read.
+    """
+
+    def __init__(
+        self,
+        *,
+        address: Address,
+        client_id: str,
+        filters: Sequence[str],
+        window: int = 1_000,
+        window_bytes: int = 64 << 20,
+    ) -> None:
+        self.address = address
+        self.client_id = client_id
+        self.filters = tuple(filters)
+        self.window = window
+        self.loop: asyncio.AbstractEventLoop
+        self.link_up_since: int | None = None
+        """Since when (Micros) the subscription stands; None while there is no connection."""
+        self._window_bytes = window_bytes
+        self._queue: collections.deque[Message] = collections.deque()
+        self._held = 0
+        self._held_bytes = 0
+        self._room = threading.Condition()
+        self._finishing = False
+        self._link: _Link | None = None
+        self._arrived: asyncio.Event
+        self._connecting: asyncio.Task[None]
+
+    async def __aenter__(self) -> Self:
+        self.loop = asyncio.get_running_loop()
+        self._arrived = asyncio.Event()
+        self._connecting = asyncio.create_task(self._stay_connected(), name="mqtt connection")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.finish()
+        if self._link is not None:
+            self._link.close()
+        self._connecting.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._connecting
+
+    def finish(self) -> None:
+        """Hand out no further batch; what is in hand and not committed comes again next time."""
+        with self._room:
+            self._finishing = True
+            self._room.notify_all()
+        self._arrived.set()
+
+    async def batches(
+        self, *, max_messages: int, linger_s: float, idle_s: float = 1.0
+    ) -> AsyncIterator[Batch]:
+        """Yield what is waiting, `linger_s` after the first message; an empty batch when idle.
+
+        Linger and drain: nothing is taken before the wait is over, so nothing can be lost in it.
+        """
+        while True:
+            if not self._queue and not self._finishing:
+                self._arrived.clear()
+                if not self._queue:
+                    alarm_clock = self.loop.call_later(idle_s, self._arrived.set)
+                    await self._arrived.wait()
+                    alarm_clock.cancel()
+            if self._queue and len(self._queue) < max_messages and linger_s > 0:
+                await asyncio.sleep(linger_s)
+            if self._finishing:
+                return
+            yield Batch(messages=tuple(self._drain(max_messages)))
+
+    async def commit(self, batch: Batch) -> None:
+        """Acknowledge a batch, in order: its readings and their alarms are in the record."""
+        for message in batch.messages:
+            if message.qos > 0 and message.link is self._link and message.link is not None:
+                message.link.client.ack(message.mid, message.qos)
+        with self._room:
+            self._held -= len(batch.messages)
+            self._held_bytes -= sum(len(message.payload) for message in batch.messages)
+            self._room.notify_all()
+
+    def publish(self, topic: str, payload: bytes) -> bool:
+        """Send a message on the same connection, QoS 1; False where there is none."""
+        if self._link is None or self.link_up_since is None:
+            return False
+        return self._link.client.publish(topic, payload, qos=1).rc is MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def hand_over(self, message: Message) -> None:
+        """Queue a message; called in the network thread, waits there while the window is full."""
+        with self._room:
+            while not self._finishing and (
+                self._held >= self.window or self._held_bytes >= self._window_bytes
+            ):
+                self._room.wait()
+            if self._finishing:
+                return
+            self._held += 1
+            self._held_bytes += len(message.payload)
+        self._queue.append(message)
+        if not self._arrived.is_set():
+            with suppress(RuntimeError):
+                self.loop.call_soon_threadsafe(self._arrived.set)
+
+    def link_is_up(self, link: _Link) -> None:
+        """Note that a connection is subscribed; called on the loop."""
+        if link is self._link and not link.ended.done():
+            self.link_up_since = time.time_ns() // 1000
+            version = "5" if link.protocol is MQTTProtocolVersion.MQTTv5 else "3.1.1"
+            log.info(
+                "broker connected address=%s protocol=%s session=%s",
+                self.address,
+                version,
+                link.detail,
+            )
+
+    def _drain(self, max_messages: int) -> Iterator[Message]:
+        size = 0
+        for _ in range(min(max_messages, len(self._queue))):
+            if size > self._window_bytes // 4:
+                return
+            message = self._queue.popleft()
+            size += len(message.payload)
+            yield message
+
+    async def _stay_connected(self) -> None:
+        """Connect, wait for the end, connect again: one loop with backoff and jitter."""
+        protocol = MQTTProtocolVersion.MQTTv5
+        delay = FIRST_BACKOFF_S
+        while not self._finishing:
+            link = self._link = _Link(self, protocol)
+            try:
+                end = await self._one_connection(link)
+            except OSError as error:
+                end, link.detail = _End.lost, str(error)
+            was_up = self.link_up_since is not None
+            self.link_up_since = None
+            if end is _End.closed:
+                return
+            if was_up:
+                delay = FIRST_BACKOFF_S
+            if end in (_End.refused_version, _End.silent):
+                protocol = _other(protocol)
+                if end is _End.refused_version:
+                    log.info("broker does not speak this MQTT version, trying the other")
+                    continue
+            pause = delay * random.uniform(0.5, 1.5)  # noqa: S311  # jitter
+            log.warning(
+                "broker not connected address=%s how=%r detail=%r retry_in_s=%.1f",
+                self.address,
+                end.value,
+                link.detail,
+                pause,
+            )
+            await asyncio.sleep(pause)
+            delay = min(delay * 2, LONGEST_BACKOFF_S)
+
+    async def _one_connection(self, link: _Link) -> _End:
+        await asyncio.to_thread(link.open)
+        try:
+            return await link.ended
+        finally:
+            link.client.disconnect()
+            await asyncio.shield(asyncio.to_thread(link.client.loop_stop))
+
+
+def _other(protocol: MQTTProtocolVersion) -> MQTTProtocolVersion:
+    if protocol is MQTTProtocolVersion.MQTTv5:
+        return MQTTProtocolVersion.MQTTv311
+    return MQTTProtocolVersion.MQTTv5

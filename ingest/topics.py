@@ -1,0 +1,52 @@
+"""MQTT topics of a gateway: `{prefix}/{gateway}/readings`, `status` and `replies`."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Channel(StrEnum):
+    """What a gateway's topic carries; the name is the topic's last level."""
+
+    readings = "readings"
+    status = "status"
+    replies = "replies"
+
+
+INBOUND: Final = (Channel.readings, Channel.status)
+_GATEWAY: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """A topic taken apart; `gateway` is as it stood in the topic, registered or not."""
+
+    gateway: str
+    channel: Channel
+
+
+def parse(prefix: str, topic: str) -> Topic | None:
+    """Take a topic apart, or return None where it is none of a gateway's."""
+    head = f"{prefix}/"
+    if not topic.startswith(head):
+        return None
+    gateway, slash, channel = topic[len(head) :].partition("/")
+    if not slash or not gateway or channel not in Channel.__members__:
+        return None
+    return Topic(gateway=gateway, channel=Channel(channel))
+
+
+def name(prefix: str, gateway: str, channel: Channel) -> str:
+    """Write the topic of a gateway's channel."""
+    return f"{prefix}/{gateway}/{channel}"
+
+
+def filters(prefix: str) -> tuple[str, ...]:
+    """Return the topic filters that cover all a server listens to."""
+    return tuple(f"{prefix}/+/{channel}" for channel in INBOUND)
+
+
+def can_be_gateway(gateway: str) -> bool:
+    """Tell whether a name may be a gateway's id: `[A-Za-z0-9_-]{1,64}`."""
+    return _GATEWAY.fullmatch(gateway) is not None
