@@ -1,0 +1,98 @@
+"""What the routes of one process share: the pool, the gate, the journal's and the values' readers."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+from starlette.requests import HTTPConnection
+
+from api.feed import Feed
+from api.identity import COOKIE, Gate, Identity
+from api.live import Live
+from api.problems import ProblemError, UnauthenticatedError
+
+if TYPE_CHECKING:
+    from api.connection import Connection
+
+CUSTOM_HEADER = "x-fengsui"
+
+
+@dataclass(slots=True, kw_only=True)
+class Service:
+    """The shared parts of one API process."""
+
+    pool: AsyncConnectionPool
+    gate: Gate
+    feed: Feed
+    live: Live
+    connections: "set[Connection]" = field(default_factory=set)
+    consumers: dict[tuple[str, str], object] = field(default_factory=dict)
+    """Which subscription serves each named consumer now, by (owner, name)."""
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection in a transaction; commits at the end, rolls back on an error."""
+        async with self.pool.connection(timeout=5) as conn:
+            yield conn
+
+
+def of(connection: HTTPConnection) -> Service:
+    """Return the service of the app a request or socket came to."""
+    service = connection.app.state.service
+    assert isinstance(service, Service)  # noqa: S101  set by the app's lifespan
+    return service
+
+
+def same_origin(connection: HTTPConnection) -> bool:
+    """Tell whether a browser's page of this very server is asking (Origin equals Host)."""
+    origin = connection.headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc == connection.headers.get("host")
+
+
+def bearer(connection: HTTPConnection) -> str | None:
+    """Return the token of the Authorization header, or None when there is no such header."""
+    header = connection.headers.get("authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise UnauthenticatedError("the Authorization header must read `Bearer <token>`")
+    return token.strip()
+
+
+async def identify(request: Request) -> Identity:
+    """Return who is asking; raise 401 for nobody, 403 for a page of another site."""
+    service = of(request)
+    token = bearer(request)
+    if token is not None:
+        found = await service.gate.by_token(token)
+        if found is None:
+            raise UnauthenticatedError("this token is unknown, expired or revoked")
+        return found
+    session = request.cookies.get(COOKIE)
+    if session is None:
+        raise UnauthenticatedError
+    found = await service.gate.by_session(session)
+    if found is None:
+        raise UnauthenticatedError("this session has ended; sign in again")
+    if request.method not in {"GET", "HEAD", "OPTIONS"}:
+        guard(request)
+    return found
+
+
+def guard(request: Request) -> None:
+    """Refuse a change asked for by another site's page: our header or our origin must be there."""
+    if request.headers.get(CUSTOM_HEADER) == "1" or same_origin(request):
+        return
+    raise ProblemError(
+        403, "a change by session needs the header `X-Fengsui: 1` or this server's own origin"
+    )
+
+
+Asking = Annotated[Identity, Depends(identify)]
+Shared = Annotated[Service, Depends(of)]
