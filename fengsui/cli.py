@@ -12,7 +12,6 @@ from alarms.errors import FengsuiError
 from fengsui.settings import Settings
 
 _COMMANDS: Final = {
-    "audit": "audit",
     "bench": "bench",
     "demo": "demo",
     "doctor": "doctor",
