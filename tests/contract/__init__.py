@@ -1,0 +1,1 @@
+"""The published edges: payloads, frames, schemas."""

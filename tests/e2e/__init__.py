@@ -1,0 +1,1 @@
+"""Everything as processes: gateway to console, crash and restart."""

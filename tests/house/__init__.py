@@ -1,0 +1,1 @@
+"""The house rules: fences, names, documentation that runs."""

@@ -1,0 +1,1 @@
+"""Storage, pipeline and broker against real servers."""
