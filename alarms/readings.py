@@ -30,6 +30,8 @@ class Quality(IntEnum):
     offline = 6
 
 
+JUDGED: Final = (Quality.good, Quality.uncertain, Quality.over_range)
+"""Qualities that are compared with limits; the rest hold an alarm as it is."""
 QUALITY_MASK: Final = 0xFF
 STAMPED_HERE: Final = 0x100
 """Flag: the message had no `ts`; the time is that of receipt."""

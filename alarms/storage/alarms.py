@@ -9,8 +9,8 @@ from psycopg.types.json import Jsonb
 
 from alarms import instants, lifecycle
 from alarms.alarm import Alarm, Entry, ProcessEvent
-from alarms.engine import ChannelState
 from alarms.errors import NotFoundError
+from alarms.proposal import ChannelState
 from alarms.scope import Scope
 from alarms.storage import journal
 

@@ -9,7 +9,8 @@ from psycopg import AsyncConnection, sql
 
 from alarms import instants
 from alarms.plant import Plant
-from alarms.readings import CORRECTED, QUALITY_MASK, Instants, Mask, Quality, Readings
+from alarms.proposal import LastReadings
+from alarms.readings import CORRECTED, JUDGED, QUALITY_MASK, Instants, Mask, Readings
 from alarms.storage import migrate
 
 Ids = NDArray[np.int32]
@@ -34,21 +35,6 @@ _ROW: Final = np.dtype(
         ("quality", ">i2"),
     ]
 )
-JUDGED: Final = (int(Quality.good), int(Quality.uncertain), int(Quality.over_range))
-"""Qualities a detector judges; the rest hold an alarm as it is."""
-
-
-class LastReadings(NamedTuple):
-    """Each point's newest reading, along a plant's points; time 0 and value NaN where none came.
-
-    `judged` is the time of the newest reading a detector judged. Times in Micros.
-    """
-
-    time: Instants
-    value: NDArray[np.float64]
-    quality: NDArray[np.int16]
-    received: Instants
-    judged: Instants
 
 
 class Late(NamedTuple):
@@ -172,43 +158,42 @@ async def known_corrected(conn: AsyncConnection, ids: Ids, readings: Readings) -
 
 
 async def last(conn: AsyncConnection, plant: Plant) -> LastReadings:
-    """Recall each point's newest reading, and the time of the newest that was judged."""
-    count = len(plant.points)
-    found = LastReadings(
-        np.zeros(count, np.int64),
-        np.full(count, np.nan),
-        np.zeros(count, np.int16),
-        np.zeros(count, np.int64),
-        np.zeros(count, np.int64),
-    )
+    """Recall each point's newest reading and its newest judged one: two probes a point."""
+    found = LastReadings.never(len(plant.points))
     rows = {point_id: row for row, point_id in enumerate(plant.point_ids)}
     cursor = await conn.execute(
         """
-        select p.id, extract(epoch from newest.ts) * 1000000, newest.value, newest.quality,
-               extract(epoch from newest.received) * 1000000,
-               coalesce(extract(epoch from judged.ts) * 1000000, 0)
+        select p.id, newest.*, judged.*
           from point p
           cross join lateral (
-               select ts, value, quality, received from reading
-                where point_id = p.id order by ts desc limit 1
+               select extract(epoch from ts) * 1000000, extract(epoch from received) * 1000000,
+                      value, quality
+                 from reading where point_id = p.id order by ts desc limit 1
           ) newest
           left join lateral (
-               select ts from reading
+               select extract(epoch from ts) * 1000000, extract(epoch from received) * 1000000,
+                      value, quality
+                 from reading
                 where point_id = p.id and quality & %(mask)s = any(%(judged)s)
                 order by ts desc limit 1
           ) judged on true
         """,
-        {"mask": QUALITY_MASK, "judged": list(JUDGED)},
+        {"mask": QUALITY_MASK, "judged": [int(quality) for quality in JUDGED]},
         binary=True,
     )
-    async for point_id, time, value, quality, received, judged in cursor:
+    columns = (
+        (found.time, found.received, found.value, found.quality),
+        (found.judged_time, found.judged_received, found.judged_value, found.judged_quality),
+    )
+    async for point_id, *recalled in cursor:
         row = rows.get(point_id)
-        if row is not None:
-            found.time[row] = int(time)
-            found.value[row] = value
-            found.quality[row] = quality
-            found.received[row] = int(received)
-            found.judged[row] = int(judged)
+        if row is None:
+            continue
+        for first, (times, receipts, values, qualities) in zip((0, 4), columns, strict=True):
+            time, received, value, quality = recalled[first : first + 4]
+            if time is not None:
+                times[row], receipts[row] = int(time), int(received)
+                values[row], qualities[row] = value, quality
     return found
 
 
