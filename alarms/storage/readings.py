@@ -62,6 +62,11 @@ def pack(readings: Readings, ids: Ids) -> bytes:
 async def copy_new(conn: AsyncConnection, readings: Readings, ids: Ids) -> None:
     """Store readings that are newer than their points' last: none of them can be a duplicate."""
     await _copy(conn, "reading", readings, ids)
+    await keep_corrected(conn, readings, ids)
+
+
+async def keep_corrected(conn: AsyncConnection, readings: Readings, ids: Ids) -> None:
+    """Remember the own stamps of corrected readings: by them a redelivery is known."""
     corrected = readings.take((readings.quality & CORRECTED) != 0)
     if len(corrected):
         async with conn.cursor() as cursor:

@@ -1,0 +1,48 @@
+"""The plant as ingest needs it: tags to rows, who may report a point, instruments' ranges."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alarms.plant import Plant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roster:
+    """Columns along the plant's points; NaN where an instrument has no range.
+
+    `owner` is the place in `gateways` of the only gateway that may report a point, -1 for any of
+    its enterprise; `ids` are database ids. `owner`, `low` and `high` are one longer than the plant:
+    row -1, an unknown tag, has no owner and no range.
+    """
+
+    plant: Plant
+    gateways: Mapping[str, int]
+    owner: NDArray[np.int32]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    ids: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, plant: Plant, gateways: Mapping[str, int]) -> Self:
+        """Lay a plant out; `gateways` numbers its gateways."""
+        ranges = [point.range or (np.nan, np.nan) for point in plant.points]
+        return cls(
+            plant=plant,
+            gateways=gateways,
+            owner=np.array(
+                [-1 if p.gateway is None else gateways.get(p.gateway, -1) for p in plant.points]
+                + [-1],
+                np.int32,
+            ),
+            low=np.array([*(low for low, _ in ranges), np.nan], np.float64),
+            high=np.array([*(high for _, high in ranges), np.nan], np.float64),
+            ids=np.array(plant.point_ids, np.int32),
+        )
+
+    def rows_of(self, gateway: str) -> dict[str, int]:
+        """Return the rows of the tags a gateway may name: those of its own enterprise."""
+        return self.plant.rows[self.plant.gateways[gateway].enterprise]
