@@ -1,0 +1,156 @@
+"""Who may connect to the embedded broker, and which topics an account may use."""
+
+import contextlib
+import hashlib
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import argon2
+import msgspec
+
+from alarms.errors import FengsuiError
+
+SERVER: Final = "fengsui.server"
+"""The server's own account; the dot keeps it apart from every gateway's id."""
+SPARKPLUG: Final = "spBv1.0"
+_SPARKPLUG_UP: Final = frozenset({"NBIRTH", "NDEATH", "NDATA", "DBIRTH", "DDEATH", "DDATA"})
+_SPARKPLUG_DOWN: Final = frozenset({"NCMD", "DCMD"})
+_HASHER: Final = argon2.PasswordHasher()
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """One account: an argon2id hash, and whether it is a gateway (its name is its id)."""
+
+    hash: str
+    gateway: bool
+
+
+class Accounts(msgspec.Struct, frozen=True, kw_only=True):
+    """The credentials file: `<data_dir>/broker/credentials`, 0600, JSON, no password in it."""
+
+    accounts: dict[str, Account] = {}
+
+
+def hashed(password: str) -> str:
+    """Return a password's argon2id hash."""
+    return _HASHER.hash(password)
+
+
+def new_password() -> str:
+    """Return a password of 160 random bits."""
+    return secrets.token_urlsafe(20)
+
+
+def read(path: Path) -> Accounts:
+    """Read the credentials file; no file is no accounts. Raises FengsuiError when it is broken."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Accounts)
+    except FileNotFoundError:
+        return Accounts()
+    except msgspec.DecodeError as fault:
+        raise FengsuiError(
+            f"the broker's credentials file {path} cannot be read ({fault}); put back a copy, or "
+            "remove it and give every gateway new credentials with `fengsui gateway rotate`"
+        ) from fault
+
+
+def put(path: Path, name: str, account: Account | None) -> None:
+    """Set one account, or remove it with None; a running broker takes it up within a second."""
+    accounts = dict(read(path).accounts)
+    if account is None:
+        accounts.pop(name, None)
+    else:
+        accounts[name] = account
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_secret(path, msgspec.json.encode(Accounts(accounts=accounts)))
+
+
+def write_secret(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+    with contextlib.suppress(FileNotFoundError):
+        beside.unlink()
+    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+@dataclass(slots=True)
+class Gate:
+    """The accounts in force, and the questions the broker asks of them."""
+
+    path: Path
+    prefix: str
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+    _stamp: tuple[int, int] = (0, 0)
+    _salt: bytes = field(default_factory=lambda: secrets.token_bytes(16))
+    _proven: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+
+    def refresh(self) -> frozenset[str]:
+        """Read the file again if it changed; return the names removed or given a new password."""
+        try:
+            there = self.path.stat()
+        except FileNotFoundError:
+            stamp = (0, 0)
+        else:
+            stamp = (there.st_mtime_ns, there.st_ino)
+        if stamp == self._stamp:
+            return frozenset()
+        before, self.accounts = self.accounts, read(self.path).accounts
+        self._stamp = stamp
+        return frozenset(name for name, was in before.items() if self.accounts.get(name) != was)
+
+    def admits(self, name: str | None, password: str | None) -> bool:
+        """Return whether these words open the door; slow by purpose (argon2) the first time."""
+        account = self.accounts.get(name or "")
+        if name is None or account is None or not password:
+            return False
+        quick = hashlib.blake2b(password.encode(), key=self._salt).digest()
+        if self._proven.get(name) == (account.hash, quick):
+            return True
+        try:
+            _HASHER.verify(account.hash, password)
+        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+            return False
+        self._proven[name] = (account.hash, quick)
+        return True
+
+    def is_server(self, name: str | None) -> bool:
+        """Return whether this is the server's account, which may do everything."""
+        account = self.accounts.get(name or "")
+        return account is not None and not account.gateway
+
+    def may_publish(self, name: str | None, topic: str) -> bool:
+        """A gateway publishes below `{prefix}/{gateway}/` and its Sparkplug messages, no more."""
+        if name is None or name not in self.accounts:
+            return False
+        if self.is_server(name):
+            return True
+        levels = topic.split("/")
+        if levels[0] == SPARKPLUG:
+            return len(levels) >= 4 and levels[2] in _SPARKPLUG_UP and levels[3] == name
+        own = f"{self.prefix}/{name}/"
+        return topic.startswith(own) and topic != f"{own}replies"
+
+    def may_read(self, name: str | None, wanted: str) -> bool:
+        """A gateway reads its own replies, Sparkplug commands to it, and the host's state.
+
+        `wanted` is a topic or a filter: a wildcard is wider than any one name and is refused
+        wherever it could reach another gateway.
+        """
+        if name is None or name not in self.accounts:
+            return False
+        if self.is_server(name):
+            return True
+        levels = wanted.split("/")
+        if levels[0] == SPARKPLUG:
+            if levels[1:2] == ["STATE"]:
+                return True
+            return len(levels) >= 4 and levels[2] in _SPARKPLUG_DOWN and levels[3] == name
+        return wanted.startswith(f"{self.prefix}/{name}/")
