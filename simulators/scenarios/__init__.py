@@ -1,1 +1,15 @@
-"""Scenarios: one plant each, with a quiet period and an incident."""
+"""The scenarios by name."""
+
+from simulators.errors import RequestError
+from simulators.scenario import Scenario
+from simulators.scenarios import tank_farm
+
+SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in (tank_farm.SCENARIO,)}
+
+
+def named(name: str) -> Scenario:
+    """The scenario of a name; a wrong name raises RequestError with the list of right ones."""
+    if name not in SCENARIOS:
+        known = ", ".join(f"{scenario.name} ({scenario.title})" for scenario in SCENARIOS.values())
+        raise RequestError(f"there is no scenario {name!r}; choose one of: {known}")
+    return SCENARIOS[name]
