@@ -62,8 +62,11 @@ def read(document: bytes) -> tuple[Table | None, tuple[Fault, ...]]:
         line = document.count(b"\n", 0, error.start) + 1
         problem = "the file is not UTF-8 (GBK perhaps): save it as UTF-8"
         return None, (Fault(line=line, place="file", problem=problem),)
+    builder = _Builder(faults)
     try:
-        root, line = _document(yaml.parse(text, Loader=yaml.CSafeLoader), faults)
+        builder.build(yaml.parse(text, Loader=yaml.CSafeLoader))
+    except _HopelessError as error:
+        return None, (*faults, error.fault)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         said = ": ".join(part for part in (error.context, error.problem) if part)
@@ -71,22 +74,20 @@ def read(document: bytes) -> tuple[Table | None, tuple[Fault, ...]]:
         problem = f"this is not YAML ({said}): check indentation, quotes and brackets here"
         return None, (*faults, Fault(line=line, place="file", problem=problem))
     except yaml.reader.ReaderError as error:
-        position = error.position if isinstance(error.position, int) else 0
-        line = text.encode()[:position].count(b"\n") + 1
-        problem = f"the character U+{ord(str(error.character)[:1] or ' '):04X} is not allowed here"
+        line = text.encode()[: error.position].count(b"\n") + 1
+        problem = "a control character stands here, which no YAML may have: remove it"
         return None, (Fault(line=line, place="file", problem=problem),)
-    if not isinstance(root, Table):
+    if not isinstance(builder.root, Table):
         problem = "a registry file is a mapping with the keys regions, enterprises, gateways"
-        faults.append(Fault(line=line, place="file", problem=problem))
+        faults.append(Fault(line=builder.line, place="file", problem=problem))
         return None, tuple(faults)
-    return root, tuple(faults)
+    return builder.root, tuple(faults)
 
 
 @lru_cache(maxsize=65536)
 def plain(raw: str) -> Plain | str:
     """Resolve an unquoted word as YAML 1.1's safe schema does, and JSON's 1e5 as a number."""
-    kind = _kind_of(raw)
-    match kind:
+    match _kind_of(raw):
         case "null":
             return Plain(raw, None)
         case "bool":
@@ -97,7 +98,7 @@ def plain(raw: str) -> Plain | str:
         case "timestamp":
             return Plain(raw, raw)
         case _:
-            number = _number(raw) if raw[0] in "-0123456789" and "e" in raw.lower() else None
+            number = _number(raw) if raw[:1] in set("-0123456789") and "e" in raw.lower() else None
             return Plain(raw, number) if number is not None else raw
 
 
@@ -125,91 +126,108 @@ def _number(raw: str) -> int | float | None:
         return None
 
 
-def _document(events: Iterator[yaml.Event], faults: list[Fault]) -> tuple[Node | None, int]:
-    """Build the first document's tree from parse events, without recursion."""
-    root: Node | None = None
-    root_line = 1
-    stack: list[Table | Items] = []
-    keys: list[tuple[str, int] | None] = []
-    documents = 0
-    for event in events:
-        node: Node
-        mark = event.start_mark
-        line = mark.line + 1 if mark is not None else 1
+class _HopelessError(Exception):
+    """The document cannot be read on; `fault` says why."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        super().__init__(str(fault))
+
+
+class _Builder:
+    """Builds the first document's tree from parse events, without recursion."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        self.faults = faults
+        self.root: Node | None = None
+        self.line = 1
+        self.open: list[tuple[Table | Items, str]] = []
+        """Mappings and sequences begun and not ended, each with its place in the file."""
+        self.keys: list[tuple[str, int] | None] = []
+        """For each of them the key that waits for its value."""
+
+    def build(self, events: Iterator[yaml.Event]) -> None:
+        """Read events to the end of the document; `root` is the tree then."""
+        documents = 0
+        for event in events:
+            mark = event.start_mark
+            line = mark.line + 1 if mark is not None else 1
+            match event:
+                case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                    self.open.pop()
+                    self.keys.pop()
+                case yaml.DocumentStartEvent():
+                    documents += 1
+                    if documents > 1:
+                        said = "a second document begins here: put everything into one"
+                        raise self._hopeless(line, said)
+                case yaml.NodeEvent():
+                    self._place(self._node(event, line), line)
+                    if len(self.open) > MAX_DEPTH:
+                        self._fault(
+                            line, f"lies more than {MAX_DEPTH} levels deep: no registry does"
+                        )
+                        return
+
+    def _node(self, event: yaml.NodeEvent, line: int) -> Node:
+        tag = getattr(event, "tag", None)
+        if tag is not None and tag != "!":
+            self._fault(line, f"{tag} is a YAML tag, and a registry file has none: remove it")
         match event:
-            case yaml.ScalarEvent():
-                _refuse_tag(event.tag, line, faults)
-                node = plain(event.value) if event.implicit[0] and event.value else event.value
-                if event.implicit[0] and not event.value:
-                    node = Plain("", None)
             case yaml.MappingStartEvent():
-                _refuse_tag(event.tag, line, faults)
-                node = Table(line)
+                return Table(line)
             case yaml.SequenceStartEvent():
-                _refuse_tag(event.tag, line, faults)
-                node = Items(line)
-            case yaml.AliasEvent():
-                problem = f"*{event.anchor} repeats another part of the file: write it out here"
-                faults.append(Fault(line=line, place="file", problem=problem))
-                node = Plain("", None)
-            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                stack.pop()
-                keys.pop()
-                continue
-            case yaml.DocumentStartEvent():
-                documents += 1
-                if documents > 1:
-                    problem = "a second document begins here: put everything into one"
-                    faults.append(Fault(line=line, place="file", problem=problem))
-                    break
-                continue
+                return Items(line)
+            case yaml.ScalarEvent():
+                return plain(event.value) if event.implicit[0] else str(event.value)
             case _:
-                continue
-        if not stack:
-            root, root_line = node, line
+                anchor = event.anchor
+                self._fault(line, f"*{anchor} repeats another part of the file: write it out here")
+                return Plain("", None)
+
+    def _place(self, node: Node, line: int) -> None:
+        """Hang a node into its parent; in a mapping every other node is a key."""
+        place = ""
+        if not self.open:
+            self.root, self.line = node, line
         else:
-            _place(node, line, stack[-1], keys, faults)
+            parent, above = self.open[-1]
+            pending = self.keys[-1]
+            if isinstance(parent, Items):
+                place = f"{above}[{len(parent.items)}]"
+                parent.items.append(node)
+                parent.lines.append(line)
+            elif pending is None:
+                self.keys[-1] = (self._key(node, line), line)
+                return
+            else:
+                key, key_line = pending
+                self.keys[-1] = None
+                place = f"{above}.{key}" if above else key
+                if key in parent.entries:
+                    first = parent.lines[key]
+                    said = f"stands here and in line {first} already: keep one of them"
+                    self.faults.append(Fault(line=key_line, place=place, problem=said))
+                else:
+                    parent.entries[key] = node
+                    parent.lines[key] = key_line
         if isinstance(node, Table | Items):
-            stack.append(node)
-            keys.append(None)
-            if len(stack) > MAX_DEPTH:
-                problem = f"more than {MAX_DEPTH} levels within each other: no registry has so many"
-                faults.append(Fault(line=line, place="file", problem=problem))
-                break
-    return root, root_line
+            self.open.append((node, place))
+            self.keys.append(None)
 
+    def _key(self, node: Node, line: int) -> str:
+        match node:
+            case Plain(raw=raw):
+                return raw
+            case str():
+                return node
+            case _:
+                raise self._hopeless(line, "a mapping or list stands where a key is wanted")
 
-def _place(
-    node: Node,
-    line: int,
-    parent: Table | Items,
-    keys: list[tuple[str, int] | None],
-    faults: list[Fault],
-) -> None:
-    """Hang a node into its parent; in a mapping every other node is a key."""
-    if isinstance(parent, Items):
-        parent.items.append(node)
-        parent.lines.append(line)
-        return
-    pending = keys[-1]
-    if pending is None:
-        key = node.raw if isinstance(node, Plain) else node
-        if not isinstance(key, str):
-            faults.append(Fault(line=line, place="file", problem="a key must be a word"))
-            key = ""
-        keys[-1] = (key, line)
-        return
-    keys[-1] = None
-    key, key_line = pending
-    if key in parent.entries:
-        problem = f"{key} stands here and in line {parent.lines[key]}: keep one of them"
-        faults.append(Fault(line=key_line, place="file", problem=problem))
-        return
-    parent.entries[key] = node
-    parent.lines[key] = key_line if not isinstance(node, str | Plain) else line
+    def _hopeless(self, line: int, problem: str) -> "_HopelessError":
+        place = self.open[-1][1] if self.open else ""
+        return _HopelessError(Fault(line=line, place=place or "file", problem=problem))
 
-
-def _refuse_tag(tag: str | None, line: int, faults: list[Fault]) -> None:
-    if tag is not None and tag != "!":
-        problem = f"{tag} is a YAML tag, and a registry file has none: remove it"
-        faults.append(Fault(line=line, place="file", problem=problem))
+    def _fault(self, line: int, problem: str) -> None:
+        place = self.open[-1][1] if self.open else ""
+        self.faults.append(Fault(line=line, place=place or "file", problem=problem))

@@ -151,8 +151,8 @@ def share(chemical: Chemical) -> Share | Unclear:
             basis = f"Tables 2 and 4 {hazard.symbol}"
         case Row(), None, None:
             return Unclear(
-                f"{chemical.name} stands in Table 1 (row {row.number}, Q = {float(row.critical_t):g} t), "
-                "but not in Table 3: write its class, a symbol of Table 4 such as W5.3, for its factor"
+                f"{chemical.name} stands in Table 1 (row {row.number}), "
+                "but not in Table 3: write its class, a symbol of Table 4 such as W5.3"
             )
         case _:
             return Unclear(

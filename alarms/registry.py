@@ -1,0 +1,269 @@
+"""The registry file, parsed and validated whole: every fault at once, or one Registry value."""
+
+from collections import ChainMap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from alarms.errors import Fault, RefusedError
+from alarms.plant import Enterprise, Gateway, Point, Region, Source, Unit
+from alarms.registry_checks import (
+    enterprise_faults,
+    point_findings,
+    region_faults,
+    source_findings,
+)
+from alarms.registry_fields import Spot
+from alarms.registry_form import FORMS
+from alarms.registry_tree import Items, Node, Plain, Table, read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is registered already: regions, enterprise codes, and gateways with their enterprise."""
+
+    regions: Mapping[str, Region]
+    enterprises: frozenset[str] = frozenset()
+    gateways: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """A whole sound registry file, in the file's order, and what it warns of."""
+
+    regions: tuple[Region, ...]
+    enterprises: tuple[Enterprise, ...]
+    sources: tuple[Source, ...]
+    units: tuple[Unit, ...]
+    points: tuple[Point, ...]
+    gateways: tuple[Gateway, ...]
+    warnings: tuple[Fault, ...]
+
+
+def parse(document: bytes, known: Known, *, name: str = "the registry file") -> Registry:
+    """Read a registry file; raises RefusedError with every fault, in order of lines."""
+    root, faults = read(document)
+    reader = _Reader(known, list(faults))
+    if root is not None:
+        reader.file(root)
+    if reader.faults:
+        ordered = sorted(dict.fromkeys(reader.faults), key=lambda fault: fault.line)
+        raise RefusedError(name, tuple(ordered))
+    return Registry(
+        regions=tuple(reader.regions.values()),
+        enterprises=tuple(reader.enterprises.values()),
+        sources=tuple(reader.sources.values()),
+        units=tuple(reader.units.values()),
+        points=tuple(reader.points.values()),
+        gateways=tuple(reader.gateways.values()),
+        warnings=tuple(reader.warnings),
+    )
+
+
+class _Reader:
+    """Walks the tree once, from regions and gateways to points, and notes every fault."""
+
+    def __init__(self, known: Known, faults: list[Fault]) -> None:
+        self.known = known
+        self.faults = faults
+        self.warnings: list[Fault] = []
+        self.regions: dict[str, Region] = {}
+        self.every = ChainMap(self.regions, dict(known.regions))
+        self.gateways: dict[str, Gateway] = {}
+        self.enterprises: dict[str, Enterprise] = {}
+        self.sources: dict[tuple[str, str], Source] = {}
+        self.units: dict[tuple[str, str, str], Unit] = {}
+        self.points: dict[tuple[str, str], Point] = {}
+        self.seen: dict[object, int] = {}
+
+    def file(self, root: Table) -> None:
+        """Read everything; gateways and regions first, for points and enterprises name them."""
+        top = Spot(self.faults, root.line, "")
+        FORMS["file"].read(root, top)
+        if not root.entries:
+            Spot(self.faults, root.line, "file").fault(
+                "holds nothing: give regions, enterprises or gateways"
+            )
+        self._regions(root, top)
+        codes = self._codes(root)
+        self._gateways(root, top, codes)
+        for table, at, found in self._each(root, top, "enterprises", "enterprise"):
+            self._enterprise(table, at, found)
+
+    def _regions(self, root: Table, top: Spot) -> None:
+        listed = list(self._each(root, top, "regions", "region"))
+        for table, at, found in listed:
+            if self._once(("region", found.get("code")), at, table, "code"):
+                self.regions[found["code"]] = Region(
+                    code=found["code"],
+                    name=found.get("name", ""),
+                    parent=found.get("parent"),
+                    kind=found.get("kind", ""),
+                )
+        for table, at, found in listed:
+            for key, problem in region_faults(found, self.known.regions, self.every):
+                at.fault_at(table.lines[key], key, problem)
+
+    def _codes(self, root: Table) -> frozenset[str]:
+        """Return the enterprise codes that stand in the file, sound entries or not."""
+        listed = root.entries.get("enterprises")
+        items = listed.items if isinstance(listed, Items) else []
+        codes = (item.entries.get("code") for item in items if isinstance(item, Table))
+        return self.known.enterprises | {code for code in codes if isinstance(code, str)}
+
+    def _gateways(self, root: Table, top: Spot, enterprises: frozenset[str]) -> None:
+        for table, at, found in self._each(root, top, "gateways", "gateway"):
+            new = self._once(("gateway", found.get("id")), at, table, "id")
+            if not new or len(found) < 2:
+                continue
+            gateway = Gateway(**found)
+            owner = self.known.gateways.get(gateway.id)
+            if gateway.enterprise not in enterprises:
+                problem = (
+                    f"there is no enterprise {gateway.enterprise}, neither in this file nor "
+                    "registered: add it or correct the code"
+                )
+                at.fault_at(table.lines["enterprise"], "enterprise", problem)
+            elif owner is not None and owner != gateway.enterprise:
+                problem = (
+                    f"gateway {gateway.id} belongs to {owner} already, not to "
+                    f"{gateway.enterprise}: give this one another id"
+                )
+                at.fault_at(table.lines["id"], "id", problem)
+            self.gateways[gateway.id] = gateway
+
+    def _enterprise(self, table: Table, at: Spot, found: dict[str, Any]) -> None:
+        self._once(("enterprise", found.get("code")), at, table, "code")
+        for key, problem in enterprise_faults(found, self.every):
+            at.fault_at(table.lines[key], key, problem)
+        code = found.get("code", "")
+        if {"code", "name", "region"} <= found.keys():
+            self.enterprises[code] = Enterprise(**found)
+        for source, spot, values in self._each(table, at, "sources", "source"):
+            self._source(source, spot, values, code)
+
+    def _source(self, table: Table, at: Spot, found: dict[str, Any], enterprise: str) -> None:
+        self._once(("source", enterprise, found.get("code")), at, table, "code")
+        chemicals = [
+            (spot, values) for _, spot, values in self._each(table, at, "chemicals", "chemical")
+        ]
+        responsible = [
+            values for _, _, values in self._each(table, at, "responsible", "responsible")
+        ]
+        appraisal = source_findings(
+            at, chemicals, responsible, found.get("exposed_population"), self._warn
+        )
+        code, kind = found.get("code", ""), found.get("kind", "")
+        location = found.get("location", {})
+        if {"code", "name", "kind"} <= found.keys():
+            self.sources[enterprise, code] = Source(
+                enterprise=enterprise,
+                code=code,
+                name=found["name"],
+                kind=kind,
+                latitude=location.get("lat"),
+                longitude=location.get("lon"),
+                chemicals=tuple(values for _, values in chemicals),
+                exposed_population=found.get("exposed_population"),
+                responsible=tuple(responsible),
+                s=appraisal.s if appraisal else None,
+                r=appraisal.r if appraisal else None,
+                level=appraisal.level if appraisal else None,
+            )
+        for unit, spot, values in self._each(table, at, "units", "unit"):
+            self._unit(unit, spot, values, enterprise, code, kind)
+
+    def _unit(
+        self, table: Table, at: Spot, found: dict[str, Any], enterprise: str, source: str, kind: str
+    ) -> None:
+        code = found.get("code", "")
+        self._once(("unit", enterprise, source, found.get("code")), at, table, "code")
+        if {"code", "name", "kind"} <= found.keys():
+            self.units[enterprise, source, code] = Unit(
+                enterprise=enterprise, source=source, **found
+            )
+        for point, spot, values in self._each(table, at, "points", "point"):
+            self._point(point, spot, values, (enterprise, source, code), kind)
+
+    def _point(
+        self,
+        table: Table,
+        at: Spot,
+        found: dict[str, Any],
+        where: tuple[str, str, str],
+        source_kind: str,
+    ) -> None:
+        enterprise, source, unit = where
+        self._once(("point", enterprise, found.get("tag")), at, table, "tag")
+        if not {"tag", "quantity", "unit"} <= found.keys():
+            return
+        found["engineering_unit"] = found.pop("unit")
+        point = Point(enterprise=enterprise, source=source, unit=unit, **found)
+        if point.gateway is not None:
+            self._owned(point, table, at)
+        for finding in point_findings(point, source_kind):
+            line = _line_of(table, finding.key)
+            if finding.refused:
+                at.fault_at(line, finding.key, finding.problem)
+            else:
+                self._warn(at.of(line, finding.key), finding.problem)
+        self.points[enterprise, point.tag] = point
+
+    def _owned(self, point: Point, table: Table, at: Spot) -> None:
+        """Check that a point's gateway exists and belongs to the same enterprise."""
+        gateway = self.gateways.get(point.gateway or "")
+        owner = gateway.enterprise if gateway else self.known.gateways.get(point.gateway or "")
+        if owner is None:
+            problem = (
+                f"there is no gateway {point.gateway}, neither in this file nor registered: "
+                "add it under gateways or correct the id"
+            )
+        elif owner != point.enterprise:
+            problem = (
+                f"gateway {point.gateway} belongs to {owner}, the point to {point.enterprise}: "
+                "name a gateway of the point's own enterprise"
+            )
+        else:
+            return
+        at.fault_at(table.lines["gateway"], "gateway", problem)
+
+    def _each(
+        self, parent: Table, at: Spot, key: str, form: str
+    ) -> Iterator[tuple[Table, Spot, dict[str, Any]]]:
+        """Read every table of a list below a key; what is no table is a fault and left out."""
+        listed: Node | None = parent.entries.get(key)
+        if listed is None or (isinstance(listed, Plain) and listed.value is None):
+            return
+        if not isinstance(listed, Items):
+            at.fault_at(parent.lines[key], key, f"a list of {key} is wanted, each begun with -")
+            return
+        place = f"{at.place}.{key}" if at.place else key
+        for row, (item, line) in enumerate(zip(listed.items, listed.lines, strict=True)):
+            spot = Spot(self.faults, line, f"{place}[{row}]")
+            found = FORMS[form].read(item, spot)
+            if found is not None and isinstance(item, Table):
+                yield item, spot, found
+
+    def _once(self, key: tuple[object, ...], at: Spot, table: Table, name: str) -> bool:
+        """Note a fault when this key stood in the file before; tell whether it is new."""
+        if key[-1] is None:
+            return False
+        line = table.lines[name]
+        before = self.seen.get(key)
+        if before is not None:
+            at.fault_at(line, name, f"{key[-1]} stands in line {before} already: once is enough")
+            return False
+        self.seen[key] = line
+        return True
+
+    def _warn(self, at: Spot, problem: str) -> None:
+        self.warnings.append(Fault(line=at.line, place=at.place, problem=problem))
+
+
+def _line_of(table: Table, key: str) -> int:
+    """Return the line of a key, or of a key below it as in `limits.h`."""
+    name, _, below = key.partition(".")
+    inner = table.entries.get(name)
+    if below and isinstance(inner, Table) and below in inner.lines:
+        return inner.lines[below]
+    return table.lines.get(name, table.line)

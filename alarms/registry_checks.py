@@ -1,0 +1,208 @@
+"""What single entries of a registry file must satisfy beyond their form."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from alarms import gb18218, rules, scope
+from alarms.plant import Point, Region, prefix_of
+from alarms.registry_fields import Spot
+
+_USCC: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+_BINDING: Final = frozenset({"V", "V2"})
+"""Marks of bounds that refuse; the others (M, D) only warn."""
+_ROLES: Final = ("principal", "technical", "operation")
+
+Finding = tuple[str, str]
+"""A key of the entry and the sentence about it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointFinding:
+    """Something about a point's key: refused, or only to be warned of."""
+
+    key: str
+    problem: str
+    refused: bool = True
+
+
+def region_faults(
+    found: Mapping[str, Any], registered: Mapping[str, Region], every: Mapping[str, Region]
+) -> Iterator[Finding]:
+    """Say what is wrong with a park or zone among the registered regions and the file's own."""
+    code, above = found.get("code"), found.get("parent")
+    held = registered.get(code or "")
+    if held is not None and held.builtin:
+        yield (
+            "code",
+            (
+                f"{code} is {held.name} of the built-in GB/T 2260 list: "
+                "a file adds only parks and zones, under codes of their own"
+            ),
+        )
+        return
+    if above is not None and above not in every:
+        yield "parent", f"there is no region {above}: {_region_hint(above, every)}"
+    elif code and above and (not code.startswith(prefix_of(above)) or code == above):
+        yield (
+            "code",
+            (
+                f"{code} must begin with {prefix_of(above)}, the code of its parent "
+                f"{every[above].name}: who may see a place is decided by the beginning of its code"
+            ),
+        )
+    if code and prefix_of(code) != code:
+        yield "code", f"{code} reads as a city or province; end it in other signs than 00"
+
+
+def enterprise_faults(found: Mapping[str, Any], every: Mapping[str, Region]) -> Iterator[Finding]:
+    """Say what is wrong with an enterprise's code, region and credit code."""
+    code, region, uscc = found.get("code"), found.get("region"), found.get("uscc")
+    if code is not None and (code == "all" or code in every or scope.looks_like_region(code)):
+        yield (
+            "code",
+            (
+                f"{code} would be read as a region or as everything where a scope is given: "
+                "choose another code"
+            ),
+        )
+    if region is not None and region not in every:
+        yield "region", f"there is no region {region}: {_region_hint(region, every)}"
+    if uscc is not None and uscc[-1] != (digit := uscc_check_digit(uscc)):
+        yield (
+            "uscc",
+            (
+                f"the check digit of {uscc} is {uscc[-1]} and must be {digit} (GB 32100-2015): "
+                "compare it with the business licence"
+            ),
+        )
+
+
+def uscc_check_digit(uscc: str) -> str:
+    """Compute the 18th sign of a unified social credit code from the 17 before (GB 32100-2015).
+
+    Signs count 0 to 30 in the standard's order, weighted by 3^i mod 31; the sum and the check sign
+    together are a multiple of 31.
+    """
+    total = sum(_USCC.index(sign) * pow(3, place, 31) for place, sign in enumerate(uscc[:17]))
+    return _USCC[-total % 31]
+
+
+def source_findings(
+    at: Spot,
+    chemicals: Sequence[tuple[Spot, Mapping[str, Any]]],
+    responsible: Sequence[Mapping[str, Any]],
+    exposed_population: int | None,
+    warn: Callable[[Spot, str], None],
+) -> gb18218.Appraisal | None:
+    """Appraise a source by GB 18218-2018; None where it has no chemicals or one is at fault."""
+    shares = []
+    for spot, found in chemicals:
+        cas = found.get("cas")
+        if cas is not None and not gb18218.cas_is_sound(cas):
+            spot.fault(f"cas {cas} is no CAS number, its check digit or form is wrong: correct it")
+            continue
+        if not {"name", "tonnes"} <= found.keys():
+            continue
+        share = gb18218.share(
+            gb18218.Chemical(
+                name=found["name"],
+                cas=cas,
+                tonnes=found["tonnes"],
+                hazard_class=found.get("class"),
+            )
+        )
+        if isinstance(share, gb18218.Unclear):
+            spot.fault(share.problem)
+        else:
+            shares.append(share)
+    if not chemicals or len(shares) < len(chemicals):
+        return None
+    appraisal = gb18218.appraise(shares, exposed_population)
+    if appraisal.s >= 1 and exposed_population is None:
+        warn(at, f"S is {appraisal.s:g}: give exposed_population, without it R and level are open")
+    missing = [role for role in _ROLES if role not in {each.get("role") for each in responsible}]
+    if appraisal.s >= 1 and missing:
+        warn(
+            at, f"a major hazard source names three responsible persons: {', '.join(missing)} lacks"
+        )
+    return appraisal
+
+
+def point_findings(point: Point, source_kind: str) -> Iterator[PointFinding]:
+    """Say what is wrong with a point's settings as a whole, and which bounds its limits pass."""
+    if point.range is not None and not point.range[0] < point.range[1]:
+        low, high = point.range
+        problem = f"goes from {low:g} to {high:g}: write the lower end first"
+        yield PointFinding(key="range", problem=problem)
+    elif point.range is not None:
+        low, high = point.range
+        for name, value in point.limits.items():
+            if not low <= value <= high:
+                problem = (
+                    f"is {value:g}, outside the range {low:g} to {high:g}: such a limit is dead"
+                )
+                yield PointFinding(key=f"limits.{name}", problem=problem)
+        if point.deadband > high - low:
+            problem = f"is {point.deadband:g}, wider than the range {low:g} to {high:g}"
+            yield PointFinding(key="deadband", problem=problem)
+    for problem in rules.problems_of(point):
+        if not problem.startswith("range "):
+            yield PointFinding(key=_key_of(problem), problem=problem)
+    if point.quantity == "toxic_gas" and point.substance is None:
+        problem = (
+            "toxic_gas needs substance, the name or CAS number of the gas: its limits hang on it"
+        )
+        yield PointFinding(key="quantity", problem=problem)
+    cas = point.substance or ""
+    if re.fullmatch(r"\d+-\d+-\d+", cas) and not gb18218.cas_is_sound(cas):
+        problem = f"{cas} is no CAS number, its check digit or form is wrong: correct it"
+        yield PointFinding(key="substance", problem=problem)
+    yield from _tiers_without_limit(point)
+    yield from _past_bounds(point, source_kind)
+
+
+def _tiers_without_limit(point: Point) -> Iterator[PointFinding]:
+    for name in point.tiers:
+        if name not in point.limits:
+            problem = f"has no limit {name} to belong to: it has no effect"
+            yield PointFinding(key=f"tiers.{name}", problem=problem, refused=False)
+
+
+def _past_bounds(point: Point, source_kind: str) -> Iterator[PointFinding]:
+    for bound in rules.bounds_for(point, source_kind):
+        value = point.limits.get(bound.limit)
+        if value is None or bound.allows(value):
+            continue
+        side = "at most" if bound.direction == "max" else "at least"
+        problem = (
+            f"is {value:g} {point.engineering_unit}, and {bound.basis} ({bound.words_en}) allows "
+            f"{side} {bound.value:g} [{bound.mark}]"
+        )
+        yield PointFinding(
+            key=f"limits.{bound.limit}", problem=problem, refused=bound.mark in _BINDING
+        )
+
+
+def _key_of(problem: str) -> str:
+    """Return the key a sentence of the rules speaks of, to find its line."""
+    if "deadband" in problem:
+        return "deadband"
+    if problem.startswith(("tier", "on_delay_s", "off_delay_s", "period_s")):
+        return "tiers" if problem.startswith("tier") else problem.split(" ", 1)[0]
+    return "limits"
+
+
+def _region_hint(code: str | None, every: Mapping[str, Region]) -> str:
+    """Say what to write instead of an unknown region's code."""
+    above = next(
+        (
+            held
+            for cut in range(len(code or "") - 1, 1, -1)
+            if (held := every.get((code or "")[:cut].ljust(6, "0")))
+        ),
+        None,
+    )
+    where = f" ({above.name} is {above.code})" if above else ""
+    return f"use a six-digit code of GB/T 2260{where}, or add a park or zone under regions"

@@ -1,0 +1,277 @@
+"""Kinds of values in a registry file: each reads a node and describes itself in JSON Schema."""
+
+import difflib
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from alarms.errors import Fault
+from alarms.registry_tree import Items, Node, Plain, Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """Text of 1 to `longest` signs, where given of one `pattern`, which `words` explains."""
+
+    longest: int = 200
+    pattern: str = r"\S(.*\S)?"
+    words: str = "text without blanks at its ends"
+
+    def read(self, node: Node, at: "Spot") -> str | None:
+        """Return the text, or None with a fault."""
+        match node:
+            case Plain(raw=raw, value=value) if raw:
+                at.fault(f'{_seen(value)} where text is wanted: put it in quotes, "{raw}"')
+                return None
+            case str() if len(node) > self.longest:
+                at.fault(f"has {len(node)} signs, at most {self.longest} are allowed")
+                return None
+            case str() if re.fullmatch(self.pattern, node) and node.isprintable():
+                return node
+            case str():
+                at.fault(f"{shown(node)} is not {self.words}")
+                return None
+            case _:
+                at.fault(f"{_what(node)} where {self.words} is wanted")
+                return None
+
+    def schema(self) -> dict[str, Any]:
+        """Describe the text in JSON Schema."""
+        return {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": self.longest,
+            "pattern": f"^(?:{self.pattern})$",
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One word of a controlled list."""
+
+    words: tuple[str, ...]
+
+    def read(self, node: Node, at: "Spot") -> str | None:
+        """Return the word, or None with a fault that suggests the nearest."""
+        word = node.raw if isinstance(node, Plain) else node
+        if isinstance(word, str) and word in self.words:
+            return word
+        if not isinstance(word, str):
+            at.fault(f"{_what(node)} where one of {', '.join(self.words)} is wanted")
+            return None
+        at.fault(f"{shown(word)} is unknown{nearest(word, self.words)}")
+        return None
+
+    def schema(self) -> dict[str, Any]:
+        """Describe the list in JSON Schema."""
+        return {"enum": list(self.words)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number:
+    """A finite number between `least` and `most`; `above` excludes `least` itself."""
+
+    least: float = -math.inf
+    most: float = math.inf
+    above: bool = False
+    whole: bool = False
+
+    def read(self, node: Node, at: "Spot") -> float | None:
+        """Return the number, or None with a fault."""
+        value = node.value if isinstance(node, Plain) else None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            wanted = "a whole number" if self.whole else "a number"
+            at.fault(f"{_what(node)} where {wanted} is wanted")
+            return None
+        if not math.isfinite(value):
+            at.fault(f"{value} is no finite number")
+            return None
+        if self.whole and value != int(value):
+            at.fault(f"is {value:g}, a whole number is wanted")
+            return None
+        if value < self.least or value > self.most or (self.above and value == self.least):
+            at.fault(f"is {value:g}, allowed is {self._allowed()}")
+            return None
+        return int(value) if self.whole else float(value)
+
+    def schema(self) -> dict[str, Any]:
+        """Describe the number in JSON Schema."""
+        found: dict[str, Any] = {"type": "integer" if self.whole else "number"}
+        if math.isfinite(self.least):
+            found["exclusiveMinimum" if self.above else "minimum"] = self.least
+        if math.isfinite(self.most):
+            found["maximum"] = self.most
+        return found
+
+    def _allowed(self) -> str:
+        low = f"more than {self.least:g}" if self.above else f"{self.least:g} or more"
+        if not math.isfinite(self.least):
+            return f"at most {self.most:g}"
+        if not math.isfinite(self.most):
+            return low
+        return f"{low}, at most {self.most:g}" if self.above else f"{self.least:g} to {self.most:g}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """true or false."""
+
+    def read(self, node: Node, at: "Spot") -> bool | None:
+        """Return the flag, or None with a fault."""
+        if isinstance(node, Plain) and isinstance(node.value, bool):
+            return node.value
+        at.fault(f"{_what(node)} where true or false is wanted")
+        return None
+
+    def schema(self) -> dict[str, Any]:
+        """Describe the flag in JSON Schema."""
+        return {"type": "boolean"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Many:
+    """A list of `each`, of `least` to `most` items."""
+
+    each: Text | Choice | Number
+    least: int = 0
+    most: int = 1000
+
+    def read(self, node: Node, at: "Spot") -> tuple[Any, ...] | None:
+        """Return the items, or None with faults."""
+        if not isinstance(node, Items):
+            at.fault(f"{_what(node)} where a list [ … ] is wanted")
+            return None
+        if not self.least <= len(node.items) <= self.most:
+            wanted = f"{self.least}" if self.least == self.most else f"{self.least} to {self.most}"
+            at.fault(f"has {len(node.items)} items, {wanted} are wanted")
+            return None
+        places = zip(node.items, node.lines, strict=True)
+        found = [
+            self.each.read(item, Spot(at.faults, line, f"{at.place}[{row}]"))
+            for row, (item, line) in enumerate(places)
+        ]
+        return None if any(item is None for item in found) else tuple(found)
+
+    def schema(self) -> dict[str, Any]:
+        """Describe the list in JSON Schema."""
+        found: dict[str, Any] = {"type": "array", "items": self.each.schema()}
+        found["minItems"], found["maxItems"] = self.least, self.most
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """What stands behind a key; `below` marks lists of tables, which their parents read."""
+
+    kind: "Text | Choice | Number | Flag | Many | Form | None" = None
+    required: bool = False
+    below: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """A mapping with known keys; null behind an optional key means that it is absent."""
+
+    keys: Mapping[str, Key]
+
+    def read(self, node: Node, at: "Spot") -> dict[str, Any] | None:
+        """Return what stands there and is sound; None where it is no mapping at all."""
+        if not isinstance(node, Table):
+            at.fault(f"{_what(node)} where a mapping with {', '.join(self.keys)} is wanted")
+            return None
+        found: dict[str, Any] = {}
+        for name, value in node.entries.items():
+            key = self.keys.get(name)
+            if key is None:
+                at.unknown(node.lines[name], name, self.keys)
+                continue
+            if isinstance(value, Plain) and value.value is None:
+                if key.required:
+                    at.fault_at(node.lines[name], name, "is empty, and it is required")
+                continue
+            if key.kind is not None:
+                read = key.kind.read(value, at.of(node.lines[name], name))
+                if read is not None:
+                    found[name] = read
+        for name, key in self.keys.items():
+            if key.required and name not in node.entries:
+                at.fault(f"{name} is missing, and it is required")
+        return found
+
+    def schema(self) -> dict[str, Any]:
+        """Describe the mapping in JSON Schema."""
+        properties: dict[str, Any] = {}
+        for name, key in self.keys.items():
+            if key.kind is None:
+                found: dict[str, Any] = {"type": "array", "items": {"$ref": f"#/$defs/{key.below}"}}
+            else:
+                found = key.kind.schema()
+            properties[name] = found if key.required else {"anyOf": [found, {"type": "null"}]}
+        schema: dict[str, Any] = {"type": "object", "properties": properties}
+        required = [name for name, key in self.keys.items() if key.required]
+        if required:
+            schema["required"] = required
+        schema["additionalProperties"] = False
+        return schema
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place in the file to which faults are noted."""
+
+    faults: list[Fault]
+    line: int
+    place: str
+
+    def fault(self, problem: str) -> None:
+        """Note a fault here."""
+        self.faults.append(Fault(line=self.line, place=self.place, problem=problem))
+
+    def fault_at(self, line: int, name: str, problem: str) -> None:
+        """Note a fault at a key below this place."""
+        self.of(line, name).fault(problem)
+
+    def of(self, line: int, name: str) -> "Spot":
+        """Return the place of a key below this one."""
+        return Spot(self.faults, line, f"{self.place}.{name}" if self.place else name)
+
+    def unknown(self, line: int, name: str, known: Iterable[str]) -> None:
+        """Note a key that no registry has."""
+        self.fault_at(line, name, f"this key is unknown{nearest(name, tuple(known))}")
+
+
+def nearest(word: str, words: tuple[str, ...]) -> str:
+    """Say which known words are meant, or all of them."""
+    close = difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.6)
+    return f", perhaps {close[0]} is meant" if close else f"; known are {', '.join(words)}"
+
+
+def shown(word: str) -> str:
+    """Quote a word for a message, cut where it is long."""
+    return f'"{word}"' if len(word) <= 60 else f'"{word[:57]}…"'
+
+
+def _seen(value: object) -> str:
+    match value:
+        case bool():
+            return "true or false stands"
+        case int() | float():
+            return "a number stands"
+        case None:
+            return "nothing stands"
+        case _:
+            return "a date or time stands"
+
+
+def _what(node: Node) -> str:
+    match node:
+        case Table():
+            return "a mapping stands"
+        case Items():
+            return "a list stands"
+        case Plain(value=value):
+            return _seen(value)
+        case _:
+            return f"the text {shown(node)} stands"

@@ -1,0 +1,145 @@
+"""What may stand in a registry file: one description for the validator and for its JSON Schema."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from alarms.alarm import Tier
+from alarms.plant import LIMIT_NAMES, QUANTITIES, SOURCE_KINDS, UNIT_KINDS
+from alarms.registry_fields import Choice, Flag, Form, Key, Many, Number, Text
+
+DETECTORS: Final = ("limit", "forecast", "rate", "deviation", "sensor", "comms")
+LONGEST_S: Final = 86_400.0
+"""Delays and periods beyond a day are mistakes of unit."""
+
+
+CODE: Final = Text(
+    longest=64,
+    pattern=r"[^\s/:\"\\]+",
+    words="a code of letters, digits and signs without blanks, / and :",
+)
+TAG: Final = Text(longest=128, pattern=r"[^\s\"\\+#]+", words='a tag without blanks, +, # and "')
+NAME: Final = Text()
+GATEWAY_ID: Final = Text(
+    longest=64, pattern=r"[A-Za-z0-9_-]+", words="a gateway id of A-Z, a-z, 0-9, _ and -"
+)
+LIMITS: Final = (*LIMIT_NAMES, "cut", "reset")
+TIERED: Final = (*LIMIT_NAMES, "cut")
+TIERS: Final = tuple(tier.name for tier in Tier if tier is not Tier.none)
+
+FORMS: Final[Mapping[str, Form]] = {
+    "file": Form(
+        keys={
+            "regions": Key(below="region"),
+            "enterprises": Key(below="enterprise"),
+            "gateways": Key(below="gateway"),
+        }
+    ),
+    "region": Form(
+        keys={
+            "code": Key(
+                kind=Text(
+                    longest=32,
+                    pattern=r"[0-9]{6}[0-9A-Za-z_-]*",
+                    words="a region code: six digits of GB/T 2260, then letters or digits",
+                ),
+                required=True,
+            ),
+            "name": Key(kind=NAME, required=True),
+            "parent": Key(kind=CODE, required=True),
+            "kind": Key(kind=Choice(words=("park", "zone")), required=True),
+        }
+    ),
+    "enterprise": Form(
+        keys={
+            "code": Key(kind=CODE, required=True),
+            "name": Key(kind=NAME, required=True),
+            "region": Key(kind=CODE, required=True),
+            "uscc": Key(
+                kind=Text(
+                    longest=18,
+                    pattern=r"[0-9A-HJ-NPQRTUWXY]{18}",
+                    words="a credit code: 18 digits and capitals without I, O, S, V, Z",
+                )
+            ),
+            "simulated": Key(kind=Flag()),
+            "sources": Key(below="source"),
+        }
+    ),
+    "source": Form(
+        keys={
+            "code": Key(kind=CODE, required=True),
+            "name": Key(kind=NAME, required=True),
+            "kind": Key(kind=Choice(words=SOURCE_KINDS), required=True),
+            "location": Key(
+                kind=Form(
+                    keys={
+                        "lat": Key(kind=Number(least=-90, most=90), required=True),
+                        "lon": Key(kind=Number(least=-180, most=180), required=True),
+                    }
+                )
+            ),
+            "chemicals": Key(below="chemical"),
+            "exposed_population": Key(kind=Number(least=0, most=10_000_000, whole=True)),
+            "responsible": Key(below="responsible"),
+            "units": Key(below="unit"),
+        }
+    ),
+    "chemical": Form(
+        keys={
+            "name": Key(kind=NAME, required=True),
+            "cas": Key(kind=Text(longest=12, words="a CAS number such as 7664-41-7")),
+            "tonnes": Key(kind=Number(least=0, most=1e9, above=True), required=True),
+            "class": Key(kind=Text(longest=8, words="a class symbol such as W2")),
+        }
+    ),
+    "responsible": Form(
+        keys={
+            "role": Key(kind=Choice(words=("principal", "technical", "operation")), required=True),
+            "name": Key(kind=NAME, required=True),
+            "phone": Key(kind=Text(longest=40, words="a telephone number in quotes")),
+        }
+    ),
+    "unit": Form(
+        keys={
+            "code": Key(kind=CODE, required=True),
+            "name": Key(kind=NAME, required=True),
+            "kind": Key(kind=Choice(words=UNIT_KINDS), required=True),
+            "points": Key(below="point"),
+        }
+    ),
+    "point": Form(
+        keys={
+            "tag": Key(kind=TAG, required=True),
+            "name": Key(kind=NAME),
+            "quantity": Key(kind=Choice(words=QUANTITIES), required=True),
+            "unit": Key(kind=Text(longest=32, words="the engineering unit"), required=True),
+            "range": Key(kind=Many(each=Number(), least=2, most=2)),
+            "period_s": Key(kind=Number(least=0, most=LONGEST_S, above=True)),
+            "limits": Key(kind=Form(keys={name: Key(kind=Number()) for name in LIMITS})),
+            "deadband": Key(kind=Number(least=0)),
+            "on_delay_s": Key(kind=Number(least=0, most=LONGEST_S)),
+            "off_delay_s": Key(kind=Number(least=0, most=LONGEST_S)),
+            "tiers": Key(kind=Form(keys={name: Key(kind=Choice(words=TIERS)) for name in TIERED})),
+            "detect": Key(kind=Many(each=Choice(words=DETECTORS), most=len(DETECTORS))),
+            "gateway": Key(kind=GATEWAY_ID),
+            "substance": Key(kind=NAME),
+            "sector": Key(kind=Text(longest=32, words="a place code such as T1")),
+        }
+    ),
+    "gateway": Form(
+        keys={
+            "id": Key(kind=GATEWAY_ID, required=True),
+            "enterprise": Key(kind=CODE, required=True),
+        }
+    ),
+}
+
+
+def schema() -> dict[str, Any]:
+    """Describe the file's form in JSON Schema 2020-12; what joins entries the validator sees."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Fengsui registry file",
+        **FORMS["file"].schema(),
+        "$defs": {name: form.schema() for name, form in FORMS.items() if name != "file"},
+    }
