@@ -72,19 +72,8 @@ class Sifted:
     faults: Sequence[PointFault] = ()
 
 
-def unknown_names(arrived: Sequence[Arrived], roster: Roster) -> bool:
-    """Tell whether a gateway or a tag is not registered, as far as this roster knows."""
-    for one in arrived:
-        if one.gateway not in roster.gateways:
-            return True
-        if not roster.rows_of(one.gateway).keys() >= set(one.decoded.tags):
-            return True
-    return False
-
-
-def sift(arrived: Sequence[Arrived], roster: Roster) -> Sifted:
-    """Sift messages, in order of receipt, against the plant."""
-    ledger = Ledger()
+def sift(arrived: Sequence[Arrived], roster: Roster, ledger: Ledger) -> Sifted:
+    """Sift messages, in order of receipt, against the plant; refusals go to the ledger."""
     known = _known_gateways(arrived, roster, ledger)
     columns = _Columns.of(known, roster)
     columns.refuse(columns.rows < 0, Reason.unknown_point, ledger)

@@ -1,0 +1,22 @@
+"""Who may write readings and process events: one ingest at a time, as long as it is connected."""
+
+from typing import Final
+
+from psycopg import AsyncConnection
+
+_LOCK: Final = 0x66656E67_737569
+"""Key of the session's advisory lock: `fengsui` in ASCII."""
+
+
+async def claim(conn: AsyncConnection) -> bool:
+    """Try to become the writer for as long as this session lives; False while another is."""
+    row = await (await conn.execute("select pg_try_advisory_lock(%s)", (_LOCK,))).fetchone()
+    return row is not None and bool(row[0])
+
+
+async def identity(conn: AsyncConnection) -> str:
+    """Return the name of this record, the same after every restart."""
+    row = await (
+        await conn.execute("select epoch || '/' || current_database() from journal_head")
+    ).fetchone()
+    return "" if row is None else str(row[0])

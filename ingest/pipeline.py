@@ -1,0 +1,312 @@
+"""One batch of messages, one transaction: decoded, judged, stored, journaled, committed, adopted.
+
+Before COMMIT nothing is remembered and nothing is acknowledged; after it the engine's memory
+follows the record. A batch that fails can be given again: whatever part of it is in the record
+already is found there.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+import numpy as np
+from psycopg import AsyncConnection
+
+from alarms.alarm import ProcessEvent
+from alarms.engine import Engine, Proposal
+from alarms.readings import CORRECTED, STAMPED_HERE, Readings, newer_than
+from alarms.storage import alarms, gateways, migrate, plant, readings, rejects
+from ingest import sequence, topics
+from ingest.decoders import native, status
+from ingest.decoders.decoded import Decoded, Reason, refused_whole
+from ingest.mqtt import Message
+from ingest.refusals import Ledger, Refused
+from ingest.roster import Roster
+from ingest.sifting import Account, Arrived, Sifted, sift
+
+SERVICE: Final = "ingest"
+_RECHECK_US: Final = 1_000_000
+"""How often, at most, an unknown name makes us look whether the registry has changed."""
+
+
+def no_step(_name: str) -> None:
+    """Ignore the pipeline's steps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a batch; `accounts` and `refused` are what its gateways are told."""
+
+    messages: int
+    fresh: int
+    late: int
+    duplicates: int
+    conflicts: int
+    events: int
+    accounts: dict[str, Account]
+    refused: Sequence[Refused]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Heard:
+    """A batch's messages by what they are."""
+
+    arrived: list[Arrived]
+    stated: list[gateways.Stated]
+    ledger: Ledger
+
+
+class Pipeline:
+    """Holds what a restart recalls: the engine, the roster, each gateway's newest number.
+
+    `steps` is called with each step's name as it is done: decoded, judged, copied, journaled,
+    committed, adopted. The connections given must be in autocommit; all times are Micros.
+    """
+
+    def __init__(self, *, prefix: str, steps: Callable[[str], None] = no_step) -> None:
+        self._prefix = prefix
+        self._steps = steps
+        self._engine: Engine
+        self._roster: Roster
+        self._sequences: dict[str, int | None] = {}
+        self._months: frozenset[int] | None = frozenset()
+        self._rechecked = 0
+
+    async def recall(self, conn: AsyncConnection, *, now: int) -> None:
+        """Build everything anew from the record."""
+        async with conn.transaction():
+            registered = await plant.load(conn)
+            self._engine = Engine.build(
+                registered,
+                states=await alarms.states(conn),
+                last=await readings.last(conn, registered),
+                started=now,
+            )
+            self._roster = Roster.of(registered, self._engine.gateways)
+            self._sequences = await gateways.sequences(conn)
+            self._months = None if await migrate.edition(conn) != "none" else frozenset()
+
+    async def refresh(self, conn: AsyncConnection, *, now: int) -> bool:
+        """Recall everything if the registry has changed since, and tell whether it had."""
+        self._rechecked = now
+        if await plant.revision(conn) == self._roster.plant.revision:
+            return False
+        await self.recall(conn, now=now)
+        return True
+
+    async def commit(
+        self, conn: AsyncConnection, messages: Sequence[Message], *, now: int
+    ) -> Outcome:
+        """Bring messages into the record, whole or not at all."""
+        heard = self._hear(messages)
+        self._steps("decoded")
+        sifted = await self._sift(conn, heard, now)
+        seen, newest = self._seen(sifted.accounts)
+        async with conn.transaction():
+            months = await self._ensure_partitions(conn, sifted.readings)
+            news = await self._without_known(conn, sifted)
+            fresh = newer_than(news.readings, self._engine.last)
+            proposals = [
+                self._engine.judge(
+                    news.readings.take(fresh),
+                    now=now,
+                    reported_by=news.gateway[fresh],
+                    faults=sifted.faults,
+                )
+            ]
+            self._steps("judged")
+            await readings.copy_new(conn, news.readings.take(fresh), self._roster.ids)
+            late = await self._store_late(conn, news.readings.take(~fresh))
+            self._steps("copied")
+            events = await self._journal(conn, proposals, now=now)
+            await rejects.keep(conn, [self._reject(entry) for entry in sifted.ledger.entries])
+            await gateways.note_seen(conn, seen)
+            await gateways.note_states(conn, heard.stated)
+            self._steps("journaled")
+        self._steps("committed")
+        for proposal in proposals:
+            self._engine.adopt(proposal)
+        self._sequences.update(newest)
+        if self._months is not None:
+            self._months |= months
+        self._steps("adopted")
+        return Outcome(
+            messages=len(messages),
+            fresh=int(fresh.sum()),
+            late=int(late.stored.sum()),
+            duplicates=late.duplicates + len(sifted.readings) - len(news.readings),
+            conflicts=late.conflicts,
+            events=events,
+            accounts=sifted.accounts,
+            refused=sifted.ledger.entries,
+        )
+
+    async def tick(self, conn: AsyncConnection, *, now: int, link_since: int) -> int:
+        """Let time speak: delays, silence, shelves that run out; return how many events."""
+        await self.refresh(conn, now=now)
+        proposal = self._engine.tick(now=now, link_since=link_since)
+        async with conn.transaction():
+            events = await self._journal(conn, [proposal], now=now)
+            events += await alarms.expire_shelves(conn, now=now)
+            await gateways.beat(conn, SERVICE, now=now)
+        self._engine.adopt(proposal)
+        return events
+
+    async def reject(self, conn: AsyncConnection, message: Message, why: str) -> Refused:
+        """Keep a message that no transaction can take, so that it need not come again."""
+        topic = topics.parse(self._prefix, message.topic)
+        ledger = Ledger()
+        ledger.add(
+            "" if topic is None else topic.gateway,
+            Reason.bad_value,
+            tag=None,
+            received=message.received,
+            payload=message.payload,
+            sample=why,
+        )
+        async with conn.transaction():
+            await rejects.keep(conn, [self._reject(entry) for entry in ledger.entries])
+        return ledger.entries[0]
+
+    def _hear(self, messages: Sequence[Message]) -> _Heard:
+        heard = _Heard(arrived=[], stated=[], ledger=Ledger())
+        for message in messages:
+            topic = topics.parse(self._prefix, message.topic)
+            if topic is None:
+                continue
+            if topic.channel is topics.Channel.readings:
+                heard.arrived.append(
+                    Arrived(
+                        gateway=topic.gateway,
+                        received=message.received,
+                        payload=message.payload,
+                        decoded=_decode(message),
+                    )
+                )
+            elif topic.channel is topics.Channel.status:
+                self._hear_status(heard, topic.gateway, message)
+        return heard
+
+    def _hear_status(self, heard: _Heard, gateway: str, message: Message) -> None:
+        said = status.decode(message.payload)
+        if isinstance(said, Reason) or gateway not in self._roster.gateways:
+            heard.ledger.add(
+                gateway,
+                said if isinstance(said, Reason) else Reason.unknown_gateway,
+                tag=None,
+                received=message.received,
+                payload=message.payload,
+                sample=message.payload[:256].decode("utf-8", "replace"),
+            )
+        else:
+            heard.stated.append(gateways.Stated(gateway=gateway, state=said, at=message.received))
+
+    async def _sift(self, conn: AsyncConnection, heard: _Heard, now: int) -> Sifted:
+        """Sift; where a name is not known, make sure that the registry has not changed."""
+        sifted = sift(heard.arrived, self._roster, heard.ledger)
+        unknown = {Reason.unknown_point, Reason.unknown_gateway}
+        if (
+            now - self._rechecked >= _RECHECK_US
+            and any(entry.reason in unknown for entry in sifted.ledger.entries)
+            and await self.refresh(conn, now=now)
+        ):
+            return sift(heard.arrived, self._roster, Ledger())
+        return sifted
+
+    async def _without_known(self, conn: AsyncConnection, sifted: Sifted) -> Sifted:
+        """Leave out corrected readings that were stored before, or stand twice in the batch."""
+        corrected = (sifted.readings.quality & CORRECTED) != 0
+        if not corrected.any():
+            return sifted
+        places = np.flatnonzero(corrected)
+        asked = sifted.readings.take(places)
+        known = await readings.known_corrected(conn, self._roster.ids, asked)
+        met: set[tuple[int, int]] = set()
+        for place, identity in enumerate(
+            zip(asked.point.tolist(), asked.stamp.tolist(), strict=True)
+        ):
+            known[place] |= identity in met
+            met.add(identity)
+        keep = np.ones(len(sifted.readings), np.bool_)
+        keep[places[known]] = False
+        return Sifted(
+            readings=sifted.readings.take(keep),
+            gateway=sifted.gateway[keep],
+            ledger=sifted.ledger,
+            accounts=sifted.accounts,
+            faults=sifted.faults,
+        )
+
+    async def _ensure_partitions(self, conn: AsyncConnection, arrived: Readings) -> frozenset[int]:
+        if self._months is None or len(arrived) == 0:
+            return frozenset()
+        months = readings.months_of(arrived.time)
+        if not months <= self._months:
+            await readings.ensure_partitions(conn, months - self._months)
+        return months
+
+    async def _store_late(self, conn: AsyncConnection, late: Readings) -> readings.Late:
+        if len(late) == 0:
+            return readings.Late(np.zeros(0, np.bool_), 0, 0)
+        stored = await readings.insert_late(conn, late, self._roster.ids)
+        await readings.keep_corrected(conn, late, self._roster.ids)
+        return stored
+
+    async def _journal(
+        self, conn: AsyncConnection, proposals: Sequence[Proposal], *, now: int
+    ) -> int:
+        events: list[ProcessEvent] = []
+        for proposal in proposals:
+            events += proposal.events
+        entries = await alarms.apply_events(conn, events, now=now)
+        for proposal in proposals:
+            await alarms.save_states(conn, proposal.states, proposal.gone)
+        return entries
+
+    def _seen(
+        self, accounts: dict[str, Account]
+    ) -> tuple[list[gateways.Seen], dict[str, int | None]]:
+        seen: list[gateways.Seen] = []
+        newest: dict[str, int | None] = {}
+        for gateway, account in accounts.items():
+            counted = sequence.follow(self._sequences.get(gateway), account.sequence)
+            newest[gateway] = counted.newest
+            error = account.clock_error_us
+            seen.append(
+                gateways.Seen(
+                    gateway=gateway,
+                    received=account.received,
+                    clock_error_s=None if error is None else error / 1e6,
+                    newest_seq=counted.newest,
+                    messages=account.messages,
+                    accepted=account.accepted,
+                    rejected=account.rejected,
+                    lost=counted.lost,
+                )
+            )
+        return seen, newest
+
+    def _reject(self, entry: Refused) -> rejects.Reject:
+        registered = self._roster.plant
+        gateway = registered.gateways.get(entry.gateway)
+        enterprise = None if gateway is None else registered.enterprises[gateway.enterprise]
+        return rejects.Reject(
+            received=entry.received,
+            gateway=entry.gateway,
+            enterprise=None if enterprise is None else enterprise.code,
+            region=None if enterprise is None else enterprise.region,
+            reason=entry.reason,
+            tag=entry.tag,
+            count=entry.count,
+            first=msgspec.json.decode(entry.first),
+            payload=entry.payload,
+        )
+
+
+def _decode(message: Message) -> Decoded:
+    """Decode readings; what the broker kept for us and has no stamp of its own is no news."""
+    decoded = native.decode(message.payload, message.received)
+    if message.retained and any(mark & STAMPED_HERE for mark in decoded.marks):
+        return refused_whole(Reason.bad_time, "retained by the broker, and without a ts")
+    return decoded

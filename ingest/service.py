@@ -1,0 +1,219 @@
+"""The ingest process: the one writer, from broker to record, for as long as nobody says stop."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import psycopg
+from psycopg import AsyncConnection
+
+from alarms.errors import UnavailableError
+from alarms.storage import connection, writer
+from ingest import topics
+from ingest.mqtt import Address, Batch, Source, client_id
+from ingest.pipeline import Outcome, Pipeline, no_step
+from ingest.replies import Replies
+from ingest.tally import Tally
+
+log: Final = logging.getLogger("fengsui.ingest")
+T = TypeVar("T")
+
+MOST_MESSAGES: Final = 500
+LINGER_S: Final = 0.002
+IDLE_S: Final = 0.2
+TICK_US: Final = 1_000_000
+FIRST_BACKOFF_S: Final = 0.1
+LONGEST_BACKOFF_S: Final = 10.0
+
+
+async def run(
+    *,
+    database_url: str,
+    broker_url: str,
+    topic_prefix: str,
+    stop: asyncio.Event,
+    steps: Callable[[str], None] = no_step,
+) -> None:
+    """Bring messages into the record until `stop`; wait for a database or broker that is away.
+
+    `steps` is told the name of every step of every batch as it is done.
+    """
+    address = Address.parse(broker_url)
+    service = _Service(database_url=database_url, prefix=topic_prefix, stop=stop, steps=steps)
+    try:
+        source = Source(
+            address=address,
+            client_id=client_id(await service.open()),
+            filters=topics.filters(topic_prefix),
+        )
+        async with source:
+            ending = asyncio.create_task(_finish(source, stop), name="ingest stop")
+            try:
+                await service.work(source)
+            finally:
+                ending.cancel()
+    except _Stopped:
+        return
+    finally:
+        await service.close()
+
+
+async def _finish(source: Source, stop: asyncio.Event) -> None:
+    await stop.wait()
+    source.finish()
+
+
+class _Service:
+    """One loop over batches; a batch leaves it committed and acknowledged, or not at all."""
+
+    def __init__(
+        self,
+        *,
+        database_url: str,
+        prefix: str,
+        stop: asyncio.Event,
+        steps: Callable[[str], None],
+    ) -> None:
+        self._database_url = database_url
+        self._prefix = prefix
+        self._source: Source
+        self._stop = stop
+        self._steps = steps
+        self._pipeline = Pipeline(prefix=prefix, steps=steps)
+        self._replies = Replies()
+        self._tally = Tally(log)
+        self._conn: AsyncConnection | None = None
+        self._ticked = 0
+
+    async def open(self) -> str:
+        """Wait for the record and the right to write it; return its name."""
+        await self._persist(self._writer)
+        return await self._persist(self._identity)
+
+    async def work(self, source: Source) -> None:
+        """Take batches until the source has no more."""
+        self._source = source
+        async for batch in source.batches(
+            max_messages=MOST_MESSAGES, linger_s=LINGER_S, idle_s=IDLE_S
+        ):
+            if batch.messages:
+                await self._settle(batch)
+            if now() - self._ticked >= TICK_US:
+                await self._persist(self._tick)
+            self._reply()
+            self._tally.speak(time.monotonic())
+
+    async def close(self) -> None:
+        """Close the connection to the record."""
+        if self._conn is not None:
+            await self._conn.close()
+
+    async def _settle(self, batch: Batch) -> None:
+        """Commit and acknowledge; cut a batch that its own content spoils down to the spoiler."""
+        try:
+            outcome = await self._persist(lambda: self._commit(batch))
+        except _Stopped:
+            return
+        except Exception as error:
+            await self._persist(self._tick)  # raises where it was not the content: end and restart
+            if len(batch.messages) > 1:
+                for half in batch.halves():
+                    await self._settle(half)
+                return
+            log.exception("message refused topic=%s", batch.messages[0].topic)
+            why = f"{type(error).__name__}: {error}"
+            await self._persist(lambda: self._refuse(batch, why))
+        else:
+            self._replies.add(outcome.accounts, outcome.refused)
+            self._tally.add(outcome)
+        await self._source.commit(batch)
+        self._steps("acknowledged")
+
+    async def _commit(self, batch: Batch) -> Outcome:
+        return await self._pipeline.commit(await self._writer(), batch.messages, now=now())
+
+    async def _refuse(self, batch: Batch, why: str) -> None:
+        refused = await self._pipeline.reject(await self._writer(), batch.messages[0], why)
+        self._replies.add({}, [refused])
+
+    async def _tick(self) -> None:
+        moment = now()
+        since = self._source.link_up_since
+        await self._pipeline.tick(
+            await self._writer(), now=moment, link_since=moment if since is None else since
+        )
+        self._ticked = moment
+
+    def _reply(self) -> None:
+        for gateway, payload in self._replies.due(now()):
+            topic = topics.name(self._prefix, gateway, topics.Channel.replies)
+            self._source.publish(topic, payload)
+
+    async def _persist(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do work on the record, again and again while the database is away, full or restarting."""
+        delay = FIRST_BACKOFF_S
+        while True:
+            try:
+                return await work()
+            except (psycopg.Error, UnavailableError) as error:
+                if isinstance(error, psycopg.DataError | psycopg.IntegrityError):
+                    raise
+                await self._forget()
+                log.warning(
+                    "record not written, messages stay at the broker why=%r retry_in_s=%.1f",
+                    str(error).strip(),
+                    delay,
+                )
+            await self._pause(delay * random.uniform(0.8, 1.2))  # noqa: S311  # jitter
+            delay = min(delay * 2, LONGEST_BACKOFF_S)
+
+    async def _writer(self) -> AsyncConnection:
+        """Return the writing connection; a new one claims the right to write and recalls all."""
+        if self._conn is None or self._conn.closed:
+            conn = await connection.connect(self._database_url, autocommit=True)
+            try:
+                await self._claim(conn)
+                await self._pipeline.recall(conn, now=now())
+            except BaseException:
+                await conn.close()
+                raise
+            self._conn = conn
+            log.info("record open address=%s", connection.address_of(self._database_url))
+        return self._conn
+
+    async def _claim(self, conn: AsyncConnection) -> None:
+        said = False
+        while not await writer.claim(conn):
+            if not said:
+                log.warning("another ingest writes this record; waiting until it ends")
+                said = True
+            await self._pause(1.0)
+
+    async def _identity(self) -> str:
+        return await writer.identity(await self._writer())
+
+    async def _forget(self) -> None:
+        """Drop the connection: what was committed is not known for sure, the record will tell."""
+        if self._conn is not None:
+            await self._conn.close()
+            self._conn = None
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, or end at once when told to stop."""
+        try:
+            await asyncio.wait_for(self._stop.wait(), seconds)
+        except TimeoutError:
+            return
+        raise _Stopped
+
+
+class _Stopped(Exception):  # noqa: N818  # no error: the way out of a wait
+    """Someone said stop while work was waiting for the database."""
+
+
+def now() -> int:
+    """Return the server's clock in Micros."""
+    return time.time_ns() // 1000
