@@ -164,10 +164,8 @@ class _Builder:
                 case yaml.NodeEvent():
                     self._place(self._node(event, line), line)
                     if len(self.open) > MAX_DEPTH:
-                        self._fault(
-                            line, f"lies more than {MAX_DEPTH} levels deep: no registry does"
-                        )
-                        return
+                        said = f"lies more than {MAX_DEPTH} levels deep: no registry does"
+                        raise self._hopeless(line, said)
 
     def _node(self, event: yaml.NodeEvent, line: int) -> Node:
         tag = getattr(event, "tag", None)

@@ -1,0 +1,110 @@
+"""What a registry file would do to what is registered: create, change, leave unchanged."""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from alarms.plant import Enterprise, Gateway, Plant, Point, Region, Source, Unit
+from alarms.registry import Registry
+
+KINDS: Final = ("region", "enterprise", "gateway", "source", "unit", "point")
+"""In the order in which they are written: each leans only on those before it."""
+
+Entry = Region | Enterprise | Gateway | Source | Unit | Point
+K = TypeVar("K", bound=Hashable)
+E = TypeVar("E", Region, Enterprise, Gateway, Source, Unit, Point)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sorted:
+    """The entries of one kind: new ones, changed ones (before, after), and how many stay."""
+
+    created: Sequence[Entry]
+    changed: Sequence[tuple[Entry, Entry]]
+    unchanged: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What a file does, kind by kind."""
+
+    kinds: Mapping[str, Sorted]
+
+    @property
+    def created(self) -> int:
+        """Count what is new."""
+        return sum(len(self.kinds[kind].created) for kind in KINDS)
+
+    @property
+    def changed(self) -> int:
+        """Count what changes."""
+        return sum(len(self.kinds[kind].changed) for kind in KINDS)
+
+    @property
+    def unchanged(self) -> int:
+        """Count what the file mentions and leaves as it is."""
+        return sum(self.kinds[kind].unchanged for kind in KINDS)
+
+
+def changes(registry: Registry, plant: Plant, regions: Mapping[str, Region]) -> Changes:
+    """Compare a file with the registered plant and its regions.
+
+    A mentioned entry is as the file writes it: an absent optional key means its default. What the
+    file does not mention is left alone, so nothing is ever removed.
+    """
+    points = {(point.enterprise, point.tag): point for point in plant.points}
+    return Changes(
+        kinds={
+            "region": _sort(registry.regions, lambda each: each.code, regions),
+            "enterprise": _sort(registry.enterprises, lambda each: each.code, plant.enterprises),
+            "gateway": _sort(registry.gateways, lambda each: each.id, plant.gateways),
+            "source": _sort(
+                registry.sources, lambda each: (each.enterprise, each.code), plant.sources
+            ),
+            "unit": _sort(
+                registry.units, lambda each: (each.enterprise, each.source, each.code), plant.units
+            ),
+            "point": _sort(registry.points, lambda each: (each.enterprise, each.tag), points),
+        }
+    )
+
+
+def warnings(changes: Changes) -> Iterator[str]:
+    """Say what of the changes deserves a second look."""
+    for before, after in changes.kinds["enterprise"].changed:
+        if not (isinstance(before, Enterprise) and isinstance(after, Enterprise)):
+            continue
+        if before.simulated and not after.simulated:
+            yield f"{after.code} was a simulation: from now on its alarms leave as real ones"
+        if after.simulated and not before.simulated:
+            yield f"{after.code} was real: from now on its alarms leave as exercises"
+
+
+def name_of(entry: Entry) -> str:
+    """Return the name under which the audit trail keeps an entry."""
+    match entry:
+        case Region() | Enterprise():
+            return entry.code
+        case Gateway():
+            return entry.id
+        case Source():
+            return f"{entry.enterprise}/{entry.code}"
+        case Unit():
+            return f"{entry.enterprise}/{entry.source}/{entry.code}"
+        case Point():
+            return entry.key
+
+
+def _sort(entries: Iterable[E], key: Callable[[E], K], stored: Mapping[K, E]) -> Sorted:
+    created: list[Entry] = []
+    changed: list[tuple[Entry, Entry]] = []
+    unchanged = 0
+    for entry in entries:
+        before = stored.get(key(entry))
+        if before is None:
+            created.append(entry)
+        elif before == entry:
+            unchanged += 1
+        else:
+            changed.append((before, entry))
+    return Sorted(created=created, changed=changed, unchanged=unchanged)
