@@ -1,0 +1,385 @@
+"""The engine: judges readings in columns, proposes what follows, and adopts it after the commit."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alarms import faults as fault_alarms
+from alarms.alarm import ProcessEvent
+from alarms.detectors import limits
+from alarms.plant import Plant
+from alarms.proposal import ChannelState, LastReadings, PointFault, Proposal, holds, judged
+from alarms.readings import Instants, Mask, Qualities, Readings, Rows, Values
+from alarms.rules import HIGH, LEVEL_NAMES, LOW, RULES, SLOTS, Ruleset, rules_of
+from alarms.silence import Heard, Watch
+from alarms.sweep import Standing, sweep
+from alarms.wording import Behind, limit_event
+
+__all__ = ["ChannelState", "Engine", "LastReadings", "PointFault", "Proposal"]
+
+SETTLE_US: Final = 1_000_000
+"""A tick lets a delay run out this much late: a reading of that instant may be on its way."""
+
+Found = tuple[int, int, int, ProcessEvent]
+"""An event with its place in the batch, its rank there and its t_change, by which events sort."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Newest:
+    """The newest readings of a batch, to be written over the columns on adoption."""
+
+    rows: Rows
+    time: Instants
+    received: Instants
+    judged_rows: Rows
+    judged_time: Instants
+    judged_received: Instants
+    judged_value: Values
+    judged_quality: Qualities
+
+
+class Engine:
+    """The process side of every alarm of a plant; one row a point, all columns in row order.
+
+    `judge` and `tick` change nothing. Commit what they propose, then `adopt` it; a proposal is
+    good only until another one is adopted. `last` is the newest adopted event time of each row.
+    `gateways` gives the index by which `reported_by` names a gateway.
+    """
+
+    def __init__(self, plant: Plant, rules: Ruleset, *, started: int) -> None:
+        n = len(plant.points)
+        self.plant = plant
+        self.rules = rules
+        self.watch = Watch(plant, rules)
+        self.gateways = self.watch.gateways
+        self.faults = fault_alarms.Faults(plant, self.watch)
+        self.last: Instants = np.zeros(n, np.int64)
+        self._received: Instants = np.zeros(n, np.int64)
+        self._judged_time: Instants = np.zeros(n, np.int64)
+        self._judged_received: Instants = np.zeros(n, np.int64)
+        self._judged_value: Values = np.full(n, np.nan)
+        self._judged_quality: Qualities = np.zeros(n, np.int16)
+        self._standing = Standing.clear(n)
+        self._pending = np.zeros(n, np.bool_)
+        self._calm = rules.calm.copy()
+        self._mark = np.zeros(n, np.bool_)
+        registered = np.asarray(plant.registered, np.int64).reshape(n)
+        self._floor: Instants = np.maximum(registered, started)
+
+    @classmethod
+    def build(
+        cls,
+        plant: Plant,
+        *,
+        states: Iterable[ChannelState],
+        last: LastReadings,
+        started: int,
+    ) -> Self:
+        """Build the engine as the record left it; `started` is the server's clock in Micros.
+
+        States of points or levels that are no longer registered are left out.
+        """
+        engine = cls(plant, rules_of(plant), started=started)
+        engine.last[:] = last.time
+        engine._received[:] = last.received
+        engine._judged_time[:] = last.judged_time
+        engine._judged_received[:] = last.judged_received
+        engine._judged_value[:] = last.judged_value
+        engine._judged_quality[:] = last.judged_quality
+        row_of = {point.key: row for row, point in enumerate(plant.points)}
+        states = tuple(states)
+        for state in states:
+            row = row_of.get(state.key)
+            if row is not None and state.rule in RULES:
+                engine._recall(row, RULES.index(state.rule), state.process)
+        engine.watch.recall(states, row_of)
+        engine.faults.recall(states, row_of)
+        return engine
+
+    def judge(
+        self,
+        readings: Readings,
+        *,
+        now: int,
+        reported_by: NDArray[np.int32] | None = None,
+        faults: Sequence[PointFault] = (),
+    ) -> Proposal:
+        """Say what follows from readings, in order of receipt, each newer than its point's last.
+
+        `reported_by` has a gateway's index (see `gateways`) a reading, -1 where unknown; None:
+        every point's own gateway. `faults` are readings of the same batch not taken as they came.
+        """
+        rows = readings.point
+        is_judged = judged(readings.quality)
+        found: list[Found] = []
+        heard = Heard()
+        found += (
+            (place, 0, event.t_change, event)
+            for place, event in self.watch.hear(rows, readings.received, reported_by, heard)
+        )
+        ended, faulty = self.faults.judge(
+            readings, is_judged, reported_by, faults, self._judged_time
+        )
+        found += ((place, 1, event.t_change, event) for place, event in ended)
+        calm = self._calm[rows]
+        value = readings.value
+        stirred = ~((value > calm[:, 0]) & (value < calm[:, 1]))
+        swept: Standing | None = None
+        if stirred.any():
+            swept, moved = self._sweep(readings, is_judged, rows[stirred])
+            found += moved
+        newest = self._newest(readings, is_judged)
+        return self._proposal(found, newest, swept, heard, faulty)
+
+    def judge_faults(self, faults: Sequence[PointFault], *, now: int) -> Proposal:
+        """Say what follows from readings that were not taken as they came, and nothing else."""
+        return self.judge(Readings.none(), now=now, faults=faults)
+
+    def tick(self, *, now: int, link_since: int) -> Proposal:
+        """Say what follows from time alone: delays met, silence. Both arguments are server's clock.
+
+        A point's event clock goes on from its newest reading as fast as the server's clock does.
+        While the link to the broker is down, give `now` as `link_since`.
+        """
+        heard = Heard()
+        deadline = self.watch.deadlines(self._received, self._floor, link_since)
+        swept, found = self._run_out(deadline, now)
+        found += (
+            (0, 9, event.t_change, event)
+            for event in self.watch.listen(self._received, deadline, now, heard)
+        )
+        return self._proposal(found, None, swept, heard, fault_alarms.Changed())
+
+    def adopt(self, proposal: Proposal) -> None:
+        """Let memory follow the record: call after the proposal's transaction has committed."""
+        for part in proposal.memory:
+            match part:
+                case _Newest():
+                    self.last[part.rows] = part.time
+                    self._received[part.rows] = part.received
+                    self._judged_time[part.judged_rows] = part.judged_time
+                    self._judged_received[part.judged_rows] = part.judged_received
+                    self._judged_value[part.judged_rows] = part.judged_value
+                    self._judged_quality[part.judged_rows] = part.judged_quality
+                case Standing():
+                    self._stand(part)
+                case Heard():
+                    self.watch.adopt(part)
+                case fault_alarms.Changed():
+                    self.faults.adopt(part)
+
+    @property
+    def bytes_per_point(self) -> float:
+        """Return the size of the engine's columns, divided by the points."""
+        owners: tuple[Any, ...] = (self.rules, self._standing)
+        columns = [getattr(owner, name) for owner in owners for name in owner.__slots__]
+        columns += [value for value in vars(self).values() if isinstance(value, np.ndarray)]
+        columns += [value for value in vars(self.watch).values() if isinstance(value, np.ndarray)]
+        return sum(int(column.nbytes) for column in columns) / max(len(self.rules), 1)
+
+    def _sweep(
+        self, readings: Readings, is_judged: Mask, stirred: Rows
+    ) -> tuple[Standing, list[Found]]:
+        """Judge every reading of the points that have a reading outside their calm interval."""
+        self._mark[stirred] = True
+        places = np.flatnonzero(self._mark[readings.point])
+        self._mark[stirred] = False
+        chosen = readings.take(places)
+        rows = np.unique(stirred)
+        swept = sweep(
+            self.rules,
+            self._standing.take(rows),
+            chosen,
+            is_judged[places],
+            holds(chosen.quality),
+            self._judged_time[rows],
+        )
+        phase = swept.standing.phase
+        active = limits.tops(phase) != limits.NONE
+        found: list[Found] = []
+        for finding in swept.findings:
+            row = int(rows[finding.point])
+            held = self._held(row) if finding.behind < 0 else _reading(chosen, finding.behind)
+            behind = _reading(chosen, finding.place) if finding.lost else held
+            event = limit_event(
+                self.plant,
+                self.rules,
+                row,
+                side=finding.side,
+                was=finding.was,
+                top=finding.top,
+                at=finding.at,
+                value=held.value,
+                behind=behind,
+                peak=finding.peak,
+                still_over=bool(active[finding.point, finding.side]),
+                lost="bad" if finding.lost else None,
+            )
+            found.append((int(places[finding.place]), 2 + finding.rank, finding.at, event))
+        return swept.standing, found
+
+    def _run_out(self, deadline: Instants, now: int) -> tuple[Standing | None, list[Found]]:
+        """Let delays run out by the event clocks, then assume the worst of the silent."""
+        rows = np.flatnonzero(self._pending).astype(np.int32)
+        if len(rows) == 0:
+            return None, []
+        standing = self._standing.take(rows)
+        levels = limits.Levels.gather(self.rules, rows)
+        pending = (standing.phase == limits.PEND_ON) | (standing.phase == limits.PEND_OFF)
+        settled = self.last[rows] + (now - self._received[rows]) - SETTLE_US
+        reach = np.minimum(settled, self._judged_time[rows] + levels.bridge)
+        due = limits.due_at(standing.phase, standing.t0, levels)
+        ripe = pending & (due <= reach[:, None])
+        phase, t0, elapsed = limits.confirm(standing.phase, standing.t0, levels, ripe)
+        stale_at = self.last[rows] + (deadline[rows] - self._received[rows])
+        phase, t0, lost = limits.hold(phase, t0, levels, stale_at, stale_at <= settled)
+        found: list[Found] = []
+        for rank, steps in enumerate([*elapsed, lost]):
+            if steps is None:
+                continue
+            for i, side, was, top, at in steps.each():
+                peak = float(standing.peak[i, side])
+                row = int(rows[i])
+                held = self._held(row)
+                event = limit_event(
+                    self.plant,
+                    self.rules,
+                    row,
+                    side=side,
+                    was=was,
+                    top=top,
+                    at=at,
+                    value=held.value,
+                    behind=held,
+                    peak=None if np.isnan(peak) else (-peak if side == 0 else peak),
+                    still_over=top != limits.NONE,
+                    lost="stale" if steps is lost else None,
+                )
+                found.append((row, 2 + rank, at, event))
+        peaks = standing.peak.copy()
+        for side, slots in enumerate((LOW, HIGH)):
+            peaks[(phase[:, slots] == limits.CLEAR).all(axis=1), side] = np.nan
+        return Standing(rows=rows, phase=phase, t0=t0, peak=peaks, stored=standing.stored), found
+
+    def _proposal(
+        self,
+        found: list[Found],
+        newest: _Newest | None,
+        swept: Standing | None,
+        heard: Heard,
+        faulty: fault_alarms.Changed,
+    ) -> Proposal:
+        found.sort(key=lambda item: item[:3])
+        kept, gone = self.watch.states(heard)
+        more, less = self.faults.states(faulty)
+        kept, gone = kept + more, gone + less
+        memory: list[object] = [heard, faulty]
+        if newest is not None:
+            memory.append(newest)
+        if swept is not None:
+            swept, more, less = self._written(swept)
+            kept, gone = kept + more, gone + less
+            memory.append(swept)
+        return Proposal(
+            events=tuple(item[3] for item in found),
+            states=tuple(kept),
+            gone=tuple(gone),
+            memory=tuple(memory),
+        )
+
+    def _newest(self, readings: Readings, is_judged: Mask) -> _Newest:
+        # Later writes to the same row win, so columns in order of receipt leave the newest behind.
+        every = bool(is_judged.all())
+        taken = readings if every else readings.take(is_judged)
+        return _Newest(
+            rows=readings.point,
+            time=readings.time,
+            received=readings.received,
+            judged_rows=taken.point,
+            judged_time=taken.time,
+            judged_received=taken.received,
+            judged_value=taken.value,
+            judged_quality=taken.quality,
+        )
+
+    def _held(self, row: int) -> Behind:
+        """Return a point's newest adopted judged reading."""
+        return Behind(
+            time=int(self._judged_time[row]),
+            received=int(self._judged_received[row]),
+            value=float(self._judged_value[row]),
+            quality=int(self._judged_quality[row]),
+        )
+
+    def _written(self, new: Standing) -> tuple[Standing, list[ChannelState], list[tuple[str, str]]]:
+        """Return what changes in the record when points come to stand so."""
+        old = self._standing.take(new.rows)
+        kept: list[ChannelState] = []
+        gone: list[tuple[str, str]] = []
+        stored = new.stored.copy()
+        for side, slots in enumerate((LOW, HIGH)):
+            phase, t0 = new.phase[:, slots], new.t0[:, slots]
+            rest = ((phase == limits.CLEAR) & (t0 == 0)).all(axis=1)
+            same_peak = (old.peak[:, side] == new.peak[:, side]) | np.isnan(new.peak[:, side])
+            same = (
+                (old.phase[:, slots] == phase).all(axis=1)
+                & (old.t0[:, slots] == t0).all(axis=1)
+                & same_peak
+            )
+            changed, ended = np.flatnonzero(~rest & ~same), np.flatnonzero(rest & stored[:, side])
+            kept += [self._channel(new, i, side) for i in changed.tolist()]
+            gone += [(self.plant.points[row].key, RULES[side]) for row in new.rows[ended].tolist()]
+            stored[:, side] = ~rest
+        standing = Standing(rows=new.rows, phase=new.phase, t0=new.t0, peak=new.peak, stored=stored)
+        return standing, kept, gone
+
+    def _channel(self, standing: Standing, i: int, side: int) -> ChannelState:
+        row = int(standing.rows[i])
+        process: dict[str, Any] = {"levels": {}}
+        for slot in range(SLOTS)[(LOW, HIGH)[side]]:
+            phase, t0 = int(standing.phase[i, slot]), int(standing.t0[i, slot])
+            if self.rules.name[row, slot] >= 0 and (phase or t0):
+                name = self.rules.level_name(row, slot)
+                process["levels"][name] = [limits.PHASES[phase], t0]
+        if not np.isnan(standing.peak[i, side]):
+            process["peak"] = float(standing.peak[i, side])
+        return ChannelState(key=self.plant.points[row].key, rule=RULES[side], process=process)
+
+    def _recall(self, row: int, side: int, process: dict[str, Any]) -> None:
+        phase, t0 = np.zeros(SLOTS, np.int8), np.zeros(SLOTS, np.int64)
+        slots = range(SLOTS)[(LOW, HIGH)[side]]
+        for slot in slots:
+            code = int(self.rules.name[row, slot])
+            known = process["levels"].get(LEVEL_NAMES[code]) if code >= 0 else None
+            if known is not None:
+                phase[slot], t0[slot] = limits.PHASES.index(known[0]), known[1]
+        standing = self._standing.take(np.array([row], np.int32))
+        standing.phase[0, slots] = phase[slots]
+        standing.t0[0, slots] = t0[slots]
+        standing.peak[0, side] = process.get("peak", np.nan)
+        standing.stored[0, side] = True
+        self._stand(standing)
+
+    def _stand(self, standing: Standing) -> None:
+        rows = standing.rows
+        self._standing.phase[rows] = standing.phase
+        self._standing.t0[rows] = standing.t0
+        self._standing.peak[rows] = standing.peak
+        self._standing.stored[rows] = standing.stored
+        phase = standing.phase
+        self._pending[rows] = ((phase == limits.PEND_ON) | (phase == limits.PEND_OFF)).any(axis=1)
+        resting: Mask = np.logical_not(standing.stored.any(axis=1))
+        # NaN is inside no interval: a point that is not at rest has every reading judged.
+        self._calm[rows] = np.where(resting[:, None], self.rules.calm[rows], np.nan)
+
+
+def _reading(readings: Readings, place: int) -> Behind:
+    return Behind(
+        time=int(readings.time[place]),
+        received=int(readings.received[place]),
+        value=float(readings.value[place]),
+        quality=int(readings.quality[place]),
+    )

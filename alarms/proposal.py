@@ -1,0 +1,97 @@
+"""What goes into the engine at start and comes out of it with each batch, as plain values."""
+
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+
+from alarms.alarm import ProcessEvent
+from alarms.readings import QUALITY_MASK, Instants, Mask, Qualities, Quality, Values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelState:
+    """What must outlive the process for one (subject key, rule); `process` is JSON-able."""
+
+    key: str
+    rule: str
+    process: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointFault:
+    """A reading that was not taken as it came.
+
+    `reason` is `out_of_range` (refused; `point` is its row) or `future_time` (corrected;
+    `gateway` sent it). `time` is the event time, or that of receipt where the stamp cannot be
+    trusted; both in Micros.
+    """
+
+    reason: str
+    time: int
+    received: int
+    point: int | None = None
+    gateway: str | None = None
+    value: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastReadings:
+    """The newest reading of each point row and its newest judged one, shape (n,).
+
+    0 or NaN where there never was one. `time`, `received`, `value`, `quality` are of the newest reading of any quality. `judged_*` are
+    of the newest whose quality is judged (good, uncertain, over_range): delays run on those.
+    """
+
+    time: Instants
+    received: Instants
+    value: Values
+    quality: Qualities
+    judged_time: Instants
+    judged_received: Instants
+    judged_value: Values
+    judged_quality: Qualities
+
+    @classmethod
+    def never(cls, points: int) -> Self:
+        """Return what is known of so many points before anything arrived."""
+        return cls(
+            time=np.zeros(points, np.int64),
+            received=np.zeros(points, np.int64),
+            value=np.full(points, np.nan),
+            quality=np.zeros(points, np.int16),
+            judged_time=np.zeros(points, np.int64),
+            judged_received=np.zeros(points, np.int64),
+            judged_value=np.full(points, np.nan),
+            judged_quality=np.zeros(points, np.int16),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What the engine would do: commit it with the readings, then let the engine adopt it.
+
+    `events` stand in the order of the readings behind them. `states` are rows to upsert, `gone`
+    are (key, rule) rows to delete. `memory` is the engine's own and means nothing outside.
+    """
+
+    events: tuple[ProcessEvent, ...] = ()
+    states: tuple[ChannelState, ...] = ()
+    gone: tuple[tuple[str, str], ...] = ()
+    memory: tuple[Any, ...] = ()
+
+
+_JUDGED: Final = np.zeros(QUALITY_MASK + 1, np.bool_)
+_JUDGED[[Quality.good, Quality.uncertain, Quality.over_range]] = True
+_HOLDS: Final = np.zeros(QUALITY_MASK + 1, np.bool_)
+_HOLDS[[Quality.bad, Quality.fault, Quality.offline]] = True
+
+
+def judged(quality: Qualities) -> Mask:
+    """Tell which readings are compared with limits (contracts.md section 4, Quality)."""
+    return _JUDGED[quality & QUALITY_MASK]
+
+
+def holds(quality: Qualities) -> Mask:
+    """Tell which readings say that the point cannot be trusted now: they hold the alarm."""
+    return _HOLDS[quality & QUALITY_MASK]

@@ -1,0 +1,277 @@
+"""What an engineer wrote of each point: validated, with its defaults, as the engine's columns."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alarms.alarm import Tier
+from alarms.plant import GASES, Plant, Point
+from alarms.rulepacks import Bound, bounds
+
+SLOTS: Final = 5
+"""A point has two low levels (slots 0, 1) and three high ones (2, 3, 4), innermost first."""
+LOW: Final = slice(0, 2)
+HIGH: Final = slice(2, 5)
+RULES: Final = ("limit.low", "limit.high")
+LEVEL_NAMES: Final = ("l", "ll", "h", "hh", "cut")
+DEFAULT_PERIOD_S: Final = 10.0
+"""Expected spacing of a point whose registry entry gives no `period_s`."""
+SECOND: Final = 1_000_000
+
+_ON_DELAYS_S: Final = {
+    "level": 60.0,
+    "flow": 15.0,
+    "pressure": 15.0,
+    "differential_pressure": 15.0,
+    "temperature": 60.0,
+}
+"""On-delays of l and h by quantity (alarms.md 1.4, from memory of ISA-18.2); all others 0."""
+_OFF_DELAY_S: Final = 30.0
+_OFF_DELAY_RED_S: Final = 60.0
+_STALE_LEAST_S: Final = 30.0
+_SAFETY: Final = GASES | {"oxygen", "smoke"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """One limit of one side with all defaults filled in; delays in Micros.
+
+    The level is over at `limit` and beyond it, under on the safe side of `release`.
+    """
+
+    name: str
+    limit: float
+    release: float
+    tier: Tier
+    on_delay: int
+    off_delay: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruleset:
+    """The rules of every point as columns, one row a point; times in Micros.
+
+    `on` and `off`, shape (n, SLOTS), are mirrored for low levels: with y = -x there and y = x at
+    high ones, a level is over where y >= on and under where y < off. An absent level has on = inf
+    and off = -inf and is neither. `calm`, shape (n, 2), is the open interval in which a point
+    with no level pending or active stays so.
+    """
+
+    on: NDArray[np.float64]
+    off: NDArray[np.float64]
+    on_delay: NDArray[np.int64]
+    off_delay: NDArray[np.int64]
+    tier: NDArray[np.int8]
+    name: NDArray[np.int8]
+    calm: NDArray[np.float64]
+    bridge: NDArray[np.int64]
+    stale: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.bridge)
+
+    def limit(self, row: int, slot: int) -> float:
+        """Return a level's limit in the point's unit."""
+        mirrored = float(self.on[row, slot])
+        return -mirrored if slot < HIGH.start else mirrored
+
+    def level_name(self, row: int, slot: int) -> str:
+        """Return `l`, `ll`, `h`, `hh` or `cut`."""
+        return LEVEL_NAMES[self.name[row, slot]]
+
+
+def rules_of(plant: Plant) -> Ruleset:
+    """Lay out the rules of every point of the plant."""
+    n = len(plant.points)
+    on = np.full((n, SLOTS), np.inf)
+    off = np.full((n, SLOTS), -np.inf)
+    delays = np.zeros((2, n, SLOTS), np.int64)
+    tier = np.zeros((n, SLOTS), np.int8)
+    name = np.full((n, SLOTS), -1, np.int8)
+    period = np.empty(n)
+    for row, point in enumerate(plant.points):
+        period[row] = point.period_s or DEFAULT_PERIOD_S
+        for sign, first, levels in (
+            (-1, LOW.start, low_levels(point)),
+            (1, HIGH.start, high_levels(point)),
+        ):
+            for slot, level in enumerate(levels, first):
+                on[row, slot] = sign * level.limit
+                off[row, slot] = sign * level.release
+                delays[:, row, slot] = level.on_delay, level.off_delay
+                tier[row, slot] = level.tier
+                name[row, slot] = LEVEL_NAMES.index(level.name)
+    bridge = np.round(3 * period * SECOND).astype(np.int64)
+    return Ruleset(
+        on=on,
+        off=off,
+        on_delay=delays[0],
+        off_delay=delays[1],
+        tier=tier,
+        name=name,
+        calm=np.stack([-on[:, LOW.start], on[:, HIGH.start]], axis=1),
+        bridge=bridge,
+        stale=np.maximum(bridge, round(_STALE_LEAST_S * SECOND)),
+    )
+
+
+def high_levels(point: Point) -> list[Level]:
+    """Return the levels of `limit.high`, innermost first; none where `detect` leaves limits out."""
+    return sorted(_levels(point, ("h", "hh", "cut"), 1), key=lambda level: level.limit)
+
+
+def low_levels(point: Point) -> list[Level]:
+    """Return the levels of `limit.low`, innermost first; none where `detect` leaves limits out."""
+    return _levels(point, ("l", "ll"), -1)
+
+
+def tier_of(point: Point, name: str) -> Tier:
+    """Return a level's tier: the point's own, else the default of its quantity."""
+    own = point.tiers.get(name)
+    if own is not None:
+        return Tier[own]
+    inner = name in ("l", "h")
+    if point.quantity in _SAFETY:
+        return Tier.orange if inner else Tier.red
+    if name == "cut":
+        return Tier.red
+    return Tier.yellow if inner else Tier.orange
+
+
+def bounds_for(point: Point, source_kind: str) -> list[Bound]:
+    """Return the rule packs' bounds on this point's limits, each with its clause and mark."""
+    return bounds(
+        quantity=point.quantity,
+        unit=point.engineering_unit,
+        source_kind=source_kind,
+        sector=point.sector,
+        substance=point.substance,
+    )
+
+
+def problems_of(point: Point) -> list[str]:
+    """Return what is wrong with a point's rules, one sentence each; empty when all is well."""
+    problems = [*_limit_problems(point), *_tier_problems(point)]
+    for name, seconds in (("on_delay_s", point.on_delay_s), ("off_delay_s", point.off_delay_s)):
+        if seconds is not None and not (math.isfinite(seconds) and seconds >= 0):
+            problems.append(f"{name} is {seconds}; give seconds, 0 or more")
+    if point.period_s is not None and not (math.isfinite(point.period_s) and point.period_s > 0):
+        problems.append(f"period_s is {point.period_s}; give seconds, more than 0")
+    if point.range is not None and not point.range[0] < point.range[1]:
+        problems.append(f"range is {list(point.range)}; give [low, high] with low below high")
+    return problems
+
+
+def _levels(point: Point, names: Sequence[str], sign: int) -> list[Level]:
+    if point.detect is not None and "limit" not in point.detect:
+        return []
+    found = []
+    for name in names:
+        if name not in point.limits:
+            continue
+        limit = float(point.limits[name])
+        release = limit - sign * point.deadband
+        if name == "cut":
+            release = float(point.limits.get("reset", release))
+        tier = tier_of(point, name)
+        found.append(
+            Level(
+                name=name,
+                limit=limit,
+                release=release,
+                tier=tier,
+                on_delay=round(_on_delay_s(point, name) * SECOND),
+                off_delay=round(_off_delay_s(point, tier) * SECOND),
+            )
+        )
+    return found
+
+
+def _on_delay_s(point: Point, name: str) -> float:
+    if point.on_delay_s is not None:
+        return point.on_delay_s
+    return _ON_DELAYS_S.get(point.quantity, 0.0) if name in ("l", "h") else 0.0
+
+
+def _off_delay_s(point: Point, tier: Tier) -> float:
+    if point.off_delay_s is not None:
+        return point.off_delay_s
+    return _OFF_DELAY_RED_S if tier is Tier.red else _OFF_DELAY_S
+
+
+def _limit_problems(point: Point) -> list[str]:
+    limits: Mapping[str, float] = point.limits
+    allowed = ("ll", "l", "h", "hh", "cut", "reset")
+    problems = [
+        f"limit {name!r} is unknown; use {', '.join(allowed)}"
+        for name in limits
+        if name not in allowed
+    ]
+    if point.quantity not in GASES:
+        problems += [
+            f"limit {name!r} is for gases only, the quantity is {point.quantity}; remove it"
+            for name in ("cut", "reset")
+            if name in limits
+        ]
+    problems += [
+        f"limit {name!r} is {value}; give a number"
+        for name, value in limits.items()
+        if not math.isfinite(value)
+    ]
+    if problems:
+        return problems
+    if "reset" in limits and "cut" not in limits:
+        problems.append("limit 'reset' stands without 'cut'; give both or neither")
+    if not (math.isfinite(point.deadband) and point.deadband >= 0):
+        problems.append(f"deadband is {point.deadband}; give 0 or more, in the point's unit")
+    standing = [(name, limits[name]) for name in ("ll", "l", "h", "hh") if name in limits]
+    for (below, low), (above, high) in pairwise(standing):
+        if not low < high:
+            problems.append(
+                f"{below} is {low:g} and {above} is {high:g}; limits must rise: ll < l < h < hh"
+            )
+        elif point.deadband > high - low:
+            problems.append(
+                f"deadband is {point.deadband:g}, wider than from {below} to {above}; "
+                f"make it {high - low:g} or less"
+            )
+    if "cut" in limits:
+        if limits["cut"] < limits.get("h", -math.inf):
+            problems.append(
+                f"cut is {limits['cut']:g}, below h {limits['h']:g}; cut must be h or more"
+            )
+        if limits.get("reset", -math.inf) > limits["cut"]:
+            problems.append(
+                f"reset is {limits['reset']:g}, cut is {limits['cut']:g}; reset must be cut or less"
+            )
+    return problems
+
+
+def _tier_problems(point: Point) -> list[str]:
+    names = [tier.name for tier in Tier if tier is not Tier.none]
+    problems = [
+        f"tier of {name!r} cannot be set; tiers belong to {', '.join(LEVEL_NAMES)}"
+        for name in point.tiers
+        if name not in LEVEL_NAMES
+    ]
+    problems += [
+        f"tier of {name!r} is {tier!r}; use {', '.join(names)}"
+        for name, tier in point.tiers.items()
+        if tier not in names
+    ]
+    if problems:
+        return problems
+    for inner, outer in (("l", "ll"), ("h", "hh"), ("h", "cut")):
+        if inner not in point.limits or outer not in point.limits:
+            continue
+        low, high = tier_of(point, inner), tier_of(point, outer)
+        if low > high:
+            problems.append(
+                f"tier of {inner} is {low.name}, of {outer} {high.name}; the outer one must not be lower"
+            )
+    return problems

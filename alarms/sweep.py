@@ -1,0 +1,239 @@
+"""Takes a batch through the limit detector: one reading a point at a time, oldest first.
+
+A layer holds each point at most once, so it is judged as one vector; readings of a point that is
+at rest and inside its calm interval change nothing and are passed over.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alarms.detectors import limits
+from alarms.readings import Mask, Readings, Rows
+from alarms.rules import HIGH, LOW, SLOTS, Ruleset
+
+ELAPSED: Final = 0
+VALUE: Final = 1
+LOST: Final = 2
+_SIDES: Final = (LOW, HIGH)
+_NONE_YET: Final = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What the limit detector remembers of point rows, shape (k, …).
+
+    `peak`, shape (k, 2), is the most extreme judged value since each side left rest, NaN at rest;
+    low sides keep it mirrored. `stored` tells which sides have a row in the record.
+    """
+
+    rows: Rows
+    phase: limits.Phases
+    t0: limits.Onsets
+    peak: NDArray[np.float64]
+    stored: Mask
+
+    @classmethod
+    def clear(cls, points: int) -> Self:
+        """Return so many points at rest."""
+        return cls(
+            rows=np.arange(points, dtype=np.int32),
+            phase=np.zeros((points, SLOTS), np.int8),
+            t0=np.zeros((points, SLOTS), np.int64),
+            peak=np.full((points, 2), np.nan),
+            stored=np.zeros((points, 2), np.bool_),
+        )
+
+    def take(self, rows: Rows) -> Self:
+        """Return a copy of what is remembered of these rows."""
+        return type(self)(
+            rows=rows,
+            phase=self.phase[rows],
+            t0=self.t0[rows],
+            peak=self.peak[rows],
+            stored=self.stored[rows],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A side's top level moved. `point` and `place` index the points and readings swept.
+
+    `behind` is the place of the judged reading whose value it rests on, -1 where that is the
+    newest adopted one. `rank` orders the findings of one reading.
+    """
+
+    point: int
+    place: int
+    rank: int
+    side: int
+    was: int
+    top: int
+    at: int
+    behind: int
+    peak: float | None
+    lost: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """Where the points stand after a batch, and what was found on the way."""
+
+    standing: Standing
+    findings: list[Finding]
+
+
+def sweep(
+    rules: Ruleset,
+    standing: Standing,
+    readings: Readings,
+    is_judged: Mask,
+    holding: Mask,
+    judged_time: NDArray[np.int64],
+) -> Swept:
+    """Judge all readings of the points that stand here; `standing.rows` is sorted.
+
+    `judged_time` is the time of each point's newest adopted judged reading.
+    """
+    point = np.searchsorted(standing.rows, readings.point)
+    order = np.argsort(point, kind="stable")
+    count = np.bincount(point, minlength=len(standing.rows))
+    end = np.cumsum(count)
+    start = end - count
+    value, judged_here = readings.value[order], is_judged[order]
+    previous = _previous(judged_here, start[point[order]])
+    news = _news(rules, standing.rows[point[order]], value, judged_here)
+    levels = limits.Levels.gather(rules, standing.rows)
+    phase, t0, peak = standing.phase.copy(), standing.t0.copy(), standing.peak.copy()
+    resting = at_rest(phase, t0, judged_time)
+    findings: list[Finding] = []
+    cursor = start.copy()
+    while True:
+        alive = cursor < end
+        jump = alive & resting
+        cursor[jump] = news[cursor[jump]]
+        chosen = np.flatnonzero(cursor < end)
+        if len(chosen) == 0:
+            break
+        at = cursor[chosen]
+        place = order[at]
+        back = previous[at]
+        before = np.where(back >= 0, readings.time[order[back]], judged_time[chosen])
+        layer = limits.Layer(
+            time=readings.time[place],
+            value=readings.value[place],
+            judged=is_judged[place],
+            holding=holding[place],
+            before=before,
+        )
+        held = np.where(back >= 0, order[back], _NONE_YET)
+        whole = len(chosen) == len(standing.rows)
+        moved = limits.judge(
+            phase[chosen], t0[chosen], levels if whole else levels.take(chosen), layer
+        )
+        phase[chosen], t0[chosen] = moved.phase, moved.t0
+        earlier = peak[chosen]
+        later = _risen(earlier, moved.cleared, layer)
+        findings += _findings(moved, chosen, layer, place, held, earlier, later)
+        peak[chosen] = later
+        _rest(phase, t0, peak, chosen, layer)
+        resting[chosen] = at_rest(
+            phase[chosen], t0[chosen], np.where(layer.judged, layer.time, before)
+        )
+        cursor[chosen] += 1
+    done = Standing(rows=standing.rows, phase=phase, t0=t0, peak=peak, stored=standing.stored)
+    return Swept(standing=done, findings=findings)
+
+
+def at_rest(phase: limits.Phases, t0: limits.Onsets, judged_time: NDArray[np.int64]) -> Mask:
+    """Tell which points have no level pending or active, nor cleared ahead of their data."""
+    return ~((phase != limits.CLEAR) | (t0 > judged_time[:, None])).any(axis=1)
+
+
+def _previous(judged_here: Mask, start: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return for each sorted reading the judged one before it of the same point, or -1."""
+    here = np.where(judged_here, np.arange(len(judged_here)), _NONE_YET)
+    newest = np.maximum.accumulate(here)
+    before = np.r_[_NONE_YET, newest[:-1]]
+    return np.where(before >= start, before, _NONE_YET)
+
+
+def _news(
+    rules: Ruleset, rows: Rows, value: NDArray[np.float64], judged_here: Mask
+) -> NDArray[np.intp]:
+    """Return for each sorted reading the place of the next that can stir a point at rest."""
+    calm = rules.calm[rows]
+    stirs = judged_here & ~((value > calm[:, 0]) & (value < calm[:, 1]))
+    places = np.where(stirs, np.arange(len(value)), len(value))
+    following: NDArray[np.intp] = np.minimum.accumulate(places[::-1])[::-1]
+    return following
+
+
+def _risen(peak: NDArray[np.float64], cleared: Mask, layer: limits.Layer) -> NDArray[np.float64]:
+    y = np.where(layer.judged, layer.value, np.nan)
+    return np.fmax(np.where(cleared, np.nan, peak), np.stack([-y, y], axis=1))
+
+
+def _rest(
+    phase: limits.Phases,
+    t0: limits.Onsets,
+    peak: NDArray[np.float64],
+    chosen: NDArray[np.intp],
+    layer: limits.Layer,
+) -> None:
+    """Forget what a side at rest no longer needs, so that equal states look equal."""
+    for side, slots in enumerate(_SIDES):
+        idle = chosen[(phase[chosen, slots] == limits.CLEAR).all(axis=1)]
+        peak[idle, side] = np.nan
+        past = chosen[layer.judged]
+        time = layer.time[layer.judged]
+        over = (phase[past, slots] == limits.CLEAR).all(axis=1) & (
+            t0[past, slots] <= time[:, None]
+        ).all(axis=1)
+        t0[past[over], slots] = 0
+
+
+def _findings(
+    moved: limits.Moved,
+    chosen: NDArray[np.intp],
+    layer: limits.Layer,
+    place: NDArray[np.intp],
+    held: NDArray[np.intp],
+    earlier: NDArray[np.float64],
+    later: NDArray[np.float64],
+) -> list[Finding]:
+    found: list[Finding] = []
+    kinds = [
+        *((ELAPSED, steps) for steps in moved.elapsed),
+        (VALUE, moved.by_value),
+        (LOST, moved.lost),
+    ]
+    for cause, steps in kinds:
+        if steps is None:
+            continue
+        peaks = earlier if cause == ELAPSED else later
+        behind = place if cause == VALUE else held
+        if cause == ELAPSED:
+            # A delay met at the very instant of a reading rests on that reading.
+            on_time = layer.judged[steps.row] & (steps.at == layer.time[steps.row])
+            behind = behind.copy()
+            behind[steps.row[on_time]] = place[steps.row[on_time]]
+        for row, side, was, top, at in steps.each():
+            peak = float(peaks[row, side])
+            found.append(
+                Finding(
+                    point=int(chosen[row]),
+                    place=int(place[row]),
+                    rank=cause,
+                    side=side,
+                    was=was,
+                    top=top,
+                    at=at,
+                    behind=int(behind[row]),
+                    peak=None if np.isnan(peak) else (-peak if side == 0 else peak),
+                    lost=cause == LOST,
+                )
+            )
+    return found

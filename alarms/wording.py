@@ -1,0 +1,232 @@
+"""The engine's findings as process events, in words an operator reads, Chinese and English."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from alarms.alarm import Kind, ProcessEvent, Tier, Transition
+from alarms.plant import Plant
+from alarms.readings import HISTORY, QUALITY_MASK, Quality
+from alarms.rulepacks import Bound
+from alarms.rules import HIGH, LOW, RULES, Ruleset, bounds_for
+
+LATE_US: Final = 60_000_000
+"""A reading older than this at its receipt is late (contracts.md section 4)."""
+
+_LEVELS_ZH: Final = {"ll": "低低限", "l": "低限", "h": "高限", "hh": "高高限", "cut": "断电值"}
+_LEVELS_EN: Final = {
+    "ll": "low-low limit",
+    "l": "low limit",
+    "h": "high limit",
+    "hh": "high-high limit",
+    "cut": "power-cut limit",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """The reading behind an event; times in Micros, quality with its flags."""
+
+    time: int
+    received: int
+    value: float
+    quality: int
+
+
+def is_late(quality: int, time: int, received: int) -> bool:
+    """Tell whether what follows from a reading follows late; times in Micros."""
+    return bool(quality & HISTORY) or received - time > LATE_US
+
+
+def limit_event(
+    plant: Plant,
+    rules: Ruleset,
+    row: int,
+    *,
+    side: int,
+    was: int,
+    top: int,
+    at: int,
+    value: float,
+    behind: Behind,
+    peak: float | None,
+    still_over: bool,
+    lost: str | None,
+) -> ProcessEvent:
+    """Say that a side's top level moved from slot `was` to slot `top` (-1: none) at `at`.
+
+    `value` is the one the move rests on. `lost` is `bad` or `stale` where the level counts as
+    active because the signal was lost.
+    """
+    slot = top if top >= 0 else was
+    change = _change(was, top)
+    limit = rules.limit(row, slot)
+    name = rules.level_name(row, slot)
+    tier = Tier(int(rules.tier[row, slot]))
+    high = slot >= HIGH.start
+    late = is_late(behind.quality, behind.time, behind.received)
+    point = plant.points[row]
+    bound = _bound(plant, row, name)
+    zh, en = place(plant, row)
+    shown = number(value, point.engineering_unit)
+    # An alarm has ended when the value is back inside the innermost limit, whatever its tier was.
+    spoken = slot if change is not Transition.returned else HIGH.start if high else LOW.start
+    bar = number(rules.limit(row, spoken), point.engineering_unit)
+    words_zh, words_en = _words(plant, row, rules.level_name(row, spoken))
+    if change is Transition.returned:
+        zh += f" {shown}，已恢复至{words_zh} {bar} {'以下' if high else '以上'}"
+        en += f" {shown}, back {'below' if high else 'above'} {words_en} {bar}"
+    else:
+        beyond = value > limit if high else value < limit
+        if beyond:
+            zh += f" {shown}，{'高于' if high else '低于'}{words_zh} {bar}"
+            en += f" {shown}, {'above' if high else 'below'} {words_en} {bar}"
+        elif value == limit:
+            zh += f" {shown}，达到{words_zh} {bar}"
+            en += f" {shown}, at {words_en} {bar}"
+        else:
+            zh += f" {shown}，尚未离开{words_zh} {bar}"
+            en += f" {shown}, not yet clear of {words_en} {bar}"
+    if lost is not None:
+        zh += "（信号中断，未确认）"
+        en += " (signal lost, unconfirmed)"
+    return ProcessEvent(
+        subject=plant.subject(row),
+        rule=RULES[side],
+        kind=Kind.limit,
+        change=change,
+        tier=tier,
+        t_change=at,
+        t_event=at if lost is not None else behind.time,
+        t_received=behind.received,
+        value=value,
+        limit=limit,
+        quality=lost or _named(behind.quality),
+        basis=bound.basis if bound is not None else "",
+        message_zh=zh,
+        message_en=en,
+        unconfirmed=lost is not None,
+        late=late,
+        still_over=still_over if late else True,
+        peak=peak,
+    )
+
+
+def stale_event(plant: Plant, row: int, change: Transition, at: int, *, ever: bool) -> ProcessEvent:
+    """Say that a point fell silent at `at` (server's clock), or reports again."""
+    zh, en = place(plant, row)
+    if change is Transition.returned:
+        zh, en = f"{zh} 恢复上报", f"{en} reports again"
+    elif ever:
+        zh, en = f"{zh} 超时未上报", f"{en} has stopped reporting"
+    else:
+        zh, en = f"{zh} 从未上报", f"{en} has never reported"
+    return _plain(plant, row, None, "comms.stale", Kind.comms, change, at, at, zh, en)
+
+
+def gateway_event(plant: Plant, gateway: str, change: Transition, at: int) -> ProcessEvent:
+    """Say that all of a gateway is silent since `at` (server's clock), or that a point speaks."""
+    if change is Transition.returned:
+        zh, en = f"网关 {gateway} 恢复上报", f"gateway {gateway} reports again"
+    else:
+        zh, en = f"网关 {gateway} 全部测点超时未上报", f"gateway {gateway}: all points silent"
+    return _plain(plant, None, gateway, "comms.gateway", Kind.comms, change, at, at, zh, en)
+
+
+def clock_event(plant: Plant, gateway: str, change: Transition, at: int) -> ProcessEvent:
+    """Say that a gateway's stamps lie in the future as seen at `at` (receipt), or no longer do."""
+    if change is Transition.returned:
+        zh, en = f"网关 {gateway} 时钟恢复正常", f"gateway {gateway}: clock is right again"
+    else:
+        zh = f"网关 {gateway} 时钟超前 5 分钟以上，读数按接收时间判断"
+        en = f"gateway {gateway}: clock more than 5 min ahead, readings judged at receipt"
+    return _plain(plant, None, gateway, "comms.clock", Kind.comms, change, at, at, zh, en)
+
+
+def range_event(
+    plant: Plant, row: int, change: Transition, at: int, received: int, value: float | None
+) -> ProcessEvent:
+    """Say that a point's number lay far outside its instrument's range, or is proper again."""
+    zh, en = place(plant, row)
+    unit = plant.points[row].engineering_unit
+    shown = "" if value is None else f" {number(value, unit)}"
+    if change is Transition.returned:
+        zh, en = f"{zh}{shown}，量程恢复正常", f"{en}{shown}, within its range again"
+    else:
+        zh, en = f"{zh}{shown}，远超仪表量程", f"{en}{shown}, far outside the instrument's range"
+    return _plain(
+        plant, row, None, "sensor.range", Kind.sensor, change, at, received, zh, en, value=value
+    )
+
+
+def place(plant: Plant, row: int) -> tuple[str, str]:
+    """Name a point as its operators do: unit, then point."""
+    point = plant.points[row]
+    unit = plant.units.get((point.enterprise, point.source, point.unit))
+    name = f"{unit.name if unit is not None else point.unit} {point.name or point.tag}"
+    return name, name
+
+
+def number(value: float, unit: str) -> str:
+    """Write a number plainly, at most four decimals, with its unit."""
+    text = (
+        f"{value:.4f}".rstrip("0").rstrip(".")
+        if abs(value) >= 0.001 or value == 0
+        else f"{value:.4g}"
+    )
+    return f"{text} {unit}".rstrip()
+
+
+def _plain(
+    plant: Plant,
+    row: int | None,
+    gateway: str | None,
+    rule: str,
+    kind: Kind,
+    change: Transition,
+    at: int,
+    received: int,
+    zh: str,
+    en: str,
+    *,
+    value: float | None = None,
+) -> ProcessEvent:
+    subject = plant.subject(row) if row is not None else plant.gateway_subject(gateway or "")
+    return ProcessEvent(
+        subject=subject,
+        rule=rule,
+        kind=kind,
+        change=change,
+        tier=Tier.blue,
+        t_change=at,
+        t_event=at,
+        t_received=received,
+        value=value,
+        message_zh=zh,
+        message_en=en,
+    )
+
+
+def _bound(plant: Plant, row: int, level: str) -> Bound | None:
+    point = plant.points[row]
+    source = plant.sources[point.enterprise, point.source]
+    return next((b for b in bounds_for(point, source.kind) if b.limit == level), None)
+
+
+def _words(plant: Plant, row: int, level: str) -> tuple[str, str]:
+    bound = _bound(plant, row, level)
+    if bound is None:
+        return _LEVELS_ZH[level], _LEVELS_EN[level]
+    return bound.words_zh, bound.words_en
+
+
+def _change(was: int, top: int) -> Transition:
+    if was < 0:
+        return Transition.raised
+    if top < 0:
+        return Transition.returned
+    return Transition.tier_up if top > was else Transition.tier_down
+
+
+def _named(quality: int) -> str:
+    low = quality & QUALITY_MASK
+    return "good" if low == Quality.good else "uncertain"
