@@ -45,6 +45,17 @@ class Changes:
         """Count what the file mentions and leaves as it is."""
         return sum(self.kinds[kind].unchanged for kind in KINDS)
 
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Count created, changed and unchanged kind by kind."""
+        return {
+            kind: {
+                "created": len(self.kinds[kind].created),
+                "changed": len(self.kinds[kind].changed),
+                "unchanged": self.kinds[kind].unchanged,
+            }
+            for kind in KINDS
+        }
+
 
 def changes(registry: Registry, plant: Plant, regions: Mapping[str, Region]) -> Changes:
     """Compare a file with the registered plant and its regions.

@@ -155,15 +155,7 @@ async def _audit(conn: AsyncConnection, done: Changes, *, actor: str, at: object
         for kind in KINDS
         for before, after in done.kinds[kind].changed
     ]
-    counts = {
-        kind: {
-            "created": len(done.kinds[kind].created),
-            "changed": len(done.kinds[kind].changed),
-            "unchanged": done.kinds[kind].unchanged,
-        }
-        for kind in KINDS
-    }
-    rows.append(("registry.imported", "registry", None, counts))
+    rows.append(("registry.imported", "registry", None, done.counts()))
     async with conn.cursor() as cursor:
         await cursor.executemany(
             """
