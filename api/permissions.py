@@ -35,9 +35,7 @@ def actions_of(role: str) -> tuple[str, ...]:
     return tuple(action for action in ACTIONS if action in _MAY[role])
 
 
-def refusal(
-    role: str, action: str, *, simulated: bool, own_shelf: bool
-) -> str | None:
+def refusal(role: str, action: str, *, simulated: bool, own_shelf: bool) -> str | None:
     """Return why a role may not take an action on an alarm within its scope, or None.
 
     Engineers act only on what is simulated; an operator lifts only a shelving of their own.

@@ -38,7 +38,7 @@ async def regions(
     scope: Scope,
     *,
     parent: str | None,
-    used: bool,  # noqa: FBT001  keyword-only
+    used: bool,
     page: Page,
 ) -> list[Row]:
     """Return regions by code, with the ancestors of what the scope covers so that a tree has a root.
@@ -297,9 +297,7 @@ async def ancestors(conn: AsyncConnection, codes: list[str]) -> dict[str, list[s
     return found
 
 
-def _owned(
-    scope: Scope, *, region: str | None, enterprise: str | None
-) -> fences.Conditions:
+def _owned(scope: Scope, *, region: str | None, enterprise: str | None) -> fences.Conditions:
     """Start conditions on table `enterprise e` with a scope and a reader's own narrowing."""
     conditions = fences.Conditions()
     fences.within(conditions, scope, region="e.region", enterprise="e.code")
@@ -310,9 +308,7 @@ def _owned(
     return conditions
 
 
-async def _rows(
-    conn: AsyncConnection, query: sql.Composed, values: tuple[Any, ...]
-) -> list[Row]:
+async def _rows(conn: AsyncConnection, query: sql.Composed, values: tuple[Any, ...]) -> list[Row]:
     """Run a query and return its rows by column name."""
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(query, values)

@@ -10,7 +10,7 @@ from alarms.alarm import Tier
 from alarms.plant import prefix_of
 from alarms.scope import Scope
 from alarms.storage import fences, journal
-from alarms.storage.journal import JournalRow
+from alarms.storage.journal import Head, JournalRow
 
 
 class AlarmFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,16 +145,20 @@ async def snapshot(conn: AsyncConnection, wanted: AlarmFilter, scope: Scope) -> 
     return [JournalRow(*row) for row in await cursor.fetchall()]
 
 
-async def journal_between(
-    conn: AsyncConnection, start: datetime | None, end: datetime | None, after: int, limit: int
-) -> list[JournalRow]:
-    """Return journal rows after an offset, committed in [start, end), unscoped."""
-    rows = await journal.after(conn, after, limit=limit)
-    return [
-        row
-        for row in rows
-        if (start is None or row.t_committed >= start) and (end is None or row.t_committed < end)
-    ]
+async def standing(
+    conn: AsyncConnection, wanted: AlarmFilter, scope: Scope
+) -> tuple[Head, list[JournalRow]]:
+    """Return where the journal stands and every open alarm at that very offset.
+
+    Must be the first call of its transaction, which it makes repeatable-read.
+    """
+    await conn.execute("set transaction isolation level repeatable read")
+    return await journal.head(conn), await snapshot(conn, wanted, scope)
+
+
+async def listen(conn: AsyncConnection) -> None:
+    """Let this connection be woken by new journal rows."""
+    await conn.execute(sql.SQL("listen {}").format(sql.Identifier(journal.CHANNEL)))
 
 
 async def open_by_tier(conn: AsyncConnection) -> dict[str, int]:
@@ -227,3 +231,14 @@ async def record_trail(
             None if after is None else msgspec.json.encode(after).decode(),
         ),
     )
+
+
+async def schema_version(conn: AsyncConnection) -> str | None:
+    """Return the newest migration this database has, or None when it has none."""
+    known = await (
+        await conn.execute("select to_regclass('_yoyo_migration') is not null")
+    ).fetchone()
+    if known is None or not known[0]:
+        return None
+    row = await (await conn.execute("select max(migration_id) from _yoyo_migration")).fetchone()
+    return None if row is None else row[0]

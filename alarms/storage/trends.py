@@ -124,9 +124,7 @@ async def newest(conn: AsyncConnection, ids: Sequence[int]) -> list[Newest]:
     return [Newest(*row) for row in await cursor.fetchall()]
 
 
-async def received_since(
-    conn: AsyncConnection, since: datetime, *, now: datetime
-) -> list[Newest]:
+async def received_since(conn: AsyncConnection, since: datetime, *, now: datetime) -> list[Newest]:
     """Return the newest of the readings each point received after a moment.
 
     Only event times within ten minutes of `now` are looked at: older ones are not live.

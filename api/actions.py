@@ -1,0 +1,164 @@
+"""What people and machines do to alarms, the same over REST and over the socket."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+from psycopg import AsyncConnection
+
+from alarms import instants, lifecycle
+from alarms.errors import ConflictError, FengsuiError, NotFoundError
+from alarms.storage import alarms, idempotency, queries
+from alarms.storage.idempotency import Answer
+from api import clock, permissions
+from api.identity import Identity
+from api.problems import ProblemError
+from api.service import Service
+
+NOTE_MOST: Final = 2_000
+
+
+class Wish(Struct, frozen=True, kw_only=True):
+    """The body of an action: the rev that was seen, a note, and until when to shelve (RFC 3339)."""
+
+    rev: int | None = None
+    note: str = ""
+    until: str | None = None
+
+
+class Awaiting(Struct, frozen=True, kw_only=True):
+    """An action on a red alarm that waits for a second person."""
+
+    action: str
+    asked_by: str
+    asked_at: str
+    expires_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What came of an action: HTTP status, the alarm's document, and what it waits for."""
+
+    status: int
+    document: str
+    pending: Awaiting | None = None
+
+    @property
+    def body(self) -> str:
+        """Return the answer's body: the alarm, or what the action waits for beside it."""
+        if self.pending is None:
+            return self.document
+        waits = msgspec.json.encode(self.pending).decode()
+        return f'{{"status":"pending","pending":{waits},"alarm":{self.document}}}'
+
+
+async def perform(
+    service: Service,
+    identity: Identity,
+    alarm_id: str,
+    action: str,
+    wish: Wish,
+    *,
+    key: str | None = None,
+) -> Done:
+    """Act on an alarm; raise ProblemError 403, 404, 409 (with the alarm as it is now) or 422.
+
+    A call repeated under one `key` answers what the first answered and does nothing again.
+    """
+    if action not in permissions.ACTIONS:
+        raise ProblemError(
+            404, f"there is no action {action!r}; there are {', '.join(permissions.ACTIONS)}"
+        )
+    try:
+        async with service.transaction() as conn:
+            request_hash = _request_hash(alarm_id, action, wish)
+            if key is not None:
+                before = await idempotency.answered(conn, identity.name, key)
+                if before is not None:
+                    return _again(before, request_hash)
+            done = await _act(conn, identity, alarm_id, action, wish)
+            if key is not None:
+                answer = Answer(request_hash, done.status, msgspec.json.encode(done).decode())
+                await idempotency.keep(conn, identity.name, key, answer, now=clock.now())
+            return done
+    except ConflictError as error:
+        async with service.transaction() as conn:
+            current = await queries.alarm(conn, alarm_id, identity.scope)
+        shown = None if current is None else msgspec.Raw(current.document.encode())
+        raise ProblemError(409, str(error), alarm=shown) from error
+    except NotFoundError as error:
+        raise ProblemError(404, str(error)) from error
+    except FengsuiError as error:
+        raise ProblemError(422, str(error)) from error
+
+
+async def _act(
+    conn: AsyncConnection, identity: Identity, alarm_id: str, action: str, wish: Wish
+) -> Done:
+    """Check what the role may, then let the life cycle decide."""
+    alarm = await alarms.get(conn, alarm_id, scope=identity.scope)
+    own_shelf = alarm.shelf is not None and alarm.shelf.by == identity.name
+    refusal = permissions.refusal(
+        identity.role, action, simulated=alarm.subject.simulated, own_shelf=own_shelf
+    )
+    if refusal is not None:
+        raise ProblemError(403, refusal)
+    now = clock.micros()
+    acted = await alarms.act(
+        conn,
+        alarm_id,
+        lifecycle.Action(
+            kind=lifecycle.Deed(action),
+            actor=identity.name,
+            role=identity.role,
+            org_level="site",
+            seen_rev=wish.rev,
+            note=wish.note,
+            until=_until(action, wish),
+        ),
+        scope=identity.scope,
+        now=now,
+    )
+    row = await queries.alarm(conn, alarm_id, identity.scope)
+    if row is None:
+        raise NotFoundError(f"there is no alarm {alarm_id} within your scope")
+    if not acted.pending:
+        return Done(status=200, document=row.document)
+    expires = now + int(alarms.SECOND_PERSON_S * 1_000_000)
+    waits = Awaiting(
+        action=action,
+        asked_by=identity.name,
+        asked_at=instants.to_text(now),
+        expires_at=instants.to_text(expires),
+    )
+    return Done(status=202, document=row.document, pending=waits)
+
+
+def _until(action: str, wish: Wish) -> int | None:
+    """Return until when to shelve, in Micros; raise ProblemError 422 where it is missing or wrong."""
+    if len(wish.note) > NOTE_MOST:
+        raise ProblemError(422, f"a note has at most {NOTE_MOST} characters")
+    if action == "comment" and not wish.note.strip():
+        raise ProblemError(422, "a comment needs a `note`")
+    if action != "shelve":
+        return None
+    if wish.until is None:
+        raise ProblemError(422, "to shelve, say `until` when, in RFC 3339")
+    try:
+        return instants.from_text(wish.until)
+    except ValueError as error:
+        raise ProblemError(422, f"`until` is not an RFC 3339 time: {error}") from error
+
+
+def _request_hash(alarm_id: str, action: str, wish: Wish) -> bytes:
+    return hashlib.sha256(msgspec.json.encode((alarm_id, action, wish))).digest()
+
+
+def _again(before: Answer, request_hash: bytes) -> Done:
+    if before.request_hash != request_hash:
+        raise ProblemError(
+            422, "this Idempotency-Key was used for another request; draw a new key for each"
+        )
+    return msgspec.json.decode(before.body, type=Done)

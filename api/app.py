@@ -1,0 +1,118 @@
+"""The API as one ASGI application: routes, sockets, readers of the record, and the console's files."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Response
+from fastapi.openapi.utils import get_openapi
+
+from alarms.storage import connection
+from api import answers, asyncapi, envelope, problems, push, schemas, static, values
+from api.feed import Feed
+from api.identity import COOKIE, Gate
+from api.live import Live
+from api.routes import alarms, health, plant, records, session
+from api.service import Service
+
+_ROUTERS = (alarms.router, plant.router, records.router, session.router, health.router)
+
+
+def create(
+    database_url: str, *, console: Path | None = None, topic_prefix: str = "fengsui/v1"
+) -> FastAPI:
+    """Make the app; `console` is the folder of the built console, if there is one."""
+    app = FastAPI(
+        title="Fengsui",
+        version=version("fengsui"),
+        description="Monitoring and early warning for major hazard sources.",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan(database_url),
+    )
+    problems.install(app)
+    for router in _ROUTERS:
+        app.include_router(router)
+    app.include_router(push.router)
+    app.include_router(values.router)
+    _publish(app, topic_prefix)
+    app.mount("/", static.Console(console))
+    app.add_middleware(envelope.Envelope)
+    return app
+
+
+def _lifespan(
+    database_url: str,
+) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
+    """Open the pool and run the readers while the app runs."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        pool = connection.pool(database_url)
+        await pool.open(wait=False)
+        feed = Feed(database_url)
+        service = Service(pool=pool, gate=Gate(pool), feed=feed, live=Live(pool))
+        app.state.service = service
+        readers = [
+            asyncio.create_task(_for_ever(feed.run), name="journal reader"),
+            asyncio.create_task(_for_ever(service.live.run), name="values reader"),
+        ]
+        try:
+            yield
+        finally:
+            for reader in readers:
+                reader.cancel()
+            await asyncio.wait(readers)
+            await pool.close()
+
+    return lifespan
+
+
+async def _for_ever(run: Callable[[], Awaitable[None]]) -> None:
+    """Run a reader; what nobody foresaw is logged, and the reader begins anew."""
+    while True:
+        try:
+            await run()
+        except Exception as error:  # noqa: BLE001  the top of a task that must not end
+            problems.of(error)
+            await asyncio.sleep(1.0)
+
+
+def _publish(app: FastAPI, topic_prefix: str) -> None:
+    """Serve the app's own description."""
+
+    @app.get("/api/v1/openapi.json", include_in_schema=False)
+    async def openapi() -> Response:
+        return answers.answer(document(app))
+
+    @app.get("/api/v1/asyncapi.json", include_in_schema=False)
+    async def events() -> Response:
+        return answers.answer(asyncapi.document(version=app.version, topic_prefix=topic_prefix))
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document, its schemas being those the contract tests hold us to."""
+    found = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        servers=[{"url": "/"}],
+    )
+    parts = found.setdefault("components", {})
+    unused = {"HTTPValidationError", "ValidationError"}
+    parts["schemas"] = {
+        **{name: it for name, it in parts.get("schemas", {}).items() if name not in unused},
+        **schemas.components(),
+    }
+    parts["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer"},
+        "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+    }
+    found["security"] = [{"token": []}, {"session": []}]
+    return found

@@ -1,0 +1,78 @@
+"""What every HTTP answer gets and every request must keep to: security headers and a size limit."""
+
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api import problems
+from api.problems import ProblemError
+
+BODY_MOST: Final = 8 * 1024 * 1024
+_SECURITY: Final = {
+    "content-security-policy": (
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+        "connect-src 'self'; worker-src 'self'; object-src 'none'; base-uri 'self'; "
+        "form-action 'self'; frame-ancestors 'self'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "SAMEORIGIN",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+class TooLargeError(Exception):
+    """A body went on past the limit."""
+
+
+class Envelope:
+    """ASGI middleware, outermost."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on within its limits."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+        taken = 0
+
+        async def guarded_receive() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > BODY_MOST:
+                raise TooLargeError
+            return message
+
+        async def secured_send(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                for name, value in _SECURITY.items():
+                    headers.setdefault(name, value)
+                if str(scope["path"]).startswith("/api/"):
+                    headers.setdefault("cache-control", "no-store")
+            await send(message)
+
+        announced = Headers(scope=scope).get("content-length", "0")
+        try:
+            if announced.isdigit() and int(announced) > BODY_MOST:
+                raise TooLargeError
+            await self._app(scope, guarded_receive, secured_send)
+        except TooLargeError:
+            if started:
+                raise
+            refusal = problems.response(
+                ProblemError(
+                    413,
+                    f"a request has at most {BODY_MOST} bytes; send less, or in parts",
+                    headers={"connection": "close"},
+                )
+            )
+            await refusal(scope, receive, secured_send)

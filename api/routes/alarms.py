@@ -1,0 +1,204 @@
+"""Alarms over REST: lists, one alarm, its journal, and what people do to it."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from alarms import instants
+from alarms.alarm import Kind, State, Tier
+from alarms.storage import journal, queries
+from alarms.storage.journal import JournalRow
+from api import actions, answers, examples
+from api.problems import ProblemError
+from api.service import Asking, Shared
+
+router = APIRouter(prefix="/api/v1", tags=["alarms"])
+_TIERS = frozenset(tier.name for tier in Tier if tier is not Tier.none)
+
+
+@router.get(
+    "/alarms",
+    summary="List alarms, the newest raised first",
+    responses=answers.described("Alarm", examples.ALARM, of="page", problems=(401, 422)),
+)
+async def list_alarms(
+    identity: Asking,
+    service: Shared,
+    state: Annotated[list[str] | None, Query(description="One or more states.")] = None,
+    tier: Annotated[list[str] | None, Query(description="red, orange, yellow, blue.")] = None,
+    kind: Annotated[list[str] | None, Query(description="limit, forecast, …")] = None,
+    region: Annotated[str | None, Query(description="Code; matches everything below.")] = None,
+    enterprise: str | None = None,
+    source: str | None = None,
+    point: Annotated[str | None, Query(description="A tag, or `enterprise/tag`.")] = None,
+    start: Annotated[str | None, Query(alias="from", description="`t_raised` from.")] = None,
+    end: Annotated[str | None, Query(alias="to", description="`t_raised` before.")] = None,
+    open: Annotated[bool | None, Query(description="Still open, or closed.")] = None,  # noqa: A002
+    limit: answers.Limit = 100,
+    cursor: answers.Cursor = None,
+) -> Response:
+    """Answer a page of what the caller's scope covers."""
+    if point is not None and "/" in point:
+        enterprise, _, point = point.partition("/")
+    wanted = queries.AlarmFilter(
+        states=_among("state", state, frozenset(State)),
+        tiers=_among("tier", tier, _TIERS),
+        kinds=_among("kind", kind, frozenset(Kind)),
+        region=region,
+        enterprise=enterprise,
+        source=source,
+        point=point,
+        start=answers.moment_of(start, "from"),
+        end=answers.moment_of(end, "to"),
+        open=open,
+    )
+    after = _place(cursor)
+    async with service.transaction() as conn:
+        rows = await queries.alarms(conn, wanted, identity.scope, after=after, limit=limit)
+    following = "null"
+    if len(rows) == limit:
+        last = rows[-1]
+        following = f'"{answers.cursor_of(f"{instants.from_datetime(last.t_raised)} {last.id}")}"'
+    items = ",".join(row.document for row in rows)
+    return answers.raw(f'{{"items":[{items}],"next":{following}}}')
+
+
+@router.get(
+    "/alarms/{alarm_id}",
+    summary="One alarm",
+    responses=answers.described("Alarm", examples.ALARM, problems=(401, 404)),
+)
+async def one_alarm(
+    identity: Asking,
+    service: Shared,
+    alarm_id: str,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Answer an alarm with its revision as ETag."""
+    document = await _document(identity, service, alarm_id)
+    etag = _etag(document)
+    if if_none_match is not None and etag in if_none_match:
+        return Response(status_code=304, headers={"etag": etag})
+    return answers.raw(document, etag=etag)
+
+
+@router.get(
+    "/alarms/{alarm_id}/journal",
+    summary="An alarm's whole story, oldest first",
+    responses=answers.described(
+        "JournalEntry", examples.JOURNAL_ENTRY, of="page", problems=(401, 404)
+    ),
+)
+async def alarm_journal(identity: Asking, service: Shared, alarm_id: str) -> Response:
+    """Answer every transition of one alarm, with who did it."""
+    await _document(identity, service, alarm_id)
+    async with service.transaction() as conn:
+        rows = await journal.of_alarm(conn, alarm_id)
+    return answers.answer({"items": [entry(row) for row in rows], "next": None})
+
+
+def entry(row: JournalRow) -> dict[str, Any]:
+    """Return a journal row as it is shown."""
+    return {
+        "offset": row.log_offset,
+        "alarm": row.alarm_id,
+        "rev": row.rev,
+        "type": row.type,
+        "t_event": answers.text_of(row.t_event),
+        "t_committed": answers.text_of(row.t_committed),
+        "actor": row.actor,
+        "org_level": row.org_level,
+        "note": row.note,
+        "data": msgspec.Raw(row.document.encode()),
+    }
+
+
+@router.post(
+    "/alarms/{alarm_id}/{action}",
+    summary="Acknowledge, unacknowledge, comment, shelve or unshelve",
+    responses={
+        **answers.described("Alarm", examples.ALARM, problems=(401, 403, 404, 409, 422)),
+        202: {
+            "description": "Red: noted; the same call by another person within 10 minutes does it.",
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": "#/components/schemas/Pending"},
+                    "example": examples.PENDING,
+                }
+            },
+        },
+    },
+    openapi_extra={
+        "requestBody": {
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": "#/components/schemas/Wish"},
+                    "example": {"rev": 3, "note": "现场已确认", "until": None},
+                }
+            }
+        }
+    },
+)
+async def act(
+    identity: Asking,
+    service: Shared,
+    request: Request,
+    alarm_id: str,
+    action: str,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+) -> Response:
+    """Act on an alarm; 409 with the present alarm when it annunciated anew after `rev`."""
+    wish = _wish(await request.body())
+    done = await actions.perform(service, identity, alarm_id, action, wish, key=idempotency_key)
+    return answers.raw(done.body, status=done.status, etag=_etag(done.document))
+
+
+def _wish(body: bytes) -> actions.Wish:
+    try:
+        return msgspec.json.decode(body or b"{}", type=actions.Wish)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ProblemError(
+            422, f'the body cannot be used, wanted {{"rev", "note", "until"}}: {error}'
+        ) from error
+
+
+async def _document(identity: Asking, service: Shared, alarm_id: str) -> str:
+    async with service.transaction() as conn:
+        row = await queries.alarm(conn, alarm_id, identity.scope)
+    if row is None:
+        raise ProblemError(404, f"there is no alarm {alarm_id} within your scope")
+    return row.document
+
+
+class _Rev(msgspec.Struct):
+    rev: int
+
+
+_REV = msgspec.json.Decoder(_Rev)
+
+
+def _etag(document: str) -> str:
+    return f'"{_REV.decode(document).rev}"'
+
+
+def _among(name: str, given: list[str] | None, known: frozenset[str]) -> tuple[str, ...]:
+    """Return filter values, given one by one or with commas; raise ProblemError 422 on a strange one."""
+    values = tuple(part for text in given or () for part in text.split(",") if part)
+    for value in values:
+        if value not in known:
+            raise ProblemError(
+                422, f"`{name}` is {value!r}; it is one of {', '.join(sorted(known))}"
+            )
+    return values
+
+
+def _place(cursor: str | None) -> tuple[datetime, str] | None:
+    place = answers.place_of(cursor)
+    if place is None:
+        return None
+    micros, _, alarm_id = place.partition(" ")
+    if not micros.isdigit() or len(micros) > 18:
+        raise ProblemError(422, "`cursor` is not one that this list gave; begin again without it")
+    return instants.to_datetime(int(micros)), alarm_id

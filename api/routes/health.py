@@ -1,0 +1,103 @@
+"""For those who watch the server: is it alive, is it ready, what does it count."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any, Final
+
+from fastapi import APIRouter, Response
+
+from alarms.storage import migrate, places, queries
+from api import answers, clock
+from api.service import Service, Shared
+
+router = APIRouter(tags=["health"])
+INGEST_SILENT: Final = timedelta(seconds=15)
+_PUBLIC: Final[dict[str, Any]] = {"security": []}
+
+
+@router.get("/healthz", include_in_schema=False)
+@router.get("/api/v1/healthz", summary="The process lives", openapi_extra=_PUBLIC)
+async def healthz() -> Response:
+    """Answer that this process runs."""
+    return answers.answer({"status": "ok"})
+
+
+@router.get("/readyz", include_in_schema=False)
+@router.get(
+    "/api/v1/readyz",
+    summary="Database, schema, journal and ingest are well",
+    responses={503: answers.problem_described(503)},
+    openapi_extra=_PUBLIC,
+)
+async def readyz(service: Shared) -> Response:
+    """Answer 200 when everything this server needs is well, else 503; `checks` says which is not."""
+    checks = await _checks(service)
+    well = all(check["ok"] for check in checks.values())
+    return answers.answer(
+        {"status": "ready" if well else "not ready", "checks": checks}, status=200 if well else 503
+    )
+
+
+async def _checks(service: Service) -> dict[str, dict[str, Any]]:
+    loop = asyncio.get_running_loop()
+    age_s = loop.time() - service.feed.confirmed
+    try:
+        async with service.transaction() as conn:
+            edition = await migrate.edition(conn)
+            version = await queries.schema_version(conn)
+            beat = await places.heartbeat(conn, "ingest")
+    except Exception as error:  # noqa: BLE001  whatever it is, the database is not well
+        return {
+            "database": {"ok": False, "seen": type(error).__name__, "mend": "start the database"}
+        }
+    living = beat is not None and clock.now() - beat < INGEST_SILENT
+    return {
+        "database": {"ok": True, "seen": edition},
+        "schema": {"ok": version is not None, "seen": version, "mend": "run `fengsui migrate`"},
+        "journal": {"ok": age_s < 5, "seen": service.feed.head, "mend": "wait, or see the log"},
+        "ingest": {
+            "ok": living,
+            "seen": answers.text_of(beat),
+            "mend": "start `fengsui serve --role ingest`",
+        },
+    }
+
+
+@router.get("/api/v1/metrics", include_in_schema=False)
+@router.get("/metrics", summary="Counters for Prometheus", openapi_extra=_PUBLIC)
+async def metrics(service: Shared) -> Response:
+    """Answer a few counters in the Prometheus text format."""
+    async with service.transaction() as conn:
+        open_alarms = await queries.open_by_tier(conn)
+        counters = await places.counters(conn)
+    lines = [
+        *_metric("fengsui_journal_head", "gauge", "Newest journal offset.", service.feed.head),
+        "# HELP fengsui_alarms_open Open alarms by tier.",
+        "# TYPE fengsui_alarms_open gauge",
+        *(f'fengsui_alarms_open{{tier="{tier}"}} {count}' for tier, count in open_alarms.items()),
+        *_metric("fengsui_websocket_clients", "gauge", "Open sockets.", len(service.connections)),
+        *_metric(
+            "fengsui_gateways_online", "gauge", "Gateways that are online.", counters["online"]
+        ),
+        *_metric("fengsui_gateways", "gauge", "Registered gateways.", counters["gateways"]),
+    ]
+    for name, said in (
+        ("messages", "Messages taken from gateways."),
+        ("accepted", "Readings accepted."),
+        ("rejected", "Readings rejected."),
+        ("lost", "Messages lost on the way, by their sequence numbers."),
+    ):
+        lines += _metric(f"fengsui_{_SERIES[name]}_total", "counter", said, counters[name])
+    return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
+
+
+_SERIES: Final = {
+    "messages": "messages",
+    "accepted": "readings_accepted",
+    "rejected": "readings_rejected",
+    "lost": "messages_lost",
+}
+
+
+def _metric(name: str, kind: str, said: str, value: int) -> tuple[str, str, str]:
+    return f"# HELP {name} {said}", f"# TYPE {name} {kind}", f"{name} {value}"

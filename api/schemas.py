@@ -1,0 +1,359 @@
+"""JSON Schemas of everything this room shows: built from examples' shapes and the contract's words."""
+
+from typing import Any, Final
+
+import msgspec
+
+from alarms.alarm import Kind, State, Tier, Transition
+from api import actions, frames
+from api.routes.session import SignIn
+
+Schema = dict[str, Any]
+
+_TEXT: Final[Schema] = {"type": "string"}
+_TEXT_OR_NULL: Final[Schema] = {"type": ["string", "null"]}
+_NUMBER_OR_NULL: Final[Schema] = {"type": ["number", "null"]}
+_FLAG: Final[Schema] = {"type": "boolean"}
+_WHOLE: Final[Schema] = {"type": "integer"}
+_MOMENT: Final[Schema] = {"type": "string", "format": "date-time"}
+_MOMENT_OR_NULL: Final[Schema] = {"type": ["string", "null"], "format": "date-time"}
+_OBJECT: Final[Schema] = {"type": "object"}
+_OBJECT_OR_NULL: Final[Schema] = {"type": ["object", "null"]}
+_TIER: Final[Schema] = {"enum": [tier.name for tier in sorted(Tier, reverse=True) if tier]}
+_COUNTS: Final[Schema] = {
+    "type": "object",
+    "required": ["red", "orange", "yellow", "blue"],
+    "additionalProperties": {"type": "integer", "minimum": 0},
+}
+
+
+def _thing(said: str, /, **members: Schema) -> Schema:
+    """Describe an object whose named members are always there; more may be added."""
+    return {
+        "type": "object",
+        "description": said,
+        "required": list(members),
+        "properties": members,
+    }
+
+
+def reference(name: str) -> Schema:
+    """Refer to a schema by name."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+ACKNOWLEDGEMENT: Final = {
+    "type": ["object", "null"],
+    "required": ["by", "at"],
+    "properties": {"by": _TEXT, "at": _MOMENT, "note": _TEXT},
+}
+ALARM: Final = _thing(
+    "An alarm's whole state.",
+    id=_TEXT,
+    rev={"type": "integer", "minimum": 1},
+    kind={"enum": [kind.value for kind in Kind]},
+    rule=_TEXT,
+    rule_version=_WHOLE,
+    tier=_TIER,
+    peak_tier=_TIER,
+    state={"enum": [state.value for state in State]},
+    active=_FLAG,
+    quality=_TEXT,
+    late=_FLAG,
+    unconfirmed=_FLAG,
+    simulated=_FLAG,
+    subject=_TEXT,
+    name=_TEXT,
+    region=_TEXT_OR_NULL,
+    enterprise=_TEXT_OR_NULL,
+    source=_TEXT_OR_NULL,
+    unit=_TEXT_OR_NULL,
+    point=_TEXT_OR_NULL,
+    quantity=_TEXT_OR_NULL,
+    value=_NUMBER_OR_NULL,
+    limit=_NUMBER_OR_NULL,
+    engineering_unit=_TEXT_OR_NULL,
+    peak=_NUMBER_OR_NULL,
+    basis=_TEXT,
+    forecast=_OBJECT_OR_NULL,
+    reraise_count=_WHOLE,
+    t_raised=_MOMENT,
+    t_event=_MOMENT,
+    t_received=_MOMENT,
+    t_committed=_MOMENT_OR_NULL,
+    t_pushed=_MOMENT_OR_NULL,
+    t_returned=_MOMENT_OR_NULL,
+    t_closed=_MOMENT_OR_NULL,
+    acks={
+        "type": "object",
+        "required": ["site", "county", "city", "province"],
+        "additionalProperties": ACKNOWLEDGEMENT,
+    },
+    shelved={
+        "type": ["object", "null"],
+        "required": ["until", "by", "reason"],
+        "properties": {"until": _MOMENT, "by": _TEXT, "reason": _TEXT},
+    },
+    message=_thing("In words.", zh=_TEXT, en=_TEXT),
+)
+CLOUD_EVENT: Final = _thing(
+    "CloudEvents 1.0.",
+    specversion={"const": "1.0"},
+    id={"type": "string", "pattern": "^.+:[0-9]+$"},
+    source=_TEXT,
+    type={"enum": [frames.TYPE_PREFIX + change.value for change in Transition]},
+    subject=_TEXT,
+    time=_MOMENT,
+    datacontenttype={"const": "application/json"},
+    data=reference("Alarm"),
+)
+_OFFSET: Final[Schema] = {"type": "integer", "minimum": 0}
+SERVER_FRAMES: Final[dict[str, Schema]] = {
+    "SubscribedFrame": _thing(
+        "A subscription begins; `recovered` false: a snapshot comes in place of what was asked.",
+        op={"const": "subscribed"},
+        sub=_TEXT,
+        epoch=_TEXT,
+        floor=_OFFSET,
+        head=_OFFSET,
+        recovered=_FLAG,
+    ),
+    "SnapshotBeginFrame": _thing(
+        "Open alarms follow, red first, as they stood at `offset`; each has offset = prev = it.",
+        op={"const": "snapshot_begin"},
+        sub=_TEXT,
+        offset=_OFFSET,
+    ),
+    "SnapshotEndFrame": _thing("That was all.", op={"const": "snapshot_end"}, sub=_TEXT),
+    "EventFrame": _thing(
+        "One transition of one alarm; `prev` is the offset of the one before it here.",
+        op={"const": "event"},
+        sub=_TEXT,
+        offset=_OFFSET,
+        prev=_OFFSET,
+        redelivered=_FLAG,
+        event=reference("CloudEvent"),
+    ),
+    "CaughtUpFrame": _thing(
+        "Everything up to `offset` was sent.", op={"const": "caught_up"}, sub=_TEXT, offset=_OFFSET
+    ),
+    "HeartbeatFrame": _thing(
+        "Each second; `prev` must be the last offset you saw.",
+        op={"const": "heartbeat"},
+        sub=_TEXT,
+        head=_OFFSET,
+        prev=_OFFSET,
+        now=_MOMENT,
+    ),
+    "ResultFrame": {
+        **_thing(
+            "What came of a command.", op={"const": "result"}, id=_TEXT, ok=_FLAG, status=_WHOLE
+        ),
+    },
+    "UnsubscribedFrame": _thing("A subscription ended.", op={"const": "unsubscribed"}, sub=_TEXT),
+    "GoawayFrame": _thing(
+        "The server closes; come again.",
+        op={"const": "goaway"},
+        retry_after_s={"type": "integer", "minimum": 0},
+        reason=_TEXT,
+    ),
+    "ErrorFrame": _thing(
+        "A frame or subscription was wrong.", op={"const": "error"}, code=_TEXT, error=_TEXT
+    ),
+}
+VALUE_FRAMES: Final[dict[str, Schema]] = {
+    "PointsFrame": _thing(
+        "The watched points; indices below count in this list.",
+        op={"const": "points"},
+        ids={"type": "array", "items": _TEXT},
+    ),
+    "ValuesFrame": _thing(
+        "The newest value of each point with news; `ts` are the event times, `t` the sending.",
+        op={"const": "values"},
+        t=_WHOLE,
+        i={"type": "array", "items": _OFFSET},
+        v={"type": "array", "items": {"type": "number"}},
+        q={"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 6}},
+        ts={"type": "array", "items": _WHOLE},
+    ),
+}
+_PLACE: Final = {"enterprise": _TEXT, "region": _TEXT, "simulated": _FLAG}
+THINGS: Final[dict[str, Schema]] = {
+    "Alarm": ALARM,
+    "CloudEvent": CLOUD_EVENT,
+    "Problem": _thing("RFC 9457.", type=_TEXT, title=_TEXT, status=_WHOLE, detail=_TEXT),
+    "JournalEntry": _thing(
+        "One transition of an alarm and who did it.",
+        offset=_OFFSET,
+        alarm=_TEXT,
+        rev=_WHOLE,
+        type={"enum": [change.value for change in Transition]},
+        t_event=_MOMENT,
+        t_committed=_MOMENT,
+        actor=_TEXT,
+        org_level=_TEXT_OR_NULL,
+        note=_TEXT,
+        data=reference("Alarm"),
+    ),
+    "JournalPage": _thing(
+        "Events after an offset.",
+        items={
+            "type": "array",
+            "items": _thing("One event.", offset=_OFFSET, event=reference("CloudEvent")),
+        },
+        next=_TEXT,
+        head=_OFFSET,
+        floor=_OFFSET,
+        recovered=_FLAG,
+    ),
+    "Pending": _thing(
+        "An action that waits for a second person.",
+        status={"const": "pending"},
+        pending=_thing(
+            "Until when.", action=_TEXT, asked_by=_TEXT, asked_at=_MOMENT, expires_at=_MOMENT
+        ),
+        alarm=reference("Alarm"),
+    ),
+    "Session": _thing(
+        "Who am I.",
+        name=_TEXT,
+        role=_TEXT,
+        scope=_TEXT,
+        actions={"type": "array", "items": _TEXT},
+        expires_at=_MOMENT_OR_NULL,
+    ),
+    "Region": _thing(
+        "A division, park or zone.",
+        code=_TEXT,
+        name=_TEXT,
+        parent=_TEXT_OR_NULL,
+        kind=_TEXT,
+        branches=_FLAG,
+        open=_COUNTS,
+        unacknowledged=_COUNTS,
+    ),
+    "Enterprise": _thing(
+        "An enterprise.",
+        code=_TEXT,
+        name=_TEXT,
+        region=_TEXT,
+        uscc=_TEXT_OR_NULL,
+        simulated=_FLAG,
+        open=_COUNTS,
+    ),
+    "Source": _thing(
+        "A major hazard source; S, R and level by GB 18218-2018.",
+        **_PLACE,
+        code=_TEXT,
+        name=_TEXT,
+        kind=_TEXT,
+        location=_OBJECT_OR_NULL,
+        chemicals={"type": "array", "items": _OBJECT},
+        exposed_population={"type": ["integer", "null"]},
+        responsible={"type": "array", "items": _OBJECT},
+        s=_NUMBER_OR_NULL,
+        r=_NUMBER_OR_NULL,
+        level={"type": ["integer", "null"]},
+        live=_thing("Worst open tier and counts.", tier=_TEXT, open=_COUNTS),
+        units={"type": "array", "items": _OBJECT},
+    ),
+    "Unit": _thing(
+        "A unit of a source.", enterprise=_TEXT, source=_TEXT, code=_TEXT, name=_TEXT, kind=_TEXT
+    ),
+    "Point": _thing(
+        "A measured point; `id` is opaque.",
+        id=_TEXT,
+        **_PLACE,
+        source=_TEXT,
+        unit=_TEXT,
+        tag=_TEXT,
+        name=_TEXT,
+        quantity=_TEXT,
+        engineering_unit=_TEXT,
+        range={"type": ["array", "null"], "items": {"type": "number"}},
+        period_s=_NUMBER_OR_NULL,
+        limits={"type": "object", "additionalProperties": {"type": "number"}},
+        deadband={"type": "number"},
+        on_delay_s=_NUMBER_OR_NULL,
+        off_delay_s=_NUMBER_OR_NULL,
+        tiers=_OBJECT,
+        detect={"type": ["array", "null"], "items": _TEXT},
+        gateway=_TEXT_OR_NULL,
+        substance=_TEXT_OR_NULL,
+        sector=_TEXT_OR_NULL,
+        registered_at=_MOMENT,
+        last=_OBJECT_OR_NULL,
+    ),
+    "Readings": _thing(
+        "Raw rows `[ms, value, quality]`, rolled-up rows `[ms, min, max, avg, count]`.",
+        point=_TEXT,
+        resolution={"enum": ["raw", "1m", "1h", "1d"]},
+        unit=_TEXT,
+        rows={"type": "array", "items": {"type": "array"}},
+    ),
+    "Gateway": _thing(
+        "A gateway and how well it is heard.",
+        id=_TEXT,
+        **_PLACE,
+        state={"enum": ["unknown", "online", "offline"]},
+        state_at=_MOMENT_OR_NULL,
+        last_seen=_MOMENT_OR_NULL,
+        clock_error_s=_NUMBER_OR_NULL,
+        last_seq={"type": ["integer", "null"]},
+        messages=_WHOLE,
+        accepted=_WHOLE,
+        rejected=_WHOLE,
+        lost=_WHOLE,
+        loss={"type": "number"},
+        has_credential=_FLAG,
+    ),
+    "Reject": _thing(
+        "What was refused.",
+        id=_WHOLE,
+        received=_MOMENT,
+        gateway=_TEXT,
+        enterprise=_TEXT_OR_NULL,
+        reason=_TEXT,
+        tag=_TEXT_OR_NULL,
+        count=_WHOLE,
+        first=_OBJECT_OR_NULL,
+        payload=_TEXT_OR_NULL,
+        payload_base64=_TEXT_OR_NULL,
+    ),
+    "Trail": _thing(
+        "Who did what.",
+        id=_WHOLE,
+        at=_MOMENT,
+        actor=_TEXT,
+        action=_TEXT,
+        object=_TEXT,
+        before={},
+        after={},
+    ),
+}
+_TAKEN: Final = (
+    actions.Wish,
+    SignIn,
+    frames.Auth,
+    frames.Subscribe,
+    frames.Unsubscribe,
+    frames.Ack,
+    frames.Command,
+    frames.SubscribeValues,
+    frames.UnsubscribeValues,
+)
+
+
+def components() -> dict[str, Schema]:
+    """Return every schema by name, ready for `components.schemas`."""
+    _, taken = msgspec.json.schema_components(_TAKEN, ref_template="#/components/schemas/{name}")
+    return {**THINGS, **SERVER_FRAMES, **VALUE_FRAMES, **taken}
+
+
+def standing_alone(name: str) -> Schema:
+    """Return one schema with all it refers to, for a validator."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **reference(name),
+        "components": {"schemas": components()},
+    }

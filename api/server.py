@@ -1,0 +1,116 @@
+"""Serve the app over HTTP and WebSocket until told to stop; clients are told before it ends."""
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI
+
+from alarms.errors import SettingError
+from api import app as apps
+
+FRAME_MOST: Final = 64 * 1024
+"""The longest frame a client may send, in bytes; longer closes with 1009."""
+GRACE_S: Final = 5
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the process that runs us has its own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def run(
+    *,
+    database_url: str,
+    host: str,
+    port: int,
+    stop: asyncio.Event,
+    console: Path | None = None,
+    topic_prefix: str = "fengsui/v1",
+    ready: asyncio.Event | None = None,
+) -> None:
+    """Serve until `stop`; raise SettingError when the port is taken or the host not ours."""
+    listening = _listen(host, port)
+    app = apps.create(database_url, console=console, topic_prefix=topic_prefix)
+    server = _Server(
+        uvicorn.Config(
+            app,
+            ws="websockets-sansio",
+            ws_max_size=FRAME_MOST,
+            ws_per_message_deflate=False,
+            ws_ping_interval=20.0,
+            ws_ping_timeout=40.0,
+            timeout_graceful_shutdown=GRACE_S,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+        )
+    )
+    stopping = asyncio.create_task(_stop(app, server, stop), name="stop")
+    started = asyncio.create_task(_tell(server, ready), name="ready")
+    try:
+        await server.serve(sockets=[listening])
+    finally:
+        stopping.cancel()
+        started.cancel()
+        listening.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the port, or say who to ask for another."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise SettingError(
+            f"the address {host!r} cannot be listened on ({error.strerror}); mend FENGSUI_HTTP_HOST"
+        ) from error
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(address)
+        listening.listen(512)
+    except OSError as error:
+        listening.close()
+        if error.errno == errno.EADDRINUSE:
+            raise SettingError(
+                f"port {port} on {host} is taken by another program; "
+                "stop that, or choose another port with FENGSUI_HTTP_PORT"
+            ) from error
+        raise SettingError(
+            f"{host}:{port} cannot be listened on ({error.strerror}); "
+            "mend FENGSUI_HTTP_HOST or FENGSUI_HTTP_PORT"
+        ) from error
+    listening.setblocking(False)  # noqa: FBT003  the standard library's own
+    return listening
+
+
+async def _tell(server: uvicorn.Server, ready: asyncio.Event | None) -> None:
+    """Say when requests are served."""
+    while not server.started:
+        await asyncio.sleep(0.02)
+    if ready is not None:
+        ready.set()
+
+
+async def _stop(app: FastAPI, server: uvicorn.Server, stop: asyncio.Event) -> None:
+    """Wait for the word, tell every socket, then let uvicorn end."""
+    await stop.wait()
+    service = getattr(app.state, "service", None)
+    if service is not None:
+        for client in tuple(service.connections):
+            client.go_away("the server stops; come again", retry_after_s=2)
+        deadline = asyncio.get_running_loop().time() + 2.0
+        while service.connections and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.02)
+    server.should_exit = True
