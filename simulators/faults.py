@@ -1,4 +1,4 @@
-"""Faults of the field, asked for in one line and dealt out by a seed: losses, repeats, wrong clocks."""
+"""Faults of the field, asked for in one line and dealt out by a seed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace

@@ -1,4 +1,4 @@
-"""First-order changes, ramps and seeded wandering: the arithmetic that every simulated plant shares.
+"""First-order changes, ramps and seeded wandering: the arithmetic every simulated plant shares.
 
 All physics here works on columns: one number for each copy of a plant, shape (copies,).
 """
@@ -12,7 +12,7 @@ ATMOSPHERE_MPA = 0.101325
 KELVIN = 273.15
 
 
-def approach(value: Column, target: Column | float, dt_s: float, tau_s: float) -> Column:
+def approach(value: Column, target: Column | float, dt_s: float, tau_s: Column | float) -> Column:
     """Move towards a target as a first-order lag does: exact for a target constant over dt_s."""
     return np.asarray(target + (value - target) * np.exp(-dt_s / tau_s), dtype=np.float64)
 

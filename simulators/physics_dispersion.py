@@ -1,4 +1,4 @@
-"""Gas downwind of a leak: a Gaussian plume that meanders, seen by a detector after its travel time."""
+"""Gas downwind of a leak: a plume that meanders, seen by a detector after its travel time."""
 
 import numpy as np
 

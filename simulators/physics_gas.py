@@ -1,4 +1,4 @@
-"""A city-gas line: pressures along its sections, a hole in it, and methane gathering in a manhole."""
+"""A city-gas line: pressures along its sections, a hole in it, methane gathering in a manhole."""
 
 import numpy as np
 

@@ -75,7 +75,7 @@ def copies_for(scenario: Scenario, points: int | None) -> int:
 
 
 class Running:
-    """A scenario under way: every tick gives the messages its gateways send, nothing random left out.
+    """A scenario under way: every tick gives the messages its gateways send.
 
     The same scenario, seed, points, speed and ticks give the same messages.
     """

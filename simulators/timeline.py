@@ -22,7 +22,8 @@ class Timeline:
         self._ends_s = ends_s
         self._turn = np.zeros(copies, dtype=np.int64)
         golden = (np.arange(copies) * 0.6180339887498949) % 1.0
-        self.since_s: Column = -lead_in_s - golden * (quiet_s + ends_s)
+        first = -lead_in_s - golden * (quiet_s + ends_s)
+        self.since_s: Column = first.astype(np.float64)
         self.elapsed_s = 0.0
         self._luck = np.full((copies, _LUCK), 0.5)
         for copy in range(1, copies):

@@ -2,9 +2,12 @@
 
 from simulators.errors import RequestError
 from simulators.scenario import Scenario
-from simulators.scenarios import tank_farm
+from simulators.scenarios import coal_mine, gas_line, tank_farm
 
-SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in (tank_farm.SCENARIO,)}
+SCENARIOS: dict[str, Scenario] = {
+    scenario.name: scenario
+    for scenario in (tank_farm.SCENARIO, gas_line.SCENARIO, coal_mine.SCENARIO)
+}
 
 
 def named(name: str) -> Scenario:

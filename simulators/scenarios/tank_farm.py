@@ -1,4 +1,4 @@
-"""A tank farm: a leaking loading arm, a sphere filled too far, a benzene pump that loses its seal."""
+"""A tank farm: a leaking loading arm, an overfilled sphere, a benzene pump without its seal."""
 
 from collections.abc import Mapping
 
