@@ -1,0 +1,114 @@
+/** What an operator does to alarms: shown at once as being done, true only when the server has said so. */
+import { reactive } from 'vue'
+import { act, idempotencyKey, Refusal, type ActionBody, type ActionName } from '../api'
+import type { Alarm } from '../contract'
+import { t, word } from '../i18n'
+import { link } from '../link/feed'
+import { toast } from '../parts/toasts'
+import { rights, sessionEnded } from '../session'
+import { isHidden } from './order'
+import { alarms } from './store'
+
+/** Alarm id to the action under way. */
+export const underWay = reactive(new Map<string, ActionName>())
+/** Alarm id to the action that waits for a second person. */
+export const secondPerson = reactive(new Map<string, ActionName>())
+
+export function canAct(action: ActionName): boolean {
+  return rights.value.has(action) && (link.state === 'live' || link.state === 'late' || link.state === 'syncing')
+}
+
+export function canAcknowledge(alarm: Alarm): boolean {
+  return canAct('acknowledge') && alarm.t_closed === null && alarm.acks.site === null && !underWay.has(alarm.id)
+}
+
+export function canShelve(alarm: Alarm): boolean {
+  return canAct('shelve') && alarm.t_closed === null && !isHidden(alarm) && !underWay.has(alarm.id)
+}
+
+export function canUnshelve(alarm: Alarm): boolean {
+  return canAct('unshelve') && alarm.state === 'SHLVD' && !underWay.has(alarm.id)
+}
+
+/** Acknowledge the selection; among several, a red one is left: it is acknowledged alone. */
+export async function acknowledge(selected: Alarm[]): Promise<void> {
+  const chosen = selected.filter(canAcknowledge)
+  const allowed = chosen.length > 1 ? chosen.filter((alarm) => alarm.tier !== 'red') : chosen
+  if (allowed.length < chosen.length) toast('note', t('ack.red_alone', { n: chosen.length - allowed.length }))
+  await Promise.all(allowed.map((alarm) => perform(alarm, 'acknowledge', {})))
+}
+
+export async function comment(selected: Alarm[], note: string): Promise<boolean> {
+  const done = await Promise.all(selected.map((alarm) => perform(alarm, 'comment', { note })))
+  return done.every(Boolean)
+}
+
+export async function shelve(selected: Alarm[], until: string, note: string): Promise<boolean> {
+  const done = await Promise.all(selected.filter(canShelve).map((alarm) => perform(alarm, 'shelve', { until, note })))
+  return done.every(Boolean)
+}
+
+export async function unshelve(selected: Alarm[]): Promise<void> {
+  await Promise.all(selected.filter(canUnshelve).map((alarm) => perform(alarm, 'unshelve', {})))
+}
+
+/** Do one action; true when the server took it. A lost answer is asked again under the same key. */
+async function perform(alarm: Alarm, action: ActionName, more: Omit<ActionBody, 'rev'>): Promise<boolean> {
+  const key = idempotencyKey()
+  underWay.set(alarm.id, action)
+  try {
+    const answer = await twice(() => act(alarm.id, action, { rev: alarm.rev, ...more }, key))
+    if (answer.kind === 'pending') {
+      secondPerson.set(alarm.id, action)
+      toast('note', t('action.pending', { tag: nameOf(alarm) }))
+    } else {
+      secondPerson.delete(alarm.id)
+      if (answer.alarm !== null) alarms.apply([{ alarm: answer.alarm, type: action }])
+    }
+    return true
+  } catch (error) {
+    report(alarm, action, error)
+    return false
+  } finally {
+    underWay.delete(alarm.id)
+  }
+}
+
+async function twice<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call()
+  } catch (error) {
+    if (error instanceof Refusal && error.problem.status === 0) return call()
+    throw error
+  }
+}
+
+function report(alarm: Alarm, action: ActionName, error: unknown): void {
+  const tag = nameOf(alarm)
+  const problem = error instanceof Refusal ? error.problem : { status: 0, title: String(error) }
+  if (problem.status === 401) {
+    sessionEnded()
+    toast('error', t('error.session_ended'))
+  } else if (problem.status === 409) {
+    const now = error instanceof Refusal ? error.problem.alarm : undefined
+    if (now) alarms.apply([{ alarm: now, type: 'conflict' }])
+    toast('error', t('error.conflict', { tag, what: now ? difference(alarm, now) : (problem.title ?? '') }))
+  } else {
+    const why = (error instanceof Error && error.message) || String(problem.status)
+    toast('error', t('error.action', { action: word('action', action), tag, why }))
+  }
+}
+
+/** Say in words what changed between the alarm that was seen and the one that is. */
+export function difference(seen: Alarm, now: Alarm): string {
+  const changes: string[] = []
+  if (seen.tier !== now.tier) changes.push(`${word('tier', seen.tier)} → ${word('tier', now.tier)}`)
+  if (seen.state !== now.state) changes.push(`${word('state', seen.state)} → ${word('state', now.state)}`)
+  const by = now.acks.site?.by
+  if (by && !seen.acks.site) changes.push(t('error.acked_by', { by }))
+  return changes.length > 0 ? changes.join(', ') : t('error.alarmed_again')
+}
+
+function nameOf(alarm: Alarm): string {
+  return alarm.point ?? alarm.subject ?? alarm.enterprise ?? alarm.rule
+}

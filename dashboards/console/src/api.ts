@@ -1,0 +1,119 @@
+/** REST calls to our own origin, relative to the page so that any sub-path works. */
+import type { Alarm, Enterprise, Gateway, JournalRow, Point, Problem, ReadingRows, Region, Session, Source } from './contract'
+
+const PAGE = 1000
+const MOST_PAGES = 20
+
+export class Refusal extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.detail ?? problem.title ?? String(problem.status))
+  }
+}
+
+/** Where the server's paths begin: the folder this page was loaded from. */
+export function address(path: string): URL {
+  return new URL(path, document.baseURI.replace(/#.*$/, ''))
+}
+
+export function socketAddress(path: string): string {
+  const url = address(path)
+  url.protocol = url.protocol.replace('http', 'ws')
+  return url.href
+}
+
+async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  const mutation = method !== 'GET'
+  let answer: Response
+  try {
+    answer = await fetch(address(`api/v1/${path}`), {
+      method,
+      credentials: 'same-origin',
+      headers: {
+        Accept: 'application/json',
+        ...(mutation ? { 'X-Fengsui': '1' } : {}),
+        ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+        ...headers,
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    })
+  } catch (error) {
+    throw new Refusal({ status: 0, title: String(error) })
+  }
+  if (answer.ok) return answer
+  const text = await answer.text()
+  let problem: Partial<Problem> = {}
+  try {
+    problem = JSON.parse(text) as Partial<Problem>
+  } catch {
+    problem = { title: text.slice(0, 200) }
+  }
+  throw new Refusal({ ...problem, status: answer.status })
+}
+
+async function get<T>(path: string): Promise<T> {
+  return (await (await call('GET', path)).json()) as T
+}
+
+async function items<T>(path: string): Promise<T[]> {
+  const found: T[] = []
+  let cursor: string | null = null
+  for (let page = 0; page < MOST_PAGES; page += 1) {
+    const mark: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`
+    const answer: { items: T[]; next?: string | null } = await get(`${path}${path.includes('?') ? '&' : '?'}limit=${PAGE}${mark}`)
+    found.push(...answer.items)
+    cursor = answer.next ?? null
+    if (cursor === null) break
+  }
+  return found
+}
+
+export const session = {
+  read: () => get<Session>('session'),
+  signIn: async (name: string, password: string): Promise<void> => {
+    await call('POST', 'session', { name, password })
+  },
+  signOut: async (): Promise<void> => {
+    await call('DELETE', 'session')
+  },
+}
+
+export type ActionName = 'acknowledge' | 'comment' | 'shelve' | 'unshelve'
+
+export interface ActionBody {
+  rev: number
+  note?: string
+  until?: string
+}
+
+export type ActionAnswer = { kind: 'done'; alarm: Alarm | null } | { kind: 'pending' }
+
+/** Act on an alarm. The key makes a repeated call after a lost answer count once. */
+export async function act(id: string, action: ActionName, body: ActionBody, key: string): Promise<ActionAnswer> {
+  const answer = await call('POST', `alarms/${encodeURIComponent(id)}/${action}`, body, { 'Idempotency-Key': key })
+  if (answer.status === 202) return { kind: 'pending' }
+  const document = answer.status === 204 ? null : ((await answer.json()) as Partial<Alarm>)
+  return { kind: 'done', alarm: document?.id === id && document.rev !== undefined ? (document as Alarm) : null }
+}
+
+/** A random key that needs no secure context, since intranets often speak plain HTTP. */
+export function idempotencyKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+export const alarm = (id: string): Promise<Alarm> => get(`alarms/${encodeURIComponent(id)}`)
+export const journal = (id: string): Promise<JournalRow[]> => items(`alarms/${encodeURIComponent(id)}/journal`)
+export const regions = (): Promise<Region[]> => items('regions?used=true')
+export const enterprises = (): Promise<Enterprise[]> => items('enterprises')
+export const sources = (): Promise<Source[]> => items('sources')
+export const gateways = (): Promise<Gateway[]> => items('gateways')
+
+export function points(of: { enterprise: string; source?: string; unit?: string; tag?: string }): Promise<Point[]> {
+  const query = new URLSearchParams(Object.entries(of).filter(([, value]) => value !== undefined) as string[][])
+  return items(`points?${query}`)
+}
+
+export function readings(enterprise: string, tag: string, from: number, to: number): Promise<ReadingRows> {
+  const id = encodeURIComponent(`${enterprise}:${tag}`)
+  const query = new URLSearchParams({ from: new Date(from).toISOString(), to: new Date(to).toISOString() })
+  return get(`points/${id}/readings?${query}`)
+}

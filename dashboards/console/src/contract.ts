@@ -1,0 +1,170 @@
+/** The shapes that cross the wire: the push contract, REST answers, and nothing of our own. */
+
+export type Tier = 'red' | 'orange' | 'yellow' | 'blue'
+export const TIERS: readonly Tier[] = ['red', 'orange', 'yellow', 'blue']
+
+export type State = 'UNACK' | 'ACKED' | 'RTNUN' | 'NORM' | 'SHLVD' | 'DSUPR' | 'OOSRV' | 'LATCHED' | 'AWAIT'
+export type OrgLevel = 'site' | 'county' | 'city' | 'province'
+export const ORG_LEVELS: readonly OrgLevel[] = ['site', 'county', 'city', 'province']
+
+export interface Acknowledgement {
+  by: string
+  at: string
+  note?: string
+}
+
+export interface Alarm {
+  id: string
+  rev: number
+  kind: string
+  rule: string
+  rule_version?: number
+  tier: Tier
+  peak_tier: Tier
+  state: State
+  active: boolean
+  quality: string
+  late: boolean
+  simulated: boolean
+  region: string | null
+  enterprise: string | null
+  source: string | null
+  unit: string | null
+  point: string | null
+  quantity: string | null
+  value: number | null
+  limit: number | null
+  engineering_unit: string | null
+  peak: number | null
+  basis: string
+  forecast?: { limit: number; eta: string; eta_low: string; eta_high: string; probability: number } | null
+  t_raised: string
+  t_event: string
+  t_received: string
+  t_committed: string | null
+  t_pushed?: string | null
+  t_returned: string | null
+  t_closed: string | null
+  acks: Record<OrgLevel, Acknowledgement | null>
+  message: { zh: string; en: string }
+  name?: string | null
+  subject?: string | null
+  shelf?: { until: string; by: string; at?: string; reason?: string } | null
+}
+
+export interface CloudEvent {
+  id: string
+  type: string
+  subject?: string
+  time: string
+  data: Alarm
+}
+
+export interface Position {
+  epoch: string
+  offset: number
+}
+
+export type Frame =
+  | { op: 'subscribed'; sub: string; epoch: string; floor: number; head: number; recovered: boolean }
+  | { op: 'snapshot_begin'; sub: string; offset: number }
+  | { op: 'snapshot_end'; sub: string }
+  | { op: 'event'; sub: string; offset: number; prev?: number | null; redelivered?: boolean; event: CloudEvent }
+  | { op: 'urgent'; sub: string; offset: number; event: CloudEvent }
+  | { op: 'caught_up'; sub: string; offset: number }
+  | { op: 'heartbeat'; sub: string; head: number; prev: number; now: string }
+  | { op: 'result'; id: string; ok: boolean; status: number; error?: string; alarm?: Alarm }
+  | { op: 'goaway'; retry_after_s: number; reason: string }
+  | { op: 'error'; code: string; error: string }
+
+export interface Session {
+  name: string
+  role: string
+  scope: string
+  actions?: string[]
+  expires_at?: string | null
+}
+
+export interface Region {
+  code: string
+  name: string
+  parent: string | null
+  kind: string
+}
+
+export interface Enterprise {
+  code: string
+  name: string
+  region: string
+  simulated: boolean
+}
+
+export interface Unit {
+  code: string
+  name: string
+  kind: string
+}
+
+export interface Source {
+  enterprise: string
+  code: string
+  name: string
+  kind: string
+  r?: number | null
+  level?: number | null
+  units?: Unit[]
+}
+
+export interface Point {
+  id: number | string
+  enterprise: string
+  source: string
+  unit: string
+  tag: string
+  name: string
+  quantity: string
+  engineering_unit: string
+  range?: [number, number] | null
+  period_s?: number | null
+  limits?: Record<string, number>
+  deadband?: number | null
+  on_delay_s?: number | null
+  off_delay_s?: number | null
+  simulated?: boolean
+  last?: { t: number | string; v: number; q: number | string } | null
+}
+
+export interface Gateway {
+  id: string
+  enterprise: string
+  state: string
+  last_seen?: string | null
+  clock_error_s?: number | null
+}
+
+export interface JournalRow {
+  offset?: number
+  rev: number
+  type: string
+  t_event: string
+  t_received?: string
+  t_committed?: string
+  actor?: string | null
+  org_level?: string | null
+  note?: string | null
+  data?: Partial<Alarm> | null
+}
+
+export interface ReadingRows {
+  resolution: 'raw' | '1m' | '1h' | '1d'
+  unit: string
+  rows: Array<Array<number | string | null>>
+}
+
+export interface Problem {
+  status: number
+  title?: string
+  detail?: string
+  code?: string
+  alarm?: Alarm
+}

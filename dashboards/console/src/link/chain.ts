@@ -1,0 +1,117 @@
+/** Follows one subscription: proves from `prev` that no frame was missed, says what to ask again. */
+import type { Alarm, Frame, Position } from '../contract'
+
+export type Ask = { from: 'snapshot' | Position }
+
+export type Step =
+  | { kind: 'nothing' }
+  | { kind: 'alive'; now: string }
+  | { kind: 'snapshot'; alarms: Alarm[] }
+  | { kind: 'event'; alarm: Alarm; type: string; urgent: boolean }
+  | { kind: 'ask'; ask: Ask; reason: 'epoch' | 'gap' | 'refused' }
+  | { kind: 'goaway'; retryAfterS: number }
+  | { kind: 'error'; code: string; error: string }
+
+const NOTHING: Step = { kind: 'nothing' }
+
+export class Chain {
+  private epoch: string | null = null
+  private last: number | null = null
+  private asked: Ask = { from: 'snapshot' }
+  private waiting = true
+  private snapshot: Map<string, Alarm> | null = null
+  private snapshotOffset = 0
+  private gapsAtLast = 0
+
+  /** What to subscribe from on a new socket; frames count only after the server's `subscribed`. */
+  ask(): Ask {
+    this.snapshot = null
+    this.waiting = true
+    this.asked =
+      this.epoch !== null && this.last !== null && this.gapsAtLast < 2
+        ? { from: { epoch: this.epoch, offset: this.last } }
+        : { from: 'snapshot' }
+    return this.asked
+  }
+
+  take(frame: Frame): Step {
+    if (frame.op === 'goaway') return { kind: 'goaway', retryAfterS: frame.retry_after_s }
+    if (frame.op === 'error') return this.error(frame.code, frame.error)
+    if (frame.op === 'subscribed') return this.subscribed(frame.epoch, frame.recovered)
+    if (frame.op === 'heartbeat') {
+      if (!this.waiting && this.isGap(frame.prev)) return this.gap()
+      return { kind: 'alive', now: frame.now }
+    }
+    if (this.waiting) return NOTHING
+    switch (frame.op) {
+      case 'snapshot_begin':
+        this.snapshot = new Map()
+        this.snapshotOffset = frame.offset
+        return NOTHING
+      case 'snapshot_end': {
+        const alarms = [...(this.snapshot?.values() ?? [])]
+        this.snapshot = null
+        this.last = this.snapshotOffset
+        this.gapsAtLast = 0
+        return { kind: 'snapshot', alarms }
+      }
+      case 'urgent':
+        return { kind: 'event', alarm: frame.event.data, type: shortType(frame.event.type), urgent: true }
+      case 'event':
+        return this.event(frame)
+      default:
+        return NOTHING
+    }
+  }
+
+  private subscribed(epoch: string, recovered: boolean): Step {
+    this.waiting = false
+    const resumed = this.asked.from !== 'snapshot'
+    if (resumed && (epoch !== this.epoch || !recovered)) {
+      this.epoch = epoch
+      this.last = null
+      return { kind: 'ask', ask: this.ask(), reason: 'epoch' }
+    }
+    this.epoch = epoch
+    return NOTHING
+  }
+
+  private event(frame: Extract<Frame, { op: 'event' }>): Step {
+    const alarm = frame.event.data
+    if (this.snapshot !== null) {
+      const known = this.snapshot.get(alarm.id)
+      if (!known || known.rev < alarm.rev) this.snapshot.set(alarm.id, alarm)
+      return NOTHING
+    }
+    if (this.isGap(frame.prev)) return this.gap()
+    if (this.last === null || frame.offset > this.last) {
+      this.last = frame.offset
+      this.gapsAtLast = 0
+    }
+    return { kind: 'event', alarm, type: shortType(frame.event.type), urgent: false }
+  }
+
+  /** A frame that builds on something newer than the last one seen proves that one was missed. */
+  private isGap(prev: number | null | undefined): boolean {
+    return this.snapshot === null && this.last !== null && typeof prev === 'number' && prev > this.last
+  }
+
+  private gap(): Step {
+    this.gapsAtLast += 1
+    return { kind: 'ask', ask: this.ask(), reason: 'gap' }
+  }
+
+  /** The place asked for can be gone (older than the log, an offset ahead of it): begin anew. */
+  private error(code: string, error: string): Step {
+    if (this.waiting && this.asked.from !== 'snapshot') {
+      this.epoch = null
+      this.last = null
+      return { kind: 'ask', ask: this.ask(), reason: 'refused' }
+    }
+    return { kind: 'error', code, error }
+  }
+}
+
+export function shortType(type: string): string {
+  return type.slice(type.lastIndexOf('.') + 1)
+}
