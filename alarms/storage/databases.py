@@ -9,3 +9,8 @@ async def ensure(conn: AsyncConnection[TupleRow], name: str) -> None:
     found = await conn.execute("select 1 from pg_database where datname = %s", (name,))
     if await found.fetchone() is None:
         await conn.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+
+
+async def drop(conn: AsyncConnection[TupleRow], name: str) -> None:
+    """Remove a database, whoever is in it; the connection must be in autocommit."""
+    await conn.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))

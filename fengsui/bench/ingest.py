@@ -1,0 +1,189 @@
+"""Measure ingest: publisher, broker, server and database together, against bare COPY."""
+
+import asyncio
+import secrets
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import msgspec
+import numpy as np
+from paho.mqtt import publish as once
+from psycopg import AsyncConnection
+
+from alarms.errors import FengsuiError
+from alarms.readings import Readings
+from alarms.storage import connection, measures, plant, readings
+from fengsui.bench import report, scratch
+from fengsui.bench.publisher import Order, Report
+from fengsui.settings import Settings, clean_environment
+
+STEP_MS = 50
+_COPY_ROWS = 50_000
+_POLL_S = 0.02
+_STALL_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """How much is sent: `readings` in messages of `per_message`, then `singles` one by one."""
+
+    points: int = 10_000
+    readings: int = 1_000_000
+    per_message: int = 100
+    singles: int = 10_000
+
+
+async def measure(settings: Settings, workload: Workload) -> dict[str, object]:
+    """Run it all and return the document of contracts.md section 8."""
+    async with (
+        scratch.servers(settings) as (database_server, broker_url),
+        scratch.database(database_server, points=workload.points) as database_url,
+        await connection.connect(database_url, autocommit=True) as conn,
+    ):
+        prefix = f"fengsui-bench-{secrets.token_hex(4)}/v1"
+        server = Settings(database_url=database_url, broker_url=broker_url, topic_prefix=prefix)
+        bulk, single = _orders(broker_url, prefix, workload)
+        async with serving(server, conn, gateway=bulk.gateways[0]):
+            bulk_s = await _timed(conn, bulk)
+            size = await measures.reading_bytes(conn) / await measures.stored(conn)
+            single_s = await _timed(conn, single)
+        sent = bulk.readings + single.readings
+        if await measures.stored(conn) != sent:
+            raise FengsuiError(f"{sent} readings were sent, {await measures.stored(conn)} stored")
+        limit = await _bare_copy(database_server, bulk)
+        versions = {"database": await measures.server_version(conn)}
+    results = {
+        "ingest_readings_per_s": report.Result(
+            value=bulk.readings / bulk_s, unit="readings/s", limit=limit
+        ),
+        "ingest_single_messages_per_s": report.Result(
+            value=single.readings / single_s, unit="messages/s"
+        ),
+        "ingest_bytes_per_reading": report.Result(value=size, unit="bytes"),
+    }
+    return report.document(results, workload=msgspec.to_builtins(workload), versions=versions)
+
+
+@asynccontextmanager
+async def serving(
+    settings: Settings, conn: AsyncConnection, *, gateway: str, role: str = "ingest"
+) -> AsyncIterator[None]:
+    """Run `fengsui serve` with these settings; ready when it hears the broker."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "fengsui", "serve", "--role", role, "--no-migrate",
+        env=clean_environment() | settings.environment(),
+        stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        await _hears(settings, conn, gateway)
+        yield
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _hears(settings: Settings, conn: AsyncConnection, gateway: str) -> None:
+    """Wait until a retained word of a gateway has come through."""
+    parts = urlsplit(settings.broker_url or "")
+    topic = f"{settings.topic_prefix}/{gateway}/status"
+    address = {"hostname": parts.hostname or "", "port": parts.port or 1883}
+    auth: dict[str, str] = {}
+    if parts.username:
+        auth = {"username": parts.username, "password": parts.password or ""}
+
+    def say(payload: str | None) -> None:
+        once.single(topic, payload, 1, retain=True, auth=auth or None, **address)  # type: ignore[arg-type]  # host and port by name
+
+    await asyncio.to_thread(say, '{"state":"online"}')
+    await _until(conn, measures.online, 1)
+    await asyncio.to_thread(say, None)
+
+
+async def _timed(conn: AsyncConnection, order: Order) -> float:
+    """Publish an order; return seconds from the first PUBLISH to the last reading committed."""
+    before = await measures.accepted(conn)
+    publisher = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "fengsui.bench.publisher",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    said = asyncio.create_task(publisher.communicate(msgspec.json.encode(order)))
+    ended_s = await _until(conn, measures.accepted, before + order.readings)
+    out, _ = await said
+    return ended_s - msgspec.json.decode(out, type=Report).began_s
+
+
+async def _until(
+    conn: AsyncConnection, count: Callable[[AsyncConnection], Awaitable[int]], wanted: int
+) -> float:
+    """Poll until a count is reached; return when that was (seconds since 1970)."""
+    last, moved = -1, time.monotonic()
+    while (now := await count(conn)) < wanted:
+        if now != last:
+            last, moved = now, time.monotonic()
+        elif time.monotonic() - moved > _STALL_S:
+            raise FengsuiError(f"ingest stood still at {now} of {wanted} for {_STALL_S:g} s")
+        await asyncio.sleep(_POLL_S)
+    return time.time()
+
+
+async def _bare_copy(database_server: str, order: Order) -> float:
+    """Return readings/s of COPY alone: the same rows into the same empty table."""
+    async with (
+        scratch.database(database_server, points=len(order.tags)) as url,
+        await connection.connect(url) as conn,
+    ):
+        ids = np.array((await plant.load(conn)).point_ids, np.int32)
+        rows = _rows(order)
+        await readings.ensure_partitions(conn, readings.months_of(rows.time))
+        await conn.commit()
+        began = time.perf_counter()
+        for start in range(0, len(rows), _COPY_ROWS):
+            part = rows.take(np.arange(start, min(start + _COPY_ROWS, len(rows))))
+            await readings.copy_new(conn, part, ids)
+            await conn.commit()
+        return len(rows) / (time.perf_counter() - began)
+
+
+def _rows(order: Order) -> Readings:
+    """Return the readings of an order as the record gets them."""
+    place = np.arange(order.readings)
+    point = (place % len(order.tags)).astype(np.int32)
+    times = (order.first_ms + place // len(order.tags) * order.step_ms) * 1000
+    return Readings(
+        point=point,
+        time=times,
+        value=3 + point % 400 / 100,
+        quality=np.zeros(order.readings, np.int16),
+        received=times,
+        stamp=times,
+    )
+
+
+def _orders(broker_url: str, prefix: str, workload: Workload) -> tuple[Order, Order]:
+    """Lay the stamps so that the last round is now and no round is late."""
+    tags = scratch.tags(workload.points)
+    per_message = min(workload.per_message, workload.points)
+    bulk = workload.readings // per_message * per_message
+    rounds = -(-bulk // workload.points) + -(-workload.singles // workload.points)
+    step_ms = max(1, min(STEP_MS, 50_000 // rounds))
+    first_ms = time.time_ns() // 1_000_000 - rounds * step_ms
+    gateways = scratch.gateways(workload.points)
+
+    def order(readings_: int, per: int, begin_ms: int) -> Order:
+        return Order(
+            broker_url=broker_url,
+            prefix=prefix,
+            gateways=gateways,
+            tags=tags,
+            readings=readings_,
+            per_message=per,
+            first_ms=begin_ms,
+            step_ms=step_ms,
+        )
+
+    after_bulk = first_ms + -(-bulk // workload.points) * step_ms
+    return order(bulk, per_message, first_ms), order(workload.singles, 1, after_bulk)

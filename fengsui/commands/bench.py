@@ -1,0 +1,45 @@
+"""`fengsui bench`: the project's own measurements."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from fengsui.bench import ingest
+from fengsui.settings import Settings
+
+
+@click.group(name="bench")
+def command() -> None:
+    """Measure this machine: each value beside the bare measure of the same run."""
+
+
+@command.command(name="ingest")
+@click.option("--points", default=10_000, show_default=True, type=click.IntRange(100))
+@click.option("--readings", default=1_000_000, show_default=True, type=click.IntRange(1_000))
+@click.option("--per-message", default=100, show_default=True, type=click.IntRange(1, 1_000))
+@click.option("--singles", default=10_000, show_default=True, type=click.IntRange(1))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def bench_ingest(
+    settings: Settings, *, points: int, readings: int, per_message: int, singles: int, as_json: bool
+) -> None:
+    """Readings per second from PUBLISH to COMMIT, beside bare COPY of the same rows."""
+    workload = ingest.Workload(
+        points=points, readings=readings, per_message=per_message, singles=singles
+    )
+    show(asyncio.run(ingest.measure(settings, workload)), as_json=as_json)
+
+
+def show(document: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print a measurement's document, or its results as lines."""
+    if as_json:
+        click.echo(json.dumps(document, ensure_ascii=False))
+        return
+    for name, result in document["results"].items():
+        line = f"{name:32} {result['value']:>14,.1f} {result['unit']}"
+        if "limit" in result:
+            line += f"   {result['ratio']:.2f} of {result['limit']:,.1f}"
+        click.echo(line)
