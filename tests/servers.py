@@ -15,6 +15,7 @@ import psycopg
 
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fengsui"
 _ROOT = _CACHE / "servers-trixie-1"
+_MOSQUITTO_CONF = Path(__file__).parents[1] / "deploy/mosquitto/mosquitto.conf"
 BINARIES = Path("/usr/lib/postgresql/17")
 EXTENSION = Path("/usr/share/postgresql/17/extension/timescaledb.control")
 _MEND = "run deploy/provision-tests.sh (make test does), or set"
@@ -280,12 +281,8 @@ class Mosquitto(Server):
                 (
                     f"listener {self.port} 127.0.0.1",
                     "allow_anonymous true",
-                    "persistence true",
                     f"persistence_location {self._folder}/",
-                    "autosave_interval 1",
-                    "max_queued_messages 0",
-                    "max_queued_bytes 268435456",
-                    "persistent_client_expiration 14d",
+                    *_bounds(),
                     "log_dest stderr",
                     *extra,
                     "",
@@ -309,6 +306,11 @@ class Mosquitto(Server):
         words = ["/usr/sbin/mosquitto", "-c", str(self._folder / "mosquitto.conf")]
         self._launch(self._home.command("mosquitto", words), self._log)
         self._serving(lambda: listens(self.port), "Mosquitto")
+
+
+def _bounds() -> list[str]:
+    """Return the lines that stand below "Bounds" in the configuration we ship."""
+    return _MOSQUITTO_CONF.read_text().partition("# Bounds\n")[2].splitlines()
 
 
 def _sweep(parent: Path) -> None:
