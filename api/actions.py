@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -9,8 +10,9 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 
 from alarms import instants, lifecycle
+from alarms.alarm import Tier
 from alarms.errors import ConflictError, FengsuiError, NotFoundError
-from alarms.storage import alarms, idempotency, queries
+from alarms.storage import alarms, idempotency, journal, pending, queries
 from alarms.storage.idempotency import Answer
 from api import clock, permissions
 from api.identity import Identity
@@ -18,6 +20,7 @@ from api.problems import ProblemError
 from api.service import Service
 
 NOTE_MOST: Final = 2_000
+_TWO_PERSONS: Final = frozenset({lifecycle.Deed.shelve, lifecycle.Deed.unshelve})
 
 
 class Wish(Struct, frozen=True, kw_only=True):
@@ -106,34 +109,55 @@ async def _act(
     if refusal is not None:
         raise ProblemError(403, refusal)
     now = clock.micros()
-    acted = await alarms.act(
-        conn,
-        alarm_id,
-        lifecycle.Action(
-            kind=lifecycle.Deed(action),
-            actor=identity.name,
-            role=identity.role,
-            org_level="site",
-            seen_rev=wish.rev,
-            note=wish.note,
-            until=_until(action, wish),
-        ),
-        scope=identity.scope,
-        now=now,
+    wanted = lifecycle.Action(
+        kind=lifecycle.Deed(action),
+        actor=identity.name,
+        role=identity.role,
+        org_level="site",
+        seen_rev=wish.rev,
+        note=wish.note,
+        until=_until(action, wish),
     )
+    lapses = await _second_person(conn, identity, alarm_id, wanted, now=now)
+    if lapses is None:
+        await alarms.act(conn, alarm_id, wanted, scope=identity.scope, now=now)
     row = await queries.alarm(conn, alarm_id, identity.scope)
     if row is None:
         raise NotFoundError(f"there is no alarm {alarm_id} within your scope")
-    if not acted.pending:
+    if lapses is None:
         return Done(status=200, document=row.document)
-    expires = now + int(alarms.SECOND_PERSON_S * 1_000_000)
     waits = Awaiting(
         action=action,
         asked_by=identity.name,
         asked_at=instants.to_text(now),
-        expires_at=instants.to_text(expires),
+        expires_at=instants.to_text(instants.from_datetime(lapses)),
     )
     return Done(status=202, document=row.document, pending=waits)
+
+
+async def _second_person(
+    conn: AsyncConnection, identity: Identity, alarm_id: str, wanted: lifecycle.Action, *, now: int
+) -> datetime | None:
+    """Return None where the action may be done now, else when this first person's request lapses.
+
+    What could not be done is refused at the first call already.
+    """
+    if wanted.kind not in _TWO_PERSONS:
+        return None
+    await journal.lock(conn)
+    alarm = await alarms.get(conn, alarm_id, scope=identity.scope)
+    outcome = lifecycle.step(alarm, wanted, now=now)
+    if alarm.tier is not Tier.red or not outcome.entries:
+        return None
+    return await pending.agreed(
+        conn,
+        alarm_id,
+        wanted.kind,
+        actor=identity.name,
+        until=None if wanted.until is None else instants.to_datetime(wanted.until),
+        note=wanted.note,
+        now=instants.to_datetime(now),
+    )
 
 
 def _until(action: str, wish: Wish) -> int | None:

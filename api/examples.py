@@ -39,7 +39,7 @@ ALARM: Final[dict[str, Any]] = {
     "t_returned": None,
     "t_closed": None,
     "acks": {"site": None, "county": None, "city": None, "province": None},
-    "shelved": None,
+    "shelf": None,
     "message": {"zh": "可燃气体浓度达到二级报警值", "en": "combustible gas at its second limit"},
 }
 JOURNAL_ENTRY: Final[dict[str, Any]] = {

@@ -96,8 +96,8 @@ class UnsubscribeValues(Struct, frozen=True, kw_only=True, tag_field="op", tag="
 
 
 ValueOp = Auth | SubscribeValues | UnsubscribeValues
-_ALARM_OPS: Final = msgspec.json.Decoder(AlarmOp)
-_VALUE_OPS: Final = msgspec.json.Decoder(ValueOp)
+_ALARM_OPS: Final[msgspec.json.Decoder[AlarmOp]] = msgspec.json.Decoder(AlarmOp)
+_VALUE_OPS: Final[msgspec.json.Decoder[ValueOp]] = msgspec.json.Decoder(ValueOp)
 
 
 class BadFrameError(Exception):

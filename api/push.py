@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -53,8 +54,7 @@ class _Subscription:
     room: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
 
-    @property
-    def full(self) -> bool:
+    def owes_too_much(self) -> bool:
         """Tell whether a named consumer owes so many acknowledgements that it must wait."""
         return self.consumer is not None and len(self.owed) >= frames.WINDOW
 
@@ -233,14 +233,14 @@ class _Session:
             if loop.time() >= beat_at:
                 beat_at = loop.time() + HEARTBEAT_S
                 await self._beat(subscription, feed)
-            if subscription.full:
+            if subscription.owes_too_much():
                 subscription.room.clear()
                 await _until(subscription.room.wait(), beat_at)
                 continue
             events = await self._events_after(subscription.cursor, feed)
             for event in events:
                 await self._offer(subscription, event)
-                if subscription.full or loop.time() >= beat_at:
+                if subscription.owes_too_much() or loop.time() >= beat_at:
                     break
             if events:
                 continue
@@ -340,7 +340,7 @@ class _Session:
         )
 
 
-async def _until(waiting: "asyncio._CoroutineLike[object]", moment: float) -> None:
+async def _until(waiting: Awaitable[object], moment: float) -> None:
     """Wait for something that takes nothing away, at most until a moment of the loop's clock."""
     try:
         async with asyncio.timeout_at(moment):

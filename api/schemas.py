@@ -89,10 +89,10 @@ ALARM: Final = _thing(
         "required": ["site", "county", "city", "province"],
         "additionalProperties": ACKNOWLEDGEMENT,
     },
-    shelved={
+    shelf={
         "type": ["object", "null"],
-        "required": ["until", "by", "reason"],
-        "properties": {"until": _MOMENT, "by": _TEXT, "reason": _TEXT},
+        "required": ["until", "by", "at", "reason"],
+        "properties": {"until": _MOMENT, "by": _TEXT, "at": _MOMENT, "reason": _TEXT},
     },
     message=_thing("In words.", zh=_TEXT, en=_TEXT),
 )

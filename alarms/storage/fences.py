@@ -16,7 +16,7 @@ class Conditions:
 
     def add(self, condition: str, *values: object) -> None:
         """Require one more condition; `condition` is written here in the code, never by a caller."""
-        self._parts.append(sql.SQL(condition))  # type: ignore[arg-type]  # constants of this room only
+        self._parts.append(sql.SQL(condition))
         self.values.extend(values)
 
     def where(self) -> sql.Composable:

@@ -56,7 +56,7 @@ async def regions(
     if used or scope.enterprise is not None:
         owned = fences.Conditions()
         fences.within(owned, scope, region="e.region", enterprise="e.code")
-        seeds = sql.SQL("select distinct e.region as code from enterprise e where {}").format(
+        seeds: sql.Composable = sql.SQL("select distinct e.region as code from enterprise e where {}").format(
             owned.where()
         )
         values = owned.values

@@ -47,7 +47,7 @@ class Reject(NamedTuple):
     region: str | None
     reason: str
     tag: str | None
-    count: int
+    number: int
     first: Any
     payload: bytes | None
 

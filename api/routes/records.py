@@ -132,7 +132,7 @@ def _reject(row: queries.Reject) -> dict[str, Any]:
         "enterprise": row.enterprise,
         "reason": row.reason,
         "tag": row.tag,
-        "count": row.count,
+        "count": row.number,
         "first": row.first,
         "payload": text,
         "payload_base64": packed,
