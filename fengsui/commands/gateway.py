@@ -39,7 +39,9 @@ def _files_options(function: Callable[..., None]) -> Callable[..., None]:
     function = click.option(
         "--acl-file", type=path, help="A Mosquitto acl_file to write the topics into."
     )(function)
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(function)
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(
+        function
+    )
 
 
 @command.command()
@@ -66,9 +68,7 @@ def create(
 
     async def act(conn: AsyncConnection) -> str:
         now = datetime.now(UTC)
-        await credentials.admit(
-            conn, gateway, enterprise=enterprise, credential=digest, now=now
-        )
+        await credentials.admit(conn, gateway, enterprise=enterprise, credential=digest, now=now)
         return enterprise
 
     asyncio.run(_in_database(settings, act))
@@ -205,7 +205,10 @@ def _hand_over(
         told = _tell_mosquitto(gateway, password, prefix, passwd_file, acl_file)
         url = settings.broker_url
     parts = urlsplit(url)
-    host, port = parts.hostname or "127.0.0.1", parts.port or (8883 if parts.scheme == "mqtts" else 1883)
+    host, port = (
+        parts.hostname or "127.0.0.1",
+        parts.port or (8883 if parts.scheme == "mqtts" else 1883),
+    )
     example = shlex.join(
         [
             *("mosquitto_pub", "-h", host, "-p", str(port), "-u", gateway, "-P", password),
@@ -230,7 +233,9 @@ def _hand_over(
     click.echo(f"broker     {parts.scheme}://{host}:{port}")
     click.echo(f"user name  {gateway}")
     click.echo(f"password   {password}   (shown this once)")
-    click.echo(f"publish    {topics['readings']}   QoS 1; also .../status (retained, will), .../senml")
+    click.echo(
+        f"publish    {topics['readings']}   QoS 1; also .../status (retained, will), .../senml"
+    )
     click.echo(f"subscribe  {topics['replies']}")
     click.echo(f"try        {example}")
     for line in told:

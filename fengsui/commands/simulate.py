@@ -20,6 +20,11 @@ from simulators.scenario import Running
 @click.option("--broker", "url", help="mqtt://user:password@host:1883 (FENGSUI_BROKER_URL).")
 @click.option("--username", help="The gateways' name at the broker; wins over the address.")
 @click.option("--password", help="Its password.")
+@click.option(
+    "--credentials",
+    type=click.Path(dir_okay=False, path_type=Path),
+    hidden=True,  # the demo's: a password for each gateway, whose name is its id
+)
 @click.option("--ca-file", type=click.Path(exists=True, dir_okay=False), help="CA for mqtts://.")
 @click.option(
     "--speed",
@@ -60,6 +65,7 @@ def command(
     url: str | None,
     username: str | None,
     password: str | None,
+    credentials: Path | None,
     ca_file: str | None,
     speed: float,
     seed: int,
@@ -87,7 +93,14 @@ def command(
     broker = broker_choice.choose(
         chosen, url=url, username=username, password=password, ca_file=ca_file
     )
-    fleet = Fleet(running, broker=broker, prefix=chosen.topic_prefix, faults=faults, seed=seed)
+    fleet = Fleet(
+        running,
+        broker=broker,
+        prefix=chosen.topic_prefix,
+        faults=faults,
+        seed=seed,
+        credentials={} if credentials is None else _credentials(credentials),
+    )
     click.echo(
         f"{running.scenario.title}: {running.points} points by {len(running.scenario.devices)} "
         f"gateways to {broker.shown}, {speed:g} times real time; {running.scenario.story}",
@@ -100,6 +113,15 @@ def command(
         click.echo(json.dumps({"scenario": scenario, **dataclasses.asdict(done)}))
     else:
         click.echo(_line(done), err=True)
+
+
+def _credentials(file: Path) -> dict[str, tuple[str, str]]:
+    """Read {gateway: password}: each gateway signs in with its id."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        return {str(gateway): (str(gateway), str(word)) for gateway, word in found.items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise click.BadParameter(f"{file} does not hold a JSON object of passwords: {error}") from error
 
 
 def _line(now: Standing) -> str:

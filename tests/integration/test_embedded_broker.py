@@ -213,9 +213,7 @@ async def test_a_stranger_who_names_the_servers_client_id_changes_nothing(
     def story() -> None:
         with connected(served.url, name="ingest", clean=False) as server:
             server.subscribe(f"{PREFIX}/#")
-            stranger = Client(
-                served.url, name="ingest", account="fengsui.server", password="guess"
-            )
+            stranger = Client(served.url, name="ingest", account="fengsui.server", password="guess")
             assert stranger.code == "Not authorized"
             stranger.close()
             other = gateway_with_id(served.url, "ingest")
