@@ -19,6 +19,7 @@ main() {
   chromium_path >/dev/null || wanted+=(chromium)
   has_cjk_font || wanted+=(fonts-noto-cjk)
   [[ -n "${FENGSUI_TEST_BROKER_URL:-}" || -x /usr/sbin/mosquitto ]] || wanted+=(mosquitto)
+  command -v mosquitto_pub >/dev/null || wanted+=(mosquitto-clients)
   local servers=none
   if [[ -z "${FENGSUI_TEST_DATABASE_URL:-}" ]]; then
     if [[ "$ID ${VERSION_CODENAME:-}" == "debian trixie" ]]; then
