@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import shutil
 import signal
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -112,16 +113,17 @@ async def _checked(
 ) -> dict[str, Any]:
     with contextlib.ExitStack() as stack:
         say = stack.enter_context(_telling(screen))
-        folder = data_dir or Path(
-            stack.enter_context(tempfile.TemporaryDirectory(prefix="fengsui-check-"))
-        )
-        return await demo_check.check(
+        folder = data_dir or Path(tempfile.mkdtemp(prefix="fengsui-check-"))
+        document = await demo_check.check(
             settings.with_flags(data_dir=folder),
             scenarios=names,
             speed=speed,
             port=port,
             progress=demo_check.Progress(say),
         )
+        if data_dir is None:  # kept when the check failed: its logs say why
+            await asyncio.to_thread(shutil.rmtree, folder)
+        return document
 
 
 @contextlib.contextmanager
