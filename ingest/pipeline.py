@@ -117,7 +117,10 @@ class Pipeline:
             ]
             self._steps("judged")
             await readings.copy_new(conn, news.readings.take(fresh), self._roster.ids)
-            late = await self._store_late(conn, news.readings.take(~fresh))
+            behind = news.readings.take(~fresh)
+            late = await self._store_late(conn, behind)
+            if late.stored.any():
+                proposals.append(self._engine.judge_late(behind.take(late.stored), now=now))
             self._steps("copied")
             events = await self._journal(conn, proposals, now=now)
             await rejects.keep(conn, [self._reject(entry) for entry in sifted.ledger.entries])
