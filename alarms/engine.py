@@ -8,15 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarms import faults as fault_alarms
+from alarms import late, record
 from alarms.alarm import ProcessEvent
 from alarms.detectors import limits
 from alarms.plant import Plant
 from alarms.proposal import ChannelState, LastReadings, PointFault, Proposal, holds, judged
 from alarms.readings import Instants, Mask, Qualities, Readings, Rows, Values
-from alarms.rules import HIGH, LEVEL_NAMES, LOW, RULES, SLOTS, Ruleset, rules_of
+from alarms.rules import HIGH, LOW, RULES, Ruleset, rules_of
 from alarms.silence import Heard, Watch
 from alarms.sweep import Standing, sweep
-from alarms.wording import Behind, limit_event
+from alarms.wording import Behind, limit_event, reading_behind
 
 __all__ = ["ChannelState", "Engine", "LastReadings", "PointFault", "Proposal"]
 
@@ -94,7 +95,9 @@ class Engine:
         for state in states:
             row = row_of.get(state.key)
             if row is not None and state.rule in RULES:
-                engine._recall(row, RULES.index(state.rule), state.process)
+                side = RULES.index(state.rule)
+                standing = engine._standing.take(np.array([row], np.int32))
+                engine._stand(record.recalled(engine.rules, standing, side, state.process))
         engine.watch.recall(states, row_of)
         engine.faults.recall(states, row_of)
         return engine
@@ -103,7 +106,7 @@ class Engine:
         self,
         readings: Readings,
         *,
-        now: int,
+        now: int,  # noqa: ARG002  # like tick; event time decides, the clock serves silence only
         reported_by: NDArray[np.int32] | None = None,
         faults: Sequence[PointFault] = (),
     ) -> Proposal:
@@ -137,6 +140,14 @@ class Engine:
     def judge_faults(self, faults: Sequence[PointFault], *, now: int) -> Proposal:
         """Say what follows from readings that were not taken as they came, and nothing else."""
         return self.judge(Readings.none(), now=now, faults=faults)
+
+    def judge_late(self, readings: Readings, *, now: int) -> Proposal:  # noqa: ARG002  # like judge
+        """Say what readings behind their points' newest would have raised (alarms.md row 21).
+
+        Each occurrence among them is reported whole and closed, from its first reading to its
+        return or, where none came, to the last of these readings. Standing alarms do not move.
+        """
+        return Proposal(events=tuple(late.occurrences(self.plant, self.rules, readings)))
 
     def tick(self, *, now: int, link_since: int) -> Proposal:
         """Say what follows from time alone: delays met, silence. Both arguments are server's clock.
@@ -202,8 +213,8 @@ class Engine:
         found: list[Found] = []
         for finding in swept.findings:
             row = int(rows[finding.point])
-            held = self._held(row) if finding.behind < 0 else _reading(chosen, finding.behind)
-            behind = _reading(chosen, finding.place) if finding.lost else held
+            held = self._held(row) if finding.behind < 0 else reading_behind(chosen, finding.behind)
+            behind = reading_behind(chosen, finding.place) if finding.lost else held
             event = limit_event(
                 self.plant,
                 self.rules,
@@ -280,7 +291,8 @@ class Engine:
         if newest is not None:
             memory.append(newest)
         if swept is not None:
-            swept, more, less = self._written(swept)
+            old = self._standing.take(swept.rows)
+            swept, more, less = record.changes(self.plant, self.rules, old, swept)
             kept, gone = kept + more, gone + less
             memory.append(swept)
         return Proposal(
@@ -314,55 +326,6 @@ class Engine:
             quality=int(self._judged_quality[row]),
         )
 
-    def _written(self, new: Standing) -> tuple[Standing, list[ChannelState], list[tuple[str, str]]]:
-        """Return what changes in the record when points come to stand so."""
-        old = self._standing.take(new.rows)
-        kept: list[ChannelState] = []
-        gone: list[tuple[str, str]] = []
-        stored = new.stored.copy()
-        for side, slots in enumerate((LOW, HIGH)):
-            phase, t0 = new.phase[:, slots], new.t0[:, slots]
-            rest = ((phase == limits.CLEAR) & (t0 == 0)).all(axis=1)
-            same_peak = (old.peak[:, side] == new.peak[:, side]) | np.isnan(new.peak[:, side])
-            same = (
-                (old.phase[:, slots] == phase).all(axis=1)
-                & (old.t0[:, slots] == t0).all(axis=1)
-                & same_peak
-            )
-            changed, ended = np.flatnonzero(~rest & ~same), np.flatnonzero(rest & stored[:, side])
-            kept += [self._channel(new, i, side) for i in changed.tolist()]
-            gone += [(self.plant.points[row].key, RULES[side]) for row in new.rows[ended].tolist()]
-            stored[:, side] = ~rest
-        standing = Standing(rows=new.rows, phase=new.phase, t0=new.t0, peak=new.peak, stored=stored)
-        return standing, kept, gone
-
-    def _channel(self, standing: Standing, i: int, side: int) -> ChannelState:
-        row = int(standing.rows[i])
-        process: dict[str, Any] = {"levels": {}}
-        for slot in range(SLOTS)[(LOW, HIGH)[side]]:
-            phase, t0 = int(standing.phase[i, slot]), int(standing.t0[i, slot])
-            if self.rules.name[row, slot] >= 0 and (phase or t0):
-                name = self.rules.level_name(row, slot)
-                process["levels"][name] = [limits.PHASES[phase], t0]
-        if not np.isnan(standing.peak[i, side]):
-            process["peak"] = float(standing.peak[i, side])
-        return ChannelState(key=self.plant.points[row].key, rule=RULES[side], process=process)
-
-    def _recall(self, row: int, side: int, process: dict[str, Any]) -> None:
-        phase, t0 = np.zeros(SLOTS, np.int8), np.zeros(SLOTS, np.int64)
-        slots = range(SLOTS)[(LOW, HIGH)[side]]
-        for slot in slots:
-            code = int(self.rules.name[row, slot])
-            known = process["levels"].get(LEVEL_NAMES[code]) if code >= 0 else None
-            if known is not None:
-                phase[slot], t0[slot] = limits.PHASES.index(known[0]), known[1]
-        standing = self._standing.take(np.array([row], np.int32))
-        standing.phase[0, slots] = phase[slots]
-        standing.t0[0, slots] = t0[slots]
-        standing.peak[0, side] = process.get("peak", np.nan)
-        standing.stored[0, side] = True
-        self._stand(standing)
-
     def _stand(self, standing: Standing) -> None:
         rows = standing.rows
         self._standing.phase[rows] = standing.phase
@@ -374,12 +337,3 @@ class Engine:
         resting: Mask = np.logical_not(standing.stored.any(axis=1))
         # NaN is inside no interval: a point that is not at rest has every reading judged.
         self._calm[rows] = np.where(resting[:, None], self.rules.calm[rows], np.nan)
-
-
-def _reading(readings: Readings, place: int) -> Behind:
-    return Behind(
-        time=int(readings.time[place]),
-        received=int(readings.received[place]),
-        value=float(readings.value[place]),
-        quality=int(readings.quality[place]),
-    )

@@ -151,6 +151,9 @@ def _late(alarm: Alarm | None, event: ProcessEvent) -> Outcome:
     """Record a whole occurrence that was over before anyone heard of it (row 21)."""
     end = event.t_change if event.t_end is None else event.t_end
     if alarm is not None:
+        until = alarm.t_returned if alarm.t_returned is not None else end
+        if alarm.t_raised <= event.t_change and end <= until:
+            return Outcome(alarm=alarm)
         return _one(
             alarm, event, Transition.late, late=True, t_raised=min(alarm.t_raised, event.t_change)
         )

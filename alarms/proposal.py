@@ -39,8 +39,9 @@ class PointFault:
 class LastReadings:
     """The newest reading of each point row and its newest judged one, shape (n,).
 
-    0 or NaN where there never was one. `time`, `received`, `value`, `quality` are of the newest reading of any quality. `judged_*` are
-    of the newest whose quality is judged (good, uncertain, over_range): delays run on those.
+    0 or NaN where there never was one. `time`, `received`, `value`, `quality` are of the newest
+    reading of any quality. `judged_*` are of the newest whose quality is judged (good, uncertain,
+    over_range): delays run on those.
     """
 
     time: Instants
@@ -89,9 +90,11 @@ _HOLDS[[Quality.bad, Quality.fault, Quality.offline]] = True
 
 def judged(quality: Qualities) -> Mask:
     """Tell which readings are compared with limits (contracts.md section 4, Quality)."""
-    return _JUDGED[quality & QUALITY_MASK]
+    known: Mask = _JUDGED[quality & QUALITY_MASK]
+    return known
 
 
 def holds(quality: Qualities) -> Mask:
     """Tell which readings say that the point cannot be trusted now: they hold the alarm."""
-    return _HOLDS[quality & QUALITY_MASK]
+    known: Mask = _HOLDS[quality & QUALITY_MASK]
+    return known

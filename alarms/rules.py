@@ -272,6 +272,6 @@ def _tier_problems(point: Point) -> list[str]:
         low, high = tier_of(point, inner), tier_of(point, outer)
         if low > high:
             problems.append(
-                f"tier of {inner} is {low.name}, of {outer} {high.name}; the outer one must not be lower"
+                f"tier of {inner} is {low.name}, of {outer} {high.name}; it must not be lower"
             )
     return problems

@@ -149,7 +149,8 @@ def sweep(
 
 def at_rest(phase: limits.Phases, t0: limits.Onsets, judged_time: NDArray[np.int64]) -> Mask:
     """Tell which points have no level pending or active, nor cleared ahead of their data."""
-    return ~((phase != limits.CLEAR) | (t0 > judged_time[:, None])).any(axis=1)
+    busy: Mask = ((phase != limits.CLEAR) | (t0 > judged_time[:, None])).any(axis=1)
+    return ~busy
 
 
 def _previous(judged_here: Mask, start: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -173,7 +174,10 @@ def _news(
 
 def _risen(peak: NDArray[np.float64], cleared: Mask, layer: limits.Layer) -> NDArray[np.float64]:
     y = np.where(layer.judged, layer.value, np.nan)
-    return np.fmax(np.where(cleared, np.nan, peak), np.stack([-y, y], axis=1))
+    risen: NDArray[np.float64] = np.fmax(
+        np.where(cleared, np.nan, peak), np.stack([-y, y], axis=1)
+    )
+    return risen
 
 
 def _rest(

@@ -5,7 +5,7 @@ from typing import Final
 
 from alarms.alarm import Kind, ProcessEvent, Tier, Transition
 from alarms.plant import Plant
-from alarms.readings import HISTORY, QUALITY_MASK, Quality
+from alarms.readings import HISTORY, QUALITY_MASK, Quality, Readings
 from alarms.rulepacks import Bound
 from alarms.rules import HIGH, LOW, RULES, Ruleset, bounds_for
 
@@ -30,6 +30,16 @@ class Behind:
     received: int
     value: float
     quality: int
+
+
+def reading_behind(readings: Readings, place: int) -> Behind:
+    """Return one of the readings as what stands behind an event."""
+    return Behind(
+        time=int(readings.time[place]),
+        received=int(readings.received[place]),
+        value=float(readings.value[place]),
+        quality=int(readings.quality[place]),
+    )
 
 
 def is_late(quality: int, time: int, received: int) -> bool:

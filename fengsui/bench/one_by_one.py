@@ -112,8 +112,9 @@ class OneByOne:
                 continue
             self._elapse(
                 side,
-                lambda level, due: due < time
-                or (due == time and (not judged or level.agrees(value))),
+                lambda level, due: (
+                    due < time or (due == time and (not judged or level.agrees(value)))
+                ),
                 reading=(time, value) if judged else None,
             )
             if judged:
