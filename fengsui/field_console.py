@@ -11,6 +11,7 @@ from typing import ParamSpec, TypeVar
 
 import click
 from rich.console import Console
+from rich.progress import Progress
 
 from alarms.errors import FengsuiError
 from simulators.errors import RequestError, SimulatorError
@@ -57,3 +58,14 @@ def status_line() -> Iterator[Callable[[str], None]]:
         return
     with Console(stderr=True).status("connecting") as status:
         yield lambda line: status.update(line)
+
+
+@contextmanager
+def progress_bar(total: int, title: str) -> Iterator[Callable[[int], None]]:
+    """Show a bar that reaches total, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield lambda _done: None
+        return
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task(title, total=total)
+        yield lambda done: progress.update(task, completed=done)

@@ -23,7 +23,7 @@ class Message:
     ts_ms: int
     tags: Sequence[str]
     values: Sequence[Value]
-    marks: Mapping[int, str] = field(default_factory=dict)
+    marks: Mapping[int, str | int] = field(default_factory=dict)
     history: bool = False
 
 

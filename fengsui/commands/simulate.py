@@ -121,7 +121,9 @@ def _credentials(file: Path) -> dict[str, tuple[str, str]]:
         found = json.loads(file.read_text(encoding="utf-8"))
         return {str(gateway): (str(gateway), str(word)) for gateway, word in found.items()}
     except (OSError, ValueError, AttributeError) as error:
-        raise click.BadParameter(f"{file} does not hold a JSON object of passwords: {error}") from error
+        raise click.BadParameter(
+            f"{file} does not hold a JSON object of passwords: {error}"
+        ) from error
 
 
 def _line(now: Standing) -> str:
