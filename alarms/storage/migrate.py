@@ -9,7 +9,7 @@ import yoyo
 from psycopg import AsyncConnection
 
 from alarms.errors import FengsuiError
-from alarms.storage import connection
+from alarms.storage import connection, registry
 
 
 class Migrated(NamedTuple):
@@ -44,6 +44,8 @@ async def migrate(url: str) -> Migrated:
         await _create_extension(conn)
         found = await edition(conn)
     applied, version = await asyncio.to_thread(_apply, url)
+    async with await connection.connect(url) as conn:
+        await registry.load_builtin_regions(conn)
     return Migrated(found, applied, version)
 
 
