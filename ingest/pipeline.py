@@ -26,8 +26,6 @@ from ingest.roster import Roster
 from ingest.sifting import Account, Arrived, Sifted, sift
 
 SERVICE: Final = "ingest"
-_RECHECK_US: Final = 1_000_000
-"""How often, at most, an unknown name makes us look whether the registry has changed."""
 
 
 def no_step(_name: str) -> None:
@@ -71,7 +69,6 @@ class Pipeline:
         self._roster: Roster
         self._sequences: dict[str, int | None] = {}
         self._months: frozenset[int] | None = frozenset()
-        self._rechecked = 0
 
     async def recall(self, conn: AsyncConnection, *, now: int) -> None:
         """Build everything anew from the record."""
@@ -89,7 +86,6 @@ class Pipeline:
 
     async def refresh(self, conn: AsyncConnection, *, now: int) -> bool:
         """Recall everything if the registry has changed since, and tell whether it had."""
-        self._rechecked = now
         if await plant.revision(conn) == self._roster.plant.revision:
             return False
         await self.recall(conn, now=now)
@@ -210,8 +206,7 @@ class Pipeline:
         sifted = sift(heard.arrived, self._roster, heard.ledger)
         unknown = {Reason.unknown_point, Reason.unknown_gateway}
         if (
-            now - self._rechecked >= _RECHECK_US
-            and any(entry.reason in unknown for entry in sifted.ledger.entries)
+            any(entry.reason in unknown for entry in sifted.ledger.entries)
             and await self.refresh(conn, now=now)
         ):
             return sift(heard.arrived, self._roster, Ledger())
