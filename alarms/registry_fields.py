@@ -244,7 +244,8 @@ class Spot:
 
 def nearest(word: str, words: tuple[str, ...]) -> str:
     """Say which known words are meant, or all of them."""
-    close = difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.6)
+    long = [each for each in words if len(each) > 2]
+    close = difflib.get_close_matches(word.lower(), long, n=1, cutoff=0.6)
     return f", perhaps {close[0]} is meant" if close else f"; known are {', '.join(words)}"
 
 

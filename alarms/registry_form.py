@@ -14,10 +14,10 @@ LONGEST_S: Final = 86_400.0
 
 CODE: Final = Text(
     longest=64,
-    pattern=r"[^\s/:\"\\]+",
+    pattern=r'[^\s/:"\\]+',
     words="a code of letters, digits and signs without blanks, / and :",
 )
-TAG: Final = Text(longest=128, pattern=r"[^\s\"\\+#]+", words='a tag without blanks, +, # and "')
+TAG: Final = Text(longest=128, pattern=r'[^\s"\\+#]+', words='a tag without blanks, +, # and "')
 NAME: Final = Text()
 GATEWAY_ID: Final = Text(
     longest=64, pattern=r"[A-Za-z0-9_-]+", words="a gateway id of A-Z, a-z, 0-9, _ and -"

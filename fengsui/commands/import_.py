@@ -36,10 +36,11 @@ def command(settings: Settings, file: BinaryIO, dry_run: bool, as_json: bool) ->
     changes nothing, and what a file does not mention is left alone.
     """
     document = file.read()
-    waiting = Console(stderr=True).status(f"importing {file.name}")
+    name = str(getattr(file, "name", "<stdin>")).replace("<stdin>", "standard input")
+    waiting = Console(stderr=True).status(f"importing {name}")
     try:
         with waiting:
-            found, done = asyncio.run(_import(settings, document, file.name, dry_run=dry_run))
+            found, done = asyncio.run(_import(settings, document, name, dry_run=dry_run))
     except RefusedError as error:
         if as_json:
             click.echo(json.dumps(_refused(error), ensure_ascii=False))

@@ -1,0 +1,90 @@
+"""`fengsui import`: what it prints, what it refuses, and that a refused file changes nothing."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from fengsui.commands.import_ import command
+from fengsui.settings import Settings
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+Import = Callable[..., Result]
+
+
+@pytest.fixture
+def run(database: str, tmp_path: Path) -> Import:
+    settings = Settings(database_url=database, data_dir=tmp_path)
+
+    def invoke(*words: str, text: bytes | None = None) -> Result:
+        return CliRunner().invoke(command, list(words), obj=settings, input=text)
+
+    return invoke
+
+
+def test_json_counts_warnings_and_sources(run: Import) -> None:
+    done = run(str(EXAMPLES / "tank-farm.yaml"), "--json")
+    found = json.loads(done.stdout)
+    assert done.exit_code == 0
+    assert (found["created"], found["changed"], found["unchanged"]) == (56, 0, 0)
+    assert found["warnings"] == []
+    assert found["sources"][0] == {
+        "enterprise": "DYD-01",
+        "code": "DYD01-R001",
+        "s": 20.0,
+        "r": 60.0,
+        "level": 2,
+    }
+
+
+def test_the_same_file_again_changes_nothing(run: Import) -> None:
+    run(str(EXAMPLES / "tank-farm.yaml"))
+    found = json.loads(run(str(EXAMPLES / "tank-farm.yaml"), "--json").stdout)
+    assert (found["created"], found["changed"], found["unchanged"]) == (0, 0, 56)
+
+
+def test_people_see_counts_by_kind_and_the_level_of_each_source(run: Import) -> None:
+    shown = run(str(EXAMPLES / "gas-line.yaml")).stdout
+    assert "created" in shown
+    assert "10.8" in shown
+    assert "三级" in shown
+
+
+def test_a_dry_run_changes_nothing(run: Import) -> None:
+    for _ in range(2):
+        done = run(str(EXAMPLES / "coal-mine.yaml"), "--dry-run", "--json")
+        assert json.loads(done.stdout)["created"] == 56
+
+
+def test_a_refused_file_names_every_line_and_changes_nothing(run: Import, tmp_path: Path) -> None:
+    wrong = (EXAMPLES / "tank-farm.yaml").read_text("utf-8")
+    wrong = wrong.replace("kind: tank_farm", "kind: tankfarm").replace("hh: 5.6", "hh: 5.0")
+    file = tmp_path / "wrong.yaml"
+    file.write_text(wrong, "utf-8")
+    done = run(str(file), "--json")
+    faults = json.loads(done.stdout)["faults"]
+    assert done.exit_code == 1
+    assert len(faults) == 6
+    assert str(done.exception).count("line ") == 6
+    assert json.loads(run(str(EXAMPLES / "tank-farm.yaml"), "--json").stdout)["created"] == 56
+
+
+def test_warnings_go_to_standard_error(run: Import) -> None:
+    run(str(EXAMPLES / "tank-farm.yaml"))
+    real = (EXAMPLES / "tank-farm.yaml").read_bytes()
+    done = run("-", text=real.replace(b"simulated: true", b"simulated: false"))
+    assert "from now on its alarms leave as real ones" in done.stderr
+    assert "warning" not in done.stdout
+
+
+def test_an_empty_database_gets_its_schema_first(empty_database: str, tmp_path: Path) -> None:
+    settings = Settings(database_url=empty_database, data_dir=tmp_path)
+    words = [str(EXAMPLES / "tank-farm.yaml"), "--json"]
+    done = CliRunner().invoke(command, words, obj=settings)
+    assert json.loads(done.stdout)["created"] == 56
+
+
+def test_a_file_that_is_not_there_is_a_wrong_word(run: Import) -> None:
+    assert run("nowhere.yaml").exit_code == 2

@@ -1,0 +1,182 @@
+"""The registry in the record: written once, changed in place, audited, announced, or nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import AsyncConnection
+
+from alarms import regions, registry
+from alarms.plant import Point
+from alarms.registry import Registry
+from alarms.storage import connection, plant
+from alarms.storage import registry as stored
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+NOON = 1_763_712_000_000_000
+
+
+@pytest.fixture
+async def conn(database: str) -> AsyncIterator[AsyncConnection]:
+    async with await connection.connect(database) as conn:
+        await stored.load_builtin_regions(conn)
+        await conn.commit()
+        yield conn
+
+
+async def example(conn: AsyncConnection, name: str = "tank-farm") -> Registry:
+    return registry.parse((EXAMPLES / f"{name}.yaml").read_bytes(), await stored.known(conn))
+
+
+async def apply(conn: AsyncConnection, found: Registry) -> tuple[int, int, int]:
+    done = await stored.apply(conn, found, actor="engineer", now=NOON)
+    await conn.commit()
+    return done.created, done.changed, done.unchanged
+
+
+def with_point(found: Registry, tag: str, **changed: object) -> Registry:
+    points = tuple(
+        replace(point, **changed) if point.tag == tag else point  # type: ignore[arg-type]  # fields
+        for point in found.points
+    )
+    return replace(found, points=points)
+
+
+@pytest.mark.parametrize("name", ["tank-farm", "gas-line", "coal-mine"])
+async def test_an_example_comes_back_from_the_record_as_it_was_written(
+    conn: AsyncConnection, name: str
+) -> None:
+    found = await example(conn, name)
+    await apply(conn, found)
+    loaded = await plant.load(conn)
+    assert tuple(loaded.points) == found.points
+    assert tuple(loaded.sources.values()) == found.sources
+    assert tuple(loaded.units.values()) == found.units
+    assert set(loaded.gateways.values()) == set(found.gateways)
+    assert tuple(loaded.enterprises.values()) == found.enterprises
+
+
+async def test_importing_the_same_file_twice_changes_nothing(conn: AsyncConnection) -> None:
+    created, _, _ = await apply(conn, await example(conn))
+    before = await plant.revision(conn)
+    assert await apply(conn, await example(conn)) == (0, 0, created)
+    assert await plant.revision(conn) == before
+
+
+async def test_what_a_file_does_not_mention_is_left_alone(conn: AsyncConnection) -> None:
+    await apply(conn, await example(conn))
+    await apply(conn, await example(conn, "coal-mine"))
+    loaded = await plant.load(conn)
+    assert len(loaded.points) == 88
+
+
+async def test_a_changed_point_keeps_its_id_and_its_registration(conn: AsyncConnection) -> None:
+    found = await example(conn)
+    await apply(conn, found)
+    before = await plant.load(conn)
+    changed = with_point(found, "V101.TT", limits={"h": 36.0, "hh": 40.0}, detect=("limit",))
+    done = await stored.apply(conn, changed, actor="engineer", now=NOON + 1_000_000)
+    after = await plant.load(conn)
+    row = before.rows["DYD-01"]["V101.TT"]
+    assert (done.created, done.changed) == (0, 1)
+    assert after.points[row].limits == {"h": 36.0, "hh": 40.0}
+    assert after.points[row].detect == ("limit",)
+    assert list(after.point_ids) == list(before.point_ids)
+    assert list(after.registered) == list(before.registered)
+
+
+async def test_a_change_is_in_the_audit_trail_with_before_and_after(conn: AsyncConnection) -> None:
+    found = await example(conn)
+    await apply(conn, found)
+    await apply(conn, with_point(found, "V101.TT", deadband=0.7))
+    cursor = await conn.execute(
+        "select actor, action, object, before, after from audit_trail order by id desc limit 2"
+    )
+    imported, changed = await cursor.fetchall()
+    assert imported[1:4] == ("registry.imported", "registry", None)
+    assert imported[4]["point"] == {"created": 0, "changed": 1, "unchanged": 43}
+    assert changed == (
+        "engineer",
+        "registry.point.changed",
+        "DYD-01/V101.TT",
+        {"deadband": 0.5},
+        {"deadband": 0.7},
+    )
+
+
+async def test_a_change_grows_the_revision_and_is_announced_at_commit(
+    conn: AsyncConnection, database: str
+) -> None:
+    found = await example(conn)
+    before = await plant.revision(conn)
+    async with await connection.connect(database, autocommit=True) as listener:
+        await listener.execute(f"listen {plant.CHANNEL}")
+        await apply(conn, found)
+        notices = [note.channel async for note in listener.notifies(timeout=5, stop_after=1)]
+    assert notices == [plant.CHANNEL]
+    assert await plant.revision(conn) == before + 1
+
+
+async def test_a_rolled_back_import_leaves_nothing(conn: AsyncConnection) -> None:
+    await stored.apply(conn, await example(conn), actor="engineer", now=NOON)
+    await conn.rollback()
+    loaded = await plant.load(conn)
+    assert (len(loaded.points), loaded.revision) == (0, 0)
+
+
+async def test_a_plan_says_what_would_happen_and_writes_nothing(conn: AsyncConnection) -> None:
+    done = await stored.plan(conn, await example(conn))
+    assert done.created == 56
+    assert len((await plant.load(conn)).points) == 0
+
+
+async def test_two_imports_at_once_do_the_work_once(conn: AsyncConnection, database: str) -> None:
+    found = await example(conn)
+    async with await connection.connect(database) as other:
+        done = await asyncio.gather(apply(conn, found), apply(other, found))
+    assert sorted(done) == [(0, 0, 56), (56, 0, 0)]
+
+
+async def test_a_park_is_a_region_of_its_own_once_imported(conn: AsyncConnection) -> None:
+    text = 'regions: [{code: "510681P01", name: 园区, parent: "510681", kind: park}]'
+    found = registry.parse(text.encode(), await stored.known(conn))
+    assert await apply(conn, found) == (1, 0, 0)
+    assert await apply(conn, found) == (0, 0, 1)
+    assert "510681P01" in (await stored.known(conn)).regions
+
+
+async def test_a_registered_enterprise_and_gateway_may_be_leaned_on(conn: AsyncConnection) -> None:
+    await apply(conn, await example(conn))
+    known = await stored.known(conn)
+    assert "DYD-01" in known.enterprises
+    assert known.gateways["gw-dyd-gds"] == "DYD-01"
+
+
+async def test_the_shipped_divisions_are_loaded_once(conn: AsyncConnection) -> None:
+    assert await stored.load_builtin_regions(conn) == 0
+    row = await (await conn.execute("select count(*) from region where builtin")).fetchone()
+    assert row == (len(regions.builtin()),)
+
+
+async def test_a_division_whose_name_changed_is_brought_up_to_date(conn: AsyncConnection) -> None:
+    await conn.execute("update region set name = 'old' where code = '510603'")
+    assert await stored.load_builtin_regions(conn) == 1
+
+
+async def test_five_thousand_points_are_written_in_a_few_seconds(conn: AsyncConnection) -> None:
+    found = await example(conn)
+    pattern = found.points[0]
+    points: tuple[Point, ...] = tuple(replace(pattern, tag=f"T{n}") for n in range(5000))
+    async with asyncio.timeout(10):
+        assert (await apply(conn, replace(found, points=points)))[0] == 5012
+
+
+async def test_a_gateway_that_vanished_refuses_the_whole_file(conn: AsyncConnection) -> None:
+    found = await example(conn)
+    with pytest.raises(psycopg.errors.IntegrityError):
+        await stored.apply(conn, replace(found, gateways=()), actor="engineer", now=NOON)
+    await conn.rollback()
+    assert len((await plant.load(conn)).enterprises) == 0
