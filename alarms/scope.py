@@ -1,4 +1,4 @@
-"""Say what part of the plant an identity may see: everything, a region and below, or one enterprise."""
+"""Say what an identity may see: everything, a region and all below it, or one enterprise."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -188,6 +188,7 @@ class _Session:
                 epoch=feed.epoch,
                 floor=feed.floor,
                 head=max(feed.head, subscription.cursor),
+                offset=subscription.cursor,
                 recovered=recovered,
             )
         )

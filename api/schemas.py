@@ -116,6 +116,7 @@ SERVER_FRAMES: Final[dict[str, Schema]] = {
         epoch=_TEXT,
         floor=_OFFSET,
         head=_OFFSET,
+        offset=_OFFSET,
         recovered=_FLAG,
     ),
     "SnapshotBeginFrame": _thing(

@@ -119,7 +119,7 @@ async def create_token(
     now: datetime,
     expires_at: datetime | None,
 ) -> None:
-    """Keep a new token's hash; raise NotFoundError for a strange scope, ConflictError for a name."""
+    """Keep a token's hash; raise NotFoundError for a strange scope, ConflictError for a name."""
     await resolve_scope(conn, scope)
     try:
         await conn.execute(

@@ -15,7 +15,7 @@ class Conditions:
         self.values: list[Any] = []
 
     def add(self, condition: str, *values: object) -> None:
-        """Require one more condition; `condition` is written here in the code, never by a caller."""
+        """Require one more condition; its words come from this room's code, never from a reader."""
         self._parts.append(sql.SQL(condition))
         self.values.extend(values)
 

@@ -1,4 +1,4 @@
-"""The plant as lists for readers: regions, enterprises, sources, units, points and gateways, scoped."""
+"""The plant as lists for readers: regions, enterprises, sources, units, points, gateways."""
 
 from collections import defaultdict
 from datetime import datetime
@@ -41,7 +41,7 @@ async def regions(
     used: bool,
     page: Page,
 ) -> list[Row]:
-    """Return regions by code, with the ancestors of what the scope covers so that a tree has a root.
+    """Return regions by code, with the ancestors of what the scope covers: a tree has its root.
 
     `used`: only those with enterprises (within the scope) at or below them.
     """
@@ -226,7 +226,7 @@ async def point(
 async def point_ids(
     conn: AsyncConnection, scope: Scope, *, ids: list[int], under: str | None, limit: int
 ) -> list[int]:
-    """Return the ids a scope covers among `ids`, and all under a region, enterprise, source or unit."""
+    """Return the ids a scope covers: those of `ids`, and all `under` a place or unit."""
     conditions = _owned(scope, region=None, enterprise=None)
     if under is None:
         conditions.add("p.id = any(%s)", ids)

@@ -1,0 +1,59 @@
+"""`fengsui watch`: what a platform sees, one JSON line an event."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from fengsui.watch import Watch, Wish
+
+
+@click.command(name="watch")
+@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="The server.")
+@click.option("--token", help="A token of `fengsui token create`; - reads it from standard input.")
+@click.option(
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file whose first line is the token.",
+)
+@click.option("--consumer", help="A name whose place the server remembers.")
+@click.option(
+    "--from",
+    "start",
+    default="snapshot",
+    show_default=True,
+    help="snapshot, now or <epoch>:<offset>.",
+)
+@click.option("--ack", is_flag=True, help="Acknowledge what was printed (with --consumer).")
+def command(
+    *,
+    url: str,
+    token: str | None,
+    token_file: Path | None,
+    consumer: str | None,
+    start: str,
+    ack: bool,
+) -> None:
+    """Print every alarm event within the token's scope; reconnect, resume, miss nothing."""
+    if (token is None) == (token_file is None):
+        raise click.UsageError("say who you are with --token or --token-file")
+    if ack and consumer is None:
+        raise click.UsageError("--ack moves a consumer's place: name it with --consumer")
+    if token == "-":  # noqa: S105  not a secret
+        token = sys.stdin.readline()
+    secret = token if token_file is None else token_file.read_text().partition("\n")[0]
+    wish = Wish(
+        url=url, token=(secret or "").strip(), start=start, consumer=consumer, acknowledges=ack
+    )
+    watch = Watch(wish, say=_say, tell=lambda line: click.echo(f"watch: {line}", err=True))
+    try:
+        asyncio.run(watch.run())
+    except BrokenPipeError:
+        # Whoever read our lines has gone; the interpreter's own flush must not complain.
+        sys.stdout = None
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
