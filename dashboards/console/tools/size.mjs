@@ -3,7 +3,7 @@ import { readFileSync, readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
 
-const dist = path.join(import.meta.dirname, '..', 'dist')
+const dist = path.join(import.meta.dirname, '..', process.argv[2] ?? 'dist')
 const INITIAL_LIMIT = 90_000
 const TOTAL_LIMIT = 1_500_000
 

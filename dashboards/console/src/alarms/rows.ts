@@ -38,10 +38,12 @@ export function useRows(parameter: (name: string) => string | undefined, held: R
     () => {
       const sameFilter = before === filterText.value
       before = filterText.value
-      const keep = held.value && sameFilter ? new Set(arrangement.value.ids) : new Set<string>()
+      // Nothing can jump where nothing was shown.
+      const hold = held.value && sameFilter && arrangement.value.ids.length > 0
+      const keep = hold ? new Set(arrangement.value.ids) : new Set<string>()
       // A row that was shown stays while the order is held, even if it no longer passes the filter.
       const shown = alarms.all.value.filter((alarm) => keep.has(alarm.id) || passes(alarm, filter.value, wordsOf))
-      arrangement.value = arrange(shown, comparator(sort.value, placeOf), arrangement.value.ids, held.value && sameFilter)
+      arrangement.value = arrange(shown, comparator(sort.value, placeOf), arrangement.value.ids, hold)
     },
     { immediate: true },
   )

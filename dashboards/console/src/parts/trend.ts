@@ -1,5 +1,6 @@
 /** From reading rows to chart columns: raw values, or a mean with its extremes. */
 import type { ReadingRows } from '../contract'
+import { isUntrusted, qualityName } from '../plant/values'
 
 export const RANGES = { '1h': 3_600_000, '8h': 8 * 3_600_000, '24h': 24 * 3_600_000, '7d': 7 * 24 * 3_600_000 } as const
 export type RangeName = keyof typeof RANGES
@@ -24,8 +25,8 @@ export function columns(answer: ReadingRows, periodS: number): Columns {
     const time = Number(row[0]) / 1000
     const last = made.time.at(-1)
     if (last !== undefined && time - last > GAP_STEPS * step) push(made, last + step, null, null, null)
-    const [low, high, mean] = raw ? [row[1], row[1], row[1]] : [row[1], row[2], row[3]]
-    push(made, time, numeric(mean), numeric(low), numeric(high))
+    if (raw) push(made, time, isUntrusted(qualityName(row[2])) ? null : numeric(row[1]), null, null)
+    else push(made, time, numeric(row[3]), numeric(row[1]), numeric(row[2]))
   }
   return made
 }
@@ -34,7 +35,7 @@ export function columns(answer: ReadingRows, periodS: number): Columns {
 export function append(to: Columns, time: number, value: number | null, from: number): void {
   const last = to.time.at(-1)
   if (last !== undefined && time <= last) return
-  push(to, time, value, value, value)
+  push(to, time, value, null, null)
   let gone = 0
   while (gone < to.time.length - 2 && (to.time[gone] as number) < from) gone += 1
   if (gone > 0) for (const column of [to.time, to.value, to.low, to.high]) column.splice(0, gone)
