@@ -204,10 +204,9 @@ class Pipeline:
     async def _sift(self, conn: AsyncConnection, heard: _Heard, now: int) -> Sifted:
         """Sift; where a name is not known, make sure that the registry has not changed."""
         sifted = sift(heard.arrived, self._roster, heard.ledger)
-        unknown = {Reason.unknown_point, Reason.unknown_gateway}
-        if (
-            any(entry.reason in unknown for entry in sifted.ledger.entries)
-            and await self.refresh(conn, now=now)
+        unknown = {Reason.unknown_point, Reason.unknown_gateway, Reason.not_allowed}
+        if any(entry.reason in unknown for entry in sifted.ledger.entries) and await self.refresh(
+            conn, now=now
         ):
             return sift(heard.arrived, self._roster, Ledger())
         return sifted
