@@ -161,7 +161,7 @@ async def _second_person(
 
 
 def _until(action: str, wish: Wish) -> int | None:
-    """Return until when to shelve, in Micros; raise ProblemError 422 where it is missing or wrong."""
+    """Return until when to shelve, in Micros; raise ProblemError 422 for a missing or wrong one."""
     if len(wish.note) > NOTE_MOST:
         raise ProblemError(422, f"a note has at most {NOTE_MOST} characters")
     if action == "comment" and not wish.note.strip():

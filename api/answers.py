@@ -99,7 +99,7 @@ def described(
     status: int = 200,
     problems: Sequence[int] = PROBLEMS,
 ) -> dict[int | str, dict[str, Any]]:
-    """Describe a route's answers for OpenAPI: a schema by name (a page `of` it), and the problems."""
+    """Describe a route's answers for OpenAPI: a schema by name (a page `of` it), and problems."""
     reference: dict[str, Any] = {"$ref": f"#/components/schemas/{schema}"}
     if of == "page":
         reference = {

@@ -1,4 +1,4 @@
-"""The API as one ASGI application: routes, sockets, readers of the record, and the console's files."""
+"""The API as one ASGI application: routes, sockets, readers of the record, the console's files."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The AsyncAPI 3 document: what gateways publish over MQTT and what platforms get over WebSocket."""
+"""The AsyncAPI 3 document: what gateways publish over MQTT, what platforms get over WebSocket."""
 
 from typing import Any, Final
 
@@ -139,7 +139,7 @@ def document(*, version: str, topic_prefix: str = "fengsui/v1") -> dict[str, Any
         "info": {
             "title": "Fengsui",
             "version": version,
-            "description": "Readings of gateways in, tiered alarms to platforms out. Sub-protocols: "
+            "description": "Readings of gateways in, tiered alarms out. Sub-protocols: "
             f"`{frames.ALARM_PROTOCOL}`, `{frames.VALUE_PROTOCOL}`.",
             "license": {"name": "Apache-2.0"},
         },

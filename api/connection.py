@@ -101,8 +101,8 @@ class Connection:
                 told = problem.exceptions[0]
                 why = EndedError(1011, str(told), goaway_s=5)
         finally:
-            self._service.connections.discard(self)
             await self._close(why)
+            self._service.left(self)
 
     async def _end(self) -> None:
         raise await self._ending

@@ -1,4 +1,4 @@
-"""One example of each thing the contract shows, used by OpenAPI, AsyncAPI and the contract tests."""
+"""One example of each thing the contract shows, for OpenAPI, AsyncAPI and the contract tests."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""Frames of the push contract (contracts.md section 5): what clients may say, what we answer. Pure."""
+"""Frames of the push contract (contracts.md 5): what clients may say, what we answer. Pure."""
 
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal, TypeVar

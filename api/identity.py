@@ -30,7 +30,7 @@ _NOBODY: Final = _HASHER.hash(secrets.token_hex(16))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Somebody known: what they may see and do, and the digest their session or token is kept by."""
+    """Somebody known: what they may see and do; `digest` is what their secret is kept by."""
 
     name: str
     scope: Scope
@@ -46,7 +46,7 @@ def new_token() -> str:
 
 
 def digest_of(secret: str) -> bytes:
-    """Return what is kept of a token or session id; both are 256 random bits, so SHA-256 will do."""
+    """Return what is kept of a token or session id: both are 256 random bits, SHA-256 will do."""
     return hashlib.sha256(secret.encode()).digest()
 
 

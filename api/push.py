@@ -48,10 +48,11 @@ class _Subscription:
     cursor: int = 0
     prev: int = 0
     consumer: tuple[str, str] | None = None
-    acknowledged: int = 0
     sent_before: int = 0
     owed: deque[int] = field(default_factory=deque)
     room: asyncio.Event = field(default_factory=asyncio.Event)
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when another subscription has taken this one's consumer over."""
     task: asyncio.Task[None] | None = None
 
     def owes_too_much(self) -> bool:
@@ -166,7 +167,6 @@ class _Session:
                 kept = position.offset if position.epoch == standing.epoch else None
         if kept is None or not standing.floor - 1 <= kept <= standing.offset:
             return None
-        subscription.acknowledged = kept
         return kept
 
     def _take_over(self, subscription: _Subscription, consumer: tuple[str, str]) -> None:
@@ -176,8 +176,7 @@ class _Session:
         self._service.consumers[consumer] = subscription
         if isinstance(serving, _Subscription):
             subscription.sent_before = max(serving.cursor, serving.sent_before)
-            if serving.task is not None:
-                serving.task.cancel()
+            serving.lost.set()
 
     async def _subscribed(self, subscription: _Subscription, *, recovered: bool) -> None:
         feed = self._service.feed
@@ -199,7 +198,7 @@ class _Session:
         async with self._service.transaction() as conn:
             standing, rows = await queries.standing(conn, queries.AlarmFilter(), scope)
         offset = standing.offset
-        subscription.cursor = subscription.prev = subscription.acknowledged = offset
+        subscription.cursor = subscription.prev = offset
         await self._subscribed(subscription, recovered=recovered)
         send, name = self._connection.send, subscription.name
         await send(frames.frame("snapshot_begin", sub=name, offset=offset))
@@ -231,6 +230,15 @@ class _Session:
         while True:
             if feed.epoch != epoch:
                 raise EndedError(1012, "the journal was replaced; subscribe anew", goaway_s=1)
+            if subscription.lost.is_set():
+                await self._connection.send(
+                    frames.error_frame(
+                        "consumer_taken",
+                        "another socket serves this consumer now",
+                        sub=subscription.name,
+                    )
+                )
+                return
             if loop.time() >= beat_at:
                 beat_at = loop.time() + HEARTBEAT_S
                 await self._beat(subscription, feed)

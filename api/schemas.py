@@ -1,4 +1,4 @@
-"""JSON Schemas of everything this room shows: built from examples' shapes and the contract's words."""
+"""JSON Schemas of everything this room shows and takes; contract tests hold the code to them."""
 
 from typing import Any, Final
 
@@ -146,11 +146,9 @@ SERVER_FRAMES: Final[dict[str, Schema]] = {
         prev=_OFFSET,
         now=_MOMENT,
     ),
-    "ResultFrame": {
-        **_thing(
-            "What came of a command.", op={"const": "result"}, id=_TEXT, ok=_FLAG, status=_WHOLE
-        ),
-    },
+    "ResultFrame": _thing(
+        "What came of a command.", op={"const": "result"}, id=_TEXT, ok=_FLAG, status=_WHOLE
+    ),
     "UnsubscribedFrame": _thing("A subscription ended.", op={"const": "unsubscribed"}, sub=_TEXT),
     "GoawayFrame": _thing(
         "The server closes; come again.",

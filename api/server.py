@@ -20,11 +20,20 @@ GRACE_S: Final = 5
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the process that runs us has its own."""
+    """uvicorn without its signal handlers (our process has its own); says when it serves."""
+
+    def __init__(self, config: uvicorn.Config, ready: asyncio.Event | None) -> None:
+        super().__init__(config)
+        self._ready = ready
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._ready is not None and self.started:
+            self._ready.set()
 
 
 async def run(
@@ -53,15 +62,14 @@ async def run(
             access_log=False,
             server_header=False,
             date_header=True,
-        )
+        ),
+        ready,
     )
     stopping = asyncio.create_task(_stop(app, server, stop), name="stop")
-    started = asyncio.create_task(_tell(server, ready), name="ready")
     try:
         await server.serve(sockets=[listening])
     finally:
         stopping.cancel()
-        started.cancel()
         listening.close()
 
 
@@ -95,14 +103,6 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-async def _tell(server: uvicorn.Server, ready: asyncio.Event | None) -> None:
-    """Say when requests are served."""
-    while not server.started:
-        await asyncio.sleep(0.02)
-    if ready is not None:
-        ready.set()
-
-
 async def _stop(app: FastAPI, server: uvicorn.Server, stop: asyncio.Event) -> None:
     """Wait for the word, tell every socket, then let uvicorn end."""
     await stop.wait()
@@ -110,7 +110,7 @@ async def _stop(app: FastAPI, server: uvicorn.Server, stop: asyncio.Event) -> No
     if service is not None:
         for client in tuple(service.connections):
             client.go_away("the server stops; come again", retry_after_s=2)
-        deadline = asyncio.get_running_loop().time() + 2.0
-        while service.connections and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.02)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2.0):
+                await service.all_gone()
     server.should_exit = True

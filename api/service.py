@@ -1,5 +1,6 @@
-"""What the routes of one process share: the pool, the gate, the journal's and the values' readers."""
+"""What the routes of one process share: the pool, the gate, the readers of journal and values."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -33,6 +34,19 @@ class Service:
     connections: "set[Connection]" = field(default_factory=set)
     consumers: dict[tuple[str, str], object] = field(default_factory=dict)
     """Which subscription serves each named consumer now, by (owner, name)."""
+    _empty: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def left(self, connection: "Connection") -> None:
+        """Forget a socket that is gone."""
+        self.connections.discard(connection)
+        if not self.connections:
+            self._empty.set()
+
+    async def all_gone(self) -> None:
+        """Wait until no socket is open."""
+        while self.connections:
+            self._empty.clear()
+            await self._empty.wait()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:

@@ -1,4 +1,4 @@
-"""The console's files: the page never cached, its assets for ever, compressed ones where they lie."""
+"""The console's files: the page asked for anew each time, its assets kept for ever."""
 
 import mimetypes
 from pathlib import Path

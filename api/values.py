@@ -1,4 +1,4 @@
-"""Live values: /ws/v1/values, the newest value of each watched point, at a pace each client bears."""
+"""Live values: /ws/v1/values, the newest of each watched point, at a pace each client bears."""
 
 import asyncio
 from typing import Final

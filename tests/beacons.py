@@ -1,4 +1,4 @@
-"""A plant of two enterprises far apart, alarms on it, and clients of its server, for tests of the API."""
+"""A plant of two enterprises far apart, its alarms, and clients of its server, for API tests."""
 
 import asyncio
 import json

@@ -121,6 +121,7 @@ async def create_token(
 ) -> None:
     """Keep a token's hash; raise NotFoundError for a strange scope, ConflictError for a name."""
     await resolve_scope(conn, scope)
+    await _free_name(conn, name)
     try:
         await conn.execute(
             """
@@ -133,6 +134,22 @@ async def create_token(
         raise ConflictError(
             f"a token named {name!r} was made before; choose another name"
         ) from error
+
+
+async def _free_name(conn: AsyncConnection, name: str) -> None:
+    """Raise ConflictError when a person or a token has this name: journals name both."""
+    row = await (
+        await conn.execute(
+            """
+            select exists (select from person where name = %(name)s),
+                   exists (select from token where name = %(name)s)
+            """,
+            {"name": name},
+        )
+    ).fetchone()
+    if row is not None and any(row):
+        owner = "an account" if row[0] else "a token"
+        raise ConflictError(f"there is {owner} named {name!r} already; choose another name")
 
 
 async def tokens(conn: AsyncConnection) -> list[Token]:
@@ -159,6 +176,7 @@ async def create_person(
 ) -> None:
     """Open an account; raise NotFoundError for a strange scope, ConflictError for a taken name."""
     await resolve_scope(conn, scope)
+    await _free_name(conn, name)
     try:
         await conn.execute(
             """

@@ -56,9 +56,9 @@ async def regions(
     if used or scope.enterprise is not None:
         owned = fences.Conditions()
         fences.within(owned, scope, region="e.region", enterprise="e.code")
-        seeds: sql.Composable = sql.SQL("select distinct e.region as code from enterprise e where {}").format(
-            owned.where()
-        )
+        seeds: sql.Composable = sql.SQL(
+            "select distinct e.region as code from enterprise e where {}"
+        ).format(owned.where())
         values = owned.values
         below = sql.SQL("select code from up")
     elif scope.region is not None:

@@ -184,7 +184,7 @@ def _etag(document: str) -> str:
 
 
 def _among(name: str, given: list[str] | None, known: frozenset[str]) -> tuple[str, ...]:
-    """Return filter values, given one by one or with commas; raise ProblemError 422 on a strange one."""
+    """Return filter values, given one by one or with commas; raise ProblemError 422."""
     values = tuple(part for text in given or () for part in text.split(",") if part)
     for value in values:
         if value not in known:

@@ -30,7 +30,7 @@ async def healthz() -> Response:
     openapi_extra=_PUBLIC,
 )
 async def readyz(service: Shared) -> Response:
-    """Answer 200 when everything this server needs is well, else 503; `checks` says which is not."""
+    """Answer 200 when all this server needs is well, else 503; `checks` says what is not."""
     checks = await _checks(service)
     well = all(check["ok"] for check in checks.values())
     return answers.answer(

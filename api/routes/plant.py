@@ -1,4 +1,4 @@
-"""The plant over REST: regions, enterprises, sources, units, points and their readings, gateways."""
+"""The plant over REST: regions, enterprises, sources, units, points and readings, gateways."""
 
 from collections import defaultdict
 from collections.abc import Iterable

@@ -29,7 +29,11 @@ async def test_a_snapshot_is_followed_by_what_happens_next(plant: str, api: Serv
         await client.send(op="subscribe", sub="a", **{"from": "snapshot"})
         frames = await client.until("caught_up")
         assert [f["op"] for f in frames if f["op"] != "heartbeat"] == [
-            "subscribed", "snapshot_begin", "event", "snapshot_end", "caught_up",
+            "subscribed",
+            "snapshot_begin",
+            "event",
+            "snapshot_end",
+            "caught_up",
         ]
         await beacons.happen(plant, beacons.event(FAR, "T1"), beacons.event(NEAR, "T2"))
         event = await client.next("event")
