@@ -40,14 +40,13 @@ class Client:
         self.codes: queue.Queue[str] = queue.Queue()
         self.granted: queue.Queue[list[int]] = queue.Queue()
         self.gone: queue.Queue[str] = queue.Queue()
-        session = {} if version == MQTTProtocolVersion.MQTTv5 else {"clean_session": clean}
         self.client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=name,
             protocol=version,
             manual_ack=True,
             reconnect_on_failure=False,
-            **session,
+            clean_session=None if version == MQTTProtocolVersion.MQTTv5 else clean,
         )
         self.client.username_pw_set(account or parts.username, password or parts.password)
         if will:
@@ -367,7 +366,7 @@ async def test_a_killed_broker_comes_back_on_its_port_and_still_knows_the_server
     os.kill(killed, signal.SIGKILL)
     async with asyncio.timeout(WAIT_S):
         while not await asyncio.to_thread(listens, served.port, killed, served):
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # another process is watched
     await asyncio.to_thread(publish_and_receive)
 
 
