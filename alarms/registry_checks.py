@@ -54,6 +54,31 @@ def region_faults(
         )
     if code and prefix_of(code) != code:
         yield "code", f"{code} reads as a city or province; end it in other signs than 00"
+    for other in every.values():
+        if code and not other.builtin and code != other.code and _look_nested(code, other, every):
+            yield (
+                "code",
+                (
+                    f"{code} and {other.code} begin alike and neither lies in the other: who may "
+                    "see one would see both, so choose codes of one length"
+                ),
+            )
+
+
+def _look_nested(code: str, other: Region, every: Mapping[str, Region]) -> bool:
+    """Tell whether one of two codes begins with the other without lying below it."""
+    if other.code.startswith(code):
+        return code not in _above(other.code, every)
+    return code.startswith(other.code) and other.code not in _above(code, every)
+
+
+def _above(code: str, every: Mapping[str, Region]) -> set[str]:
+    found: set[str] = set()
+    region = every.get(code)
+    while region is not None and region.parent is not None and region.parent not in found:
+        found.add(region.parent)
+        region = every.get(region.parent)
+    return found
 
 
 def enterprise_faults(found: Mapping[str, Any], every: Mapping[str, Region]) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 import difflib
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +29,10 @@ class Text:
             case str() if len(node) > self.longest:
                 at.fault(f"has {len(node)} signs, at most {self.longest} are allowed")
                 return None
-            case str() if re.fullmatch(self.pattern, node) and node.isprintable():
+            case str() if re.fullmatch(self.pattern, node):
+                if not node.isprintable() and any(map(_is_hidden, node)):
+                    at.fault(f"{node!a} has an invisible sign in it: type it anew")
+                    return None
                 return node
             case str():
                 at.fault(f"{shown(node)} is not {self.words}")
@@ -252,6 +256,10 @@ def nearest(word: str, words: tuple[str, ...]) -> str:
 def shown(word: str) -> str:
     """Quote a word for a message, cut where it is long."""
     return f'"{word}"' if len(word) <= 60 else f'"{word[:57]}…"'
+
+
+def _is_hidden(sign: str) -> bool:
+    return unicodedata.category(sign)[0] == "C"
 
 
 def _seen(value: object) -> str:

@@ -1,5 +1,6 @@
 """The registry file as a tree that remembers its lines: YAML, and JSON, without their traps."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -11,6 +12,8 @@ from alarms.errors import Fault
 
 MAX_BYTES: Final = 128 * 2**20
 MAX_DEPTH: Final = 16
+_PAIR: Final = re.compile(r"(?<!\\)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
+"""A sign beyond U+FFFF as JSON escapes it; YAML knows only the eight-digit escape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,8 @@ def read(document: bytes) -> tuple[Table | None, tuple[Fault, ...]]:
         line = document.count(b"\n", 0, error.start) + 1
         problem = "the file is not UTF-8 (GBK perhaps): save it as UTF-8"
         return None, (Fault(line=line, place="file", problem=problem),)
+    if text.lstrip()[:1] == "{":
+        text = _PAIR.sub(_one_sign, text)
     builder = _Builder(faults)
     try:
         builder.build(yaml.parse(text, Loader=yaml.CSafeLoader))
@@ -100,6 +105,11 @@ def plain(raw: str) -> Plain | str:
         case _:
             number = _number(raw) if raw[:1] in set("-0123456789") and "e" in raw.lower() else None
             return Plain(raw, number) if number is not None else raw
+
+
+def _one_sign(pair: re.Match[str]) -> str:
+    high, low = (int(half, 16) for half in pair.groups())
+    return f"\\U{0x10000 + (high - 0xD800 << 10) + (low - 0xDC00):08X}"
 
 
 def _kind_of(raw: str) -> str:

@@ -362,3 +362,21 @@ def test_every_fault_of_the_file_comes_at_once_in_order_of_lines() -> None:
 def test_json_is_read_like_yaml() -> None:
     text = '{"enterprises": [{"code": "E1", "name": "a", "region": "510603", "simulated": true}]}'
     assert parse(text).enterprises[0].simulated
+
+
+def test_a_rare_sign_escaped_as_json_does_is_read() -> None:
+    text = '{"enterprises": [{"code": "E1", "name": "\\ud842\\udfb7", "region": "510603"}]}'
+    assert parse(text).enterprises[0].name == "𠮷"
+
+
+def test_a_name_may_have_a_wide_blank_but_no_invisible_sign() -> None:
+    assert parse(plant(f"{POINT}, name: 液位\u3000一")).points[0].name == "液位\u3000一"
+    assert "invisible" in only(plant(f"{POINT}, name: 液\u200b位")).problem
+
+
+def test_a_park_does_not_begin_with_the_code_of_another() -> None:
+    one = '{code: "510681P1", name: a, parent: "510681", kind: park}'
+    two = '{code: "510681P12", name: a, parent: "PARENT", kind: park}'
+    beside = faults(f"regions: [{one}, {two.replace('PARENT', '510681')}]")
+    assert ["begin alike" in fault.problem for fault in beside] == [True, True]
+    assert faults(f"regions: [{one}, {two.replace('PARENT', '510681P1')}]") == ()
