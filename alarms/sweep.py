@@ -174,9 +174,7 @@ def _news(
 
 def _risen(peak: NDArray[np.float64], cleared: Mask, layer: limits.Layer) -> NDArray[np.float64]:
     y = np.where(layer.judged, layer.value, np.nan)
-    risen: NDArray[np.float64] = np.fmax(
-        np.where(cleared, np.nan, peak), np.stack([-y, y], axis=1)
-    )
+    risen: NDArray[np.float64] = np.fmax(np.where(cleared, np.nan, peak), np.stack([-y, y], axis=1))
     return risen
 
 
@@ -218,13 +216,11 @@ def _findings(
         if steps is None:
             continue
         peaks = earlier if cause == ELAPSED else later
-        behind = place if cause == VALUE else held
-        if cause == ELAPSED:
-            # A delay met at the very instant of a reading rests on that reading.
-            on_time = layer.judged[steps.row] & (steps.at == layer.time[steps.row])
-            behind = behind.copy()
-            behind[steps.row[on_time]] = place[steps.row[on_time]]
         for row, side, was, top, at in steps.each():
+            # A delay met at the very instant of a reading rests on that reading.
+            own = cause == VALUE or (
+                cause == ELAPSED and layer.judged[row] and at == layer.time[row]
+            )
             peak = float(peaks[row, side])
             found.append(
                 Finding(
@@ -235,7 +231,7 @@ def _findings(
                     was=was,
                     top=top,
                     at=at,
-                    behind=int(behind[row]),
+                    behind=int(place[row] if own else held[row]),
                     peak=None if np.isnan(peak) else (-peak if side == 0 else peak),
                     lost=cause == LOST,
                 )

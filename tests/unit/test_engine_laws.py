@@ -64,7 +64,7 @@ def test_a_restart_at_any_batch_border_changes_nothing(
 
 
 @given(streams(), CUTS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_the_vector_engine_says_what_the_one_by_one_engine_says(
     steps: list[Step], cuts: frozenset[int]
 ) -> None:
