@@ -1,4 +1,4 @@
-"""The whole system on one machine: embedded servers, the server, the console, simulated gateways."""
+"""The whole system on one machine: embedded servers, server, console, simulated gateways."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,7 @@ import json
 import logging
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -154,7 +154,7 @@ def _kept(
     log: str,
     words: Sequence[str],
     *,
-    ready: Callable[[], "asyncio.Future[None]"] | None = None,
+    ready: Callable[[], Awaitable[None]] | None = None,
     patience_s: float = 15.0,
 ) -> Kept:
     program = Program(
@@ -176,7 +176,7 @@ def _answers(url: str) -> bool:
 
 
 def _port(settings: Settings, asked: int | None, say: Say) -> int:
-    """Return the port to serve on: the one asked for, or the first free one from the settings' on."""
+    """Return the port to serve on: the one asked for, or the first free one from ours on."""
     first = settings.http_port if asked is None else asked
     tried = 1 if asked is not None else PORTS_TRIED
     for port in range(first, min(first + tried, 65536)):

@@ -132,13 +132,13 @@ async def _first_reading(database_url: str, arrival: "asyncio.Task[Any]") -> Non
     """Wait until a reading is stored; an alarm that arrives meanwhile proves it too."""
     async with await connect(database_url, autocommit=True) as conn:
         while not arrival.done() and await facts.readings_stored(conn) == 0:
-            await asyncio.sleep(0.2)
+            await asyncio.wait({arrival}, timeout=0.2)
 
 
 async def _alarm(
     socket: websockets.ClientConnection, *, since: datetime
 ) -> tuple[dict[str, Any], int]:
-    """Return the first alarm that a reading raised after `since`, and when its frame came, Micros."""
+    """Return the first alarm a reading raised after `since`, and when its frame came, Micros."""
     async for frame in socket:
         arrived = time.time_ns() // 1000
         document = json.loads(frame)

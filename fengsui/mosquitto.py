@@ -65,9 +65,9 @@ def _write(file: Path, lines: list[str]) -> None:
     """Write whole or not at all, with the rights and the owner the file had."""
     beside = file.with_name(f"{file.name}.new")
     beside.unlink(missing_ok=True)
-    with open(
+    with os.fdopen(
         os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-    ) as out:  # noqa: PTH123
+    ) as out:
         out.writelines(f"{line}\n" for line in lines)
     if file.exists():
         there = file.stat()

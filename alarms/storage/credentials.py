@@ -57,14 +57,14 @@ async def admit(
 
 
 async def renew(conn: AsyncConnection, gateway: str, *, credential: str) -> str:
-    """Replace a gateway's credential and return its enterprise; NotFoundError without the gateway."""
+    """Replace a gateway's credential, return its enterprise; NotFoundError without the gateway."""
     there = await _known(conn, gateway)
     await _set(conn, gateway, credential)
     return there.enterprise
 
 
 async def revoke(conn: AsyncConnection, gateway: str, *, now: datetime) -> None:
-    """Take a gateway's credential away; what it reported stays. NotFoundError without the gateway."""
+    """Take a gateway's credential away, keep what it reported; NotFoundError without it."""
     await _known(conn, gateway)
     await conn.execute(
         "update gateway set credential = null, revoked_at = %s where id = %s", (now, gateway)

@@ -1,4 +1,4 @@
-"""The databases of a server: the one this product keeps its record in is made when it is missing."""
+"""The databases of a server: the one that keeps the record is made when it is missing."""
 
 from psycopg import AsyncConnection, sql
 from psycopg.rows import TupleRow
@@ -13,4 +13,6 @@ async def ensure(conn: AsyncConnection[TupleRow], name: str) -> None:
 
 async def drop(conn: AsyncConnection[TupleRow], name: str) -> None:
     """Remove a database, whoever is in it; the connection must be in autocommit."""
-    await conn.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+    await conn.execute(
+        sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
+    )

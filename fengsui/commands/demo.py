@@ -77,7 +77,7 @@ def _scenarios(asked: str | None, *, check: bool) -> Sequence[str]:
 
 
 async def _stoppable(work: Any) -> Any:  # noqa: ANN401  # returns what the work returns
-    """Run the work; Ctrl-C and SIGTERM cancel it, everything it started is stopped, None returned."""
+    """Run the work; Ctrl-C and SIGTERM cancel it, what it started is stopped, None returned."""
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -128,7 +128,7 @@ async def _checked(
 
 @contextlib.contextmanager
 def _telling(screen: Console) -> Iterator[demo.Say]:
-    """Give a function that shows what is being done: a spinner on a terminal, nothing without one."""
+    """Give a function that shows what is being done: a spinner on a terminal, else nothing."""
     if not screen.is_terminal:
         yield _remark
         return

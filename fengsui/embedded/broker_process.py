@@ -1,4 +1,4 @@
-"""The embedded MQTT 3.1.1 broker's own process: amqtt, with accounts, topic rights and kept sessions.
+"""The embedded MQTT 3.1.1 broker's own process: amqtt with accounts, topic rights, kept sessions.
 
 `python -m fengsui.embedded.broker_process PORT FOLDER PREFIX`; it writes `<folder>/ready` when it
 serves, ends on SIGTERM, and when the pipe on its standard input closes.
@@ -82,7 +82,7 @@ class EmbeddedBroker(Broker):
     # ---- messages
 
     def route(self, topic: str, payload: bytes, qos: int, *, retain: bool = False) -> bool:
-        """Queue a message for every subscriber; False, and nothing queued, when the server's is full.
+        """Queue a message for its subscribers; False, and nothing queued, if the server's is full.
 
         A gateway's own queue drops its oldest instead: it holds replies, which do not age well.
         """
@@ -154,7 +154,7 @@ class EmbeddedBroker(Broker):
     async def _initialize_client_session(
         self, reader: ReaderAdapter, writer: WriterAdapter, remote_address: str, remote_port: int
     ) -> tuple[Connection, Session]:
-        """Read the CONNECT and check version, account, will and client id, before any session is touched."""
+        """Check version, account, will and client id before any session is touched."""
         try:
             async with asyncio.timeout(CONNECT_S):
                 packet = await _connect_packet(reader)
@@ -198,8 +198,8 @@ class EmbeddedBroker(Broker):
         writer: WriterAdapter,
         client_session: Session,
         handler: Any,  # noqa: ANN401  # a Connection; amqtt declares its base class
-        server: Server,
-        listener_name: str,
+        server: Server,  # noqa: ARG002  # amqtt's signature
+        listener_name: str,  # noqa: ARG002
     ) -> None:
         """Serve one connection from CONNACK to its end."""
         connection: Connection = handler
@@ -208,7 +208,7 @@ class EmbeddedBroker(Broker):
             session.transitions.connect()
             connection.attach(session, reader, writer)
             self._sessions[str(session.client_id)] = (session, connection)
-            await connection.mqtt_connack_authorize(True)
+            await connection.mqtt_connack_authorize(authorize=True)
         try:
             await connection.start()
             await self._client_message_loop(session, connection)
@@ -219,7 +219,7 @@ class EmbeddedBroker(Broker):
             connection.finished.set()
 
     async def _enter(self, incoming: Session) -> Session:
-        """Return the session this CONNECT goes on with; an older connection of it is ended first."""
+        """Return the session this CONNECT goes on with; its older connection is ended first."""
         name = str(incoming.client_id)
         session, connection = self._sessions.get(name, (None, None))
         if session is not None and isinstance(connection, Connection):
@@ -272,7 +272,7 @@ class EmbeddedBroker(Broker):
     # ---- what outlives the process
 
     def restore(self) -> None:
-        """Take up the sessions of the process before, and its messages if it ended in good order."""
+        """Take up the last process's sessions, and its messages if it ended in good order."""
         kept = self._read("queued") or self._read("sessions")
         (self.folder / "queued").unlink(missing_ok=True)
         for topic, payload, qos in kept.retained if kept else ():
@@ -293,7 +293,7 @@ class EmbeddedBroker(Broker):
                 self._subscriptions.setdefault(pattern, []).append((session, qos))
 
     def put_down(self) -> None:
-        """Write down sessions, queued and retained messages; nothing is acknowledged from here on."""
+        """Write down sessions and messages; nothing is acknowledged from here on."""
         self.closing = True
         self._write("queued", messages=True)
 
@@ -329,7 +329,7 @@ class EmbeddedBroker(Broker):
         except FileNotFoundError:
             return None
         except msgspec.DecodeError:
-            logger.error(
+            logger.warning(
                 "%s is damaged and is not used; clients subscribe anew", self.folder / name
             )
             return None
@@ -381,7 +381,7 @@ async def serve(port: int, folder: Path, prefix: str) -> None:
 
 
 def _read_end(stop: asyncio.Event) -> None:
-    if not sys.stdin.buffer.raw.read(1024):  # type: ignore[attr-defined]  # BufferedReader has it
+    if not os.read(sys.stdin.fileno(), 1024):
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
         stop.set()
 

@@ -52,7 +52,7 @@ class Outbox:
         return len(self.in_hand) + len(self.waiting)
 
     def take(self) -> tuple[int, Message] | None:
-        """Move the oldest waiting message into the hand under a free packet id, if there is room."""
+        """Move the oldest waiting message into the hand under a free packet id, given room."""
         if not self.waiting or len(self.in_hand) >= WINDOW:
             return None
         message = self.waiting.popleft()

@@ -121,7 +121,7 @@ def _folder(data_dir: Path) -> Path:
 def _lock(data_dir: Path) -> Iterator[None]:
     """Hold the data directory; the kernel lets go of the lock when this process ends, however."""
     file: IO[str]
-    with open(
+    with os.fdopen(
         os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+"
     ) as file:
         try:

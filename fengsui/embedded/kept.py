@@ -104,8 +104,7 @@ class Kept:
 
     async def _serving(self) -> None:
         """Wait for `ready`, but no longer than the process lives."""
-        assert self._process is not None
-        process = self._process
+        process = self._present()
         ready = asyncio.ensure_future(self._ready())
         ended = asyncio.create_task(process.wait())
         try:
@@ -127,9 +126,8 @@ class Kept:
         loop = asyncio.get_running_loop()
         pause_s = FIRST_PAUSE_S
         while not self._stopping:
-            assert self._process is not None
             since = loop.time()
-            code = await self._process.wait()
+            code = await self._present().wait()
             if loop.time() - since > STEADY_S:
                 pause_s = FIRST_PAUSE_S
             logger.warning(
@@ -149,6 +147,11 @@ class Kept:
                 logger.error("%s could not be started again: %s", self.program.name, fault)  # noqa: TRY400
             else:
                 logger.info("%s is running again, pid %s", self.program.name, self.pid)
+
+    def _present(self) -> asyncio.subprocess.Process:
+        if self._process is None:
+            raise RuntimeError(f"{self.program.name} was not started")
+        return self._process
 
     async def _end(self) -> None:
         process = self._process
@@ -191,4 +194,6 @@ def _opened_log(log: Path) -> IO[bytes]:
     with contextlib.suppress(FileNotFoundError):
         if log.stat().st_size > LARGEST_LOG_BYTES:
             log.replace(log.with_name(log.name + ".old"))
-    return open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab")  # noqa: PTH123
+    return os.fdopen(
+        os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab"
+    )

@@ -1,4 +1,4 @@
-"""Run a program that ends when its parent ends and, if asked, under another user; then be that program.
+"""Become a program that ends when its parent ends and, if asked, runs under another user.
 
 `python -I -S launch.py PARENT SIGNAL UID:GID|- PROGRAM [ARGUMENT ...]`. Nothing of this process
 stays: it sets the signal the kernel sends at the parent's death (prctl PR_SET_PDEATHSIG, which a

@@ -183,7 +183,7 @@ async def start(data_dir: Path) -> Postgres:
             raise
         (data_dir / "postgres.port").write_text(f"{port}\n")
         logger.info(
-            "PostgreSQL %s is running on 127.0.0.1:%d, pid %s", _major(), port, postgres.kept.pid
+            "PostgreSQL %s is running on 127.0.0.1:%d, pid %s", major(), port, postgres.kept.pid
         )
         return postgres
     raise UnavailableError(f"no free port was found for PostgreSQL; see {cluster.log}")
@@ -207,7 +207,8 @@ def _last_port(data_dir: Path) -> int:
         return FIRST_PORT
 
 
-def _major() -> str:
+def major() -> str:
+    """Return the major version of the wheel's PostgreSQL."""
     said = subprocess.run(
         [programs() / "postgres", "--version"], capture_output=True, text=True, check=True
     ).stdout
@@ -230,10 +231,10 @@ def _full(data_dir: Path) -> str:
 
 def _check_version(cluster: Cluster) -> None:
     made_by = cluster.folder / "PG_VERSION"
-    if made_by.exists() and (there := made_by.read_text().strip()) != _major():
+    if made_by.exists() and (there := made_by.read_text().strip()) != major():
         raise FengsuiError(
             f"the database in {cluster.folder} was made by PostgreSQL {there}, this is PostgreSQL "
-            f"{_major()}: dump it with the version that made it and restore it, or name another "
+            f"{major()}: dump it with the version that made it and restore it, or name another "
             "folder with FENGSUI_DATA_DIR"
         )
 
@@ -254,7 +255,7 @@ def _create(cluster: Cluster, user: tuple[int, int] | None) -> None:
     password = secrets.token_hex(24)
     handed = cluster.data_dir / "postgres.password.new"
     handed.unlink(missing_ok=True)
-    with open(os.open(handed, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123
+    with os.fdopen(os.open(handed, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(password + "\n")
     if user is not None:
         os.chown(making, *user)
@@ -292,7 +293,7 @@ def _create(cluster: Cluster, user: tuple[int, int] | None) -> None:
 
 
 async def _stop_orphan(cluster: Cluster) -> None:
-    """Stop the server a killed process left behind, if there is one; a stale pid file is no harm."""
+    """Stop the server a killed process left behind, if any; a stale pid file does no harm."""
     pid = running(cluster)
     if pid is None:
         return

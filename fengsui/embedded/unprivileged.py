@@ -122,6 +122,6 @@ def _grant_search(folder: Path, uid: int) -> None:
         raise FengsuiError(
             f"PostgreSQL runs as uid {uid} and must pass through {folder}, which is closed to it, "
             f"and an access entry could not be set there ({fault.strerror}); run this as a plain "
-            "user, or keep the installation and the data in folders open to others (FENGSUI_DATA_DIR)"
+            "user, or keep installation and data in folders open to others (FENGSUI_DATA_DIR)"
         ) from fault
     logger.info("let uid %d pass through %s (an access entry for that user alone)", uid, folder)
