@@ -29,6 +29,13 @@ VECTORS = [
     (10, [Chemical(name="汽油", tonnes=20_000, hazard_class="W5.3")], 100.0, 1),
 ]
 
+CRITICAL_T = """
+10 1 1 20 1 0.3 10 5 1 5 20 5 20 1 1 1 10 20 20 1 20 20 100 1 1 75 20 20 20 0.75 0.5 0.5
+0.5 5 5 1 1 1 10 50 50 50 5 50 200 1000 5 50 50 50 5 50 5 1 50 200 50 500 500 50 50 500
+10 500 500 200 500 10 500 500 10 10 50 1 1 20 20 100 100 20 100 50 100 1 10
+"""
+"""Table 1's quantities in order."""
+
 
 @pytest.mark.parametrize(("population", "chemicals", "r", "level"), VECTORS)
 def test_the_test_vectors_give_their_r_and_level(
@@ -40,6 +47,17 @@ def test_the_test_vectors_give_their_r_and_level(
 
 def test_table_1_has_its_85_rows_in_order() -> None:
     assert [row.number for row in gb18218.tables().rows] == list(range(1, 86))
+
+
+def test_table_1_has_its_critical_quantities() -> None:
+    assert [float(row.critical_t) for row in gb18218.tables().rows] == [
+        float(word) for word in CRITICAL_T.split()
+    ]
+
+
+def test_only_rows_with_a_condition_want_their_whole_name() -> None:
+    exact = [row.number for row in gb18218.tables().rows if row.exact]
+    assert exact == [8, *range(37, 46), 72, 81]
 
 
 def test_the_79_cas_numbers_of_table_1_pass_their_check_digit() -> None:
