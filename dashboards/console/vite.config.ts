@@ -20,5 +20,5 @@ export default defineConfig({
   server: {
     proxy: { '/api': server, '/ws': { target: server, ws: true } },
   },
-  test: { environment: 'jsdom', include: ['tests/**/*.test.ts'], restoreMocks: true },
+  test: { environment: 'jsdom', include: ['tests/**/*.test.ts'], restoreMocks: true, isolate: false },
 })

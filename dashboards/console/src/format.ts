@@ -70,6 +70,11 @@ export function number(value: number | null | undefined): string {
   return format.format(value)
 }
 
+/** A pure number and a state have the unit `1`, which is not worth printing. */
+export function unitText(unit: string | null | undefined): string {
+  return unit === '1' ? '' : (unit ?? '')
+}
+
 export function instant(at: string | number | null | undefined): number | null {
   if (at === null || at === undefined || at === '') return null
   const ms = typeof at === 'number' ? at : Date.parse(at)

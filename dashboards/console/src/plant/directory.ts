@@ -50,10 +50,16 @@ export function unit(enterpriseCode: string | null | undefined, sourceCode: stri
   return source(enterpriseCode, sourceCode)?.units?.find((found) => found.code === code)
 }
 
+type Placed = Pick<Alarm, 'region' | 'enterprise' | 'source' | 'unit'>
+
 /** The place of an alarm in words: county / enterprise / source / unit. */
-export function placeOf(alarm: Pick<Alarm, 'region' | 'enterprise' | 'source' | 'unit'>): string {
+export function placeOf(alarm: Placed): string {
+  return [region(alarm.region)?.name ?? alarm.region, siteOf(alarm)].filter((part) => part).join(' / ')
+}
+
+/** The same without the region. */
+export function siteOf(alarm: Placed): string {
   return [
-    region(alarm.region)?.name ?? alarm.region,
     enterprise(alarm.enterprise)?.name ?? alarm.enterprise,
     source(alarm.enterprise, alarm.source)?.name ?? alarm.source,
     unit(alarm.enterprise, alarm.source, alarm.unit)?.name ?? alarm.unit,
