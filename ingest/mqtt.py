@@ -134,14 +134,15 @@ class _Link:
         self._closing = False
         self.detail = ""
         self.ended: asyncio.Future[_End] = source.loop.create_future()
-        persistent = {} if protocol is MQTTProtocolVersion.MQTTv5 else {"clean_session": False}
+        version5 = protocol is MQTTProtocolVersion.MQTTv5
+        session = {} if version5 else {"clean_session": not source.keeps_session}
         client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=source.client_id,
             protocol=protocol,
             reconnect_on_failure=False,
             manual_ack=True,
-            **persistent,  # type: ignore[arg-type]  # only one keyword, a bool
+            **session,  # type: ignore[arg-type]  # only one keyword, a bool
         )
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
@@ -161,10 +162,14 @@ class _Link:
         address = self._source.address
         if self.protocol is MQTTProtocolVersion.MQTTv5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            properties.SessionExpiryInterval = SESSION_EXPIRY_S
+            properties.SessionExpiryInterval = SESSION_EXPIRY_S if self._source.keeps_session else 0
             properties.ReceiveMaximum = self._source.window
             self.client.connect(
-                address.host, address.port, KEEPALIVE_S, clean_start=False, properties=properties
+                address.host,
+                address.port,
+                KEEPALIVE_S,
+                clean_start=not self._source.keeps_session,
+                properties=properties,
             )
         else:
             self.client.connect(address.host, address.port, KEEPALIVE_S)
@@ -256,7 +261,8 @@ class Source:
     """Messages of the subscribed topics in batches: `async with`, take, commit.
 
     `window` messages and `window_bytes` bytes at most are in hand (taken or waiting, not yet
-    committed); beyond that the connection is not read.
+    committed); beyond that the connection is not read. With `keeps_session` the broker holds for us
+    what comes while we are away.
     """
 
     def __init__(
@@ -267,11 +273,13 @@ class Source:
         filters: Sequence[str],
         window: int = 1_000,
         window_bytes: int = 64 << 20,
+        keeps_session: bool = True,
     ) -> None:
         self.address = address
         self.client_id = client_id
         self.filters = tuple(filters)
         self.window = window
+        self.keeps_session = keeps_session
         self.loop: asyncio.AbstractEventLoop
         self.link_up_since: int | None = None
         """Since when (Micros) the subscription stands; None while there is no connection."""

@@ -7,13 +7,25 @@ from typing import Any
 
 import click
 
-from fengsui.bench import ingest
+from fengsui.bench import engine, ingest, latency
 from fengsui.settings import Settings
 
 
 @click.group(name="bench")
 def command() -> None:
     """Measure this machine: each value beside the bare measure of the same run."""
+
+
+@command.command(name="engine")
+@click.option("--points", default=100_000, show_default=True, type=click.IntRange(1))
+@click.option("--readings", default=2_000_000, show_default=True, type=click.IntRange(1))
+@click.option("--batch", default=5_000, show_default=True, type=click.IntRange(1))
+@click.option("--restless", default=0.01, show_default=True, type=click.FloatRange(0, 1))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def bench_engine(*, points: int, readings: int, batch: int, restless: float, as_json: bool) -> None:
+    """Readings judged per second on one core, beside a plain engine that takes one at a time."""
+    workload = engine.Workload(points=points, readings=readings, batch=batch, restless=restless)
+    show(engine.measure(workload), as_json=as_json)
 
 
 @command.command(name="ingest")
@@ -31,6 +43,15 @@ def bench_ingest(
         points=points, readings=readings, per_message=per_message, singles=singles
     )
     show(asyncio.run(ingest.measure(settings, workload)), as_json=as_json)
+
+
+@command.command(name="latency")
+@click.option("--samples", default=300, show_default=True, type=click.IntRange(10))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def bench_latency(settings: Settings, *, samples: int, as_json: bool) -> None:
+    """Milliseconds from a reading's PUBLISH to its alarm's frame, beside a bare echo."""
+    show(asyncio.run(latency.measure(settings, latency.Workload(samples=samples))), as_json=as_json)
 
 
 def show(document: Mapping[str, Any], *, as_json: bool) -> None:
