@@ -1,0 +1,443 @@
+"""Simulated and replayed gateways behave on a real Mosquitto as gateways in the field do."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from paho.mqtt import client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from simulators import broker as addresses
+from simulators import faults, replay, scenarios
+from simulators.devices import Device
+from simulators.errors import SimulatorError
+from simulators.fleet import Fleet, Standing
+from simulators.readings import Message
+from simulators.replay import Done, Gateways
+from simulators.scenario import Running
+from tests.conftest import Broker
+from tests.processes import Command
+from tests.servers import Mosquitto, free_port, until
+
+
+class Listener:
+    """Keeps what is published below a prefix."""
+
+    def __init__(self, url: str, prefix: str) -> None:
+        self.heard: list[tuple[str, Any, bool]] = []
+        self._ready = threading.Event()
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
+        self._client.on_message = lambda _c, _u, message: self.heard.append(
+            (
+                message.topic.removeprefix(f"{prefix}/"),
+                json.loads(message.payload),
+                message.retain,
+            )
+        )
+        self._client.on_subscribe = lambda *_: self._ready.set()
+        place = addresses.parse(url)
+        self._client.connect(place.host, place.port)
+        self._client.subscribe(f"{prefix}/#", qos=1)
+        self._client.loop_start()
+        assert self._ready.wait(10)
+
+    def of(self, topic: str) -> list[Any]:
+        return [body for heard, body, _ in list(self.heard) if heard == topic]
+
+    def readings(self, gateway: str = "") -> list[Any]:
+        return [
+            body
+            for topic, body, _ in list(self.heard)
+            if topic.endswith("/readings") and topic.startswith(gateway)
+        ]
+
+    def say(self, topic: str, body: object) -> None:
+        self._client.publish(topic, json.dumps(body), qos=1).wait_for_publish(5)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+@contextmanager
+def listening(broker: Broker) -> Iterator[Listener]:
+    listener = Listener(broker.url, broker.prefix)
+    try:
+        yield listener
+    finally:
+        listener.close()
+
+
+def a_device(broker: Broker, gateway: str = "gw-1", **options: Any) -> Device:
+    return Device(
+        gateway,
+        form="values",
+        broker=addresses.parse(broker.url),
+        prefix=broker.prefix,
+        **options,
+    )
+
+
+def reading(value: float) -> Message:
+    return Message(gateway="gw-1", ts_ms=round(value), tags=("A",), values=[value])
+
+
+def fleet(broker: Broker, name: str = "tank-farm", **options: Any) -> Fleet:
+    return Fleet(
+        Running(scenarios.named(name), speed=options.pop("speed", 1.0)),
+        broker=addresses.parse(broker.url),
+        prefix=broker.prefix,
+        **options,
+    )
+
+
+def replayed(broker: Broker, path: Path, *, speed: float | None = None, spec: str = "") -> Done:
+    return replay.publish(
+        replay.survey(path, Gateways()),
+        broker=addresses.parse(broker.url),
+        prefix=broker.prefix,
+        speed=speed,
+        faults=faults.parse(spec),
+        stop=threading.Event(),
+    )
+
+
+def recording(folder: Path, rows: str, name: str = "gw-1.csv") -> Path:
+    file = folder / name
+    file.write_text(f"ts,point,value\n{rows}", encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize("name", sorted(scenarios.SCENARIOS))
+def test_a_scenario_publishes_all_its_points_and_says_farewell(broker: Broker, name: str) -> None:
+    with listening(broker) as listener:
+        fleet(broker, name).run(threading.Event(), duration_s=1.5)
+        states = {
+            device.id: [body["state"] for body in listener.of(f"{device.id}/status")]
+            for device in scenarios.named(name).devices
+        }
+        until(
+            lambda: len(tags_of(listener)) == len(scenarios.named(name).channels),
+            deadline_s=5,
+            what="every point",
+        )
+    assert set(map(tuple, states.values())) == {("online", "offline")}
+
+
+def test_stamps_are_the_time_of_day_at_any_speed(broker: Broker) -> None:
+    with listening(broker) as listener:
+        fleet(broker, speed=50.0).run(threading.Event(), duration_s=1.2)
+        until(lambda: listener.readings("gw-dyd-ammonia"), deadline_s=5, what="a message")
+        stamps = [body["ts"] for body in listener.readings("gw-dyd-ammonia")]
+    assert abs(stamps[0] / 1000 - time.time()) < 10
+
+
+def test_the_status_is_retained(broker: Broker) -> None:
+    device = a_device(broker)
+    device.connect()
+    device.settle(5)
+    with listening(broker) as listener:
+        until(lambda: listener.heard, deadline_s=5, what="the status")
+        device.close()
+    topic, body, retained = listener.heard[0]
+    assert (topic, body["state"], retained) == ("gw-1/status", "online", True)
+
+
+def test_a_gateway_that_dies_is_said_to_be_offline_by_its_will(
+    broker: Broker, fengsui: Callable[..., Command]
+) -> None:
+    with listening(broker) as listener:
+        command = fengsui(
+            "simulate", "tank-farm", broker_url=broker.url, topic_prefix=broker.prefix
+        )
+        until(lambda: listener.readings(), deadline_s=20, what="a message")
+        command.kill()
+        until(
+            lambda: [body["state"] for body in listener.of("gw-dyd-gds/status")][-1] == "offline",
+            deadline_s=10,
+            what="the will",
+        )
+
+
+def test_sequence_numbers_count_up_by_one(broker: Broker) -> None:
+    with listening(broker) as listener:
+        device = a_device(broker)
+        device.connect()
+        for value in range(50):
+            device.report(reading(float(value)))
+        device.settle(5)
+        device.close()
+        until(lambda: len(listener.readings()) == 50, deadline_s=5, what="50 messages")
+    assert [body["seq"] for body in listener.readings()] == list(range(50))
+
+
+def test_a_message_dropped_on_purpose_leaves_a_gap_in_the_sequence(broker: Broker) -> None:
+    with listening(broker) as listener:
+        done = fleet(broker, faults=faults.parse("drop=0.5"), seed=3).run(
+            threading.Event(), duration_s=3.2
+        )
+        until(lambda: len(listener.readings()) >= done.messages, deadline_s=5, what="the rest")
+        numbers = [body[0]["seq"] for body in listener.readings("gw-dyd-gds")]
+    assert done.lost > 0
+    assert sorted(set(numbers)) == numbers
+
+
+def test_readings_taken_while_the_broker_is_away_come_later_as_history(
+    mosquitto: Callable[..., Mosquitto],
+) -> None:
+    server = mosquitto()
+    broker = Broker(server.url, "away/v1")
+    device = a_device(broker)
+    device.connect()
+    device.report(reading(0.0))
+    device.settle(5)
+    server.stop()
+    until(lambda: not device.online, deadline_s=10, what="the device sees the broker leave")
+    for value in range(1, 21):
+        device.report(reading(float(value)))
+    assert device.stored == 20
+    server.start()
+    with listening(broker) as listener:
+        until(lambda: device.online, deadline_s=20, what="the device is back")
+        assert device.settle(10) == 0
+        until(lambda: len(listener.readings()) == 20, deadline_s=5, what="what was stored")
+        device.close()
+    assert [body["ts"] for body in listener.readings()] == list(range(1, 21))
+    assert all(body["history"] is True for body in listener.readings())
+
+
+def test_a_full_store_gives_up_its_oldest_and_counts_it(broker: Broker) -> None:
+    device = a_device(broker, buffer=5)
+    for value in range(8):
+        device.report(reading(float(value)))
+    assert (device.stored, device.tally.overflowed) == (5, 3)
+
+
+def test_rejections_in_replies_are_counted_by_reason_and_tag(broker: Broker) -> None:
+    device = a_device(broker)
+    device.connect()
+    device.settle(5)
+    refusal = {"reason": "unknown_point", "tag": "A", "count": 3}
+    with listening(broker) as listener:
+        listener.say(
+            f"{broker.prefix}/gw-1/replies", {"ts": 1, "accepted": 4, "rejected": [refusal]}
+        )
+        until(lambda: device.tally.accepted == 4, deadline_s=5, what="the reply")
+    device.close()
+    assert device.tally.rejected == {"unknown_point A": 3}
+
+
+def test_a_reply_that_is_no_json_harms_nothing(broker: Broker) -> None:
+    device = a_device(broker)
+    device.connect()
+    with listening(broker) as listener:
+        listener.say(f"{broker.prefix}/gw-1/replies", ["?"])
+        listener.say(f"{broker.prefix}/gw-1/replies", {"accepted": 1})
+        until(lambda: device.tally.accepted == 1, deadline_s=5, what="the second reply")
+    device.close()
+
+
+def test_no_broker_is_one_clear_sentence(tmp_path: Path) -> None:
+    device = a_device(Broker(f"mqtt://127.0.0.1:{free_port()}", "x/v1"))
+    with pytest.raises(SimulatorError, match="no broker answered at mqtt://127"):
+        device.connect()
+
+
+def test_refused_credentials_are_one_clear_sentence(
+    mosquitto: Callable[..., Mosquitto], tmp_path: Path
+) -> None:
+    server = mosquitto("allow_anonymous false")
+    with pytest.raises(SimulatorError, match="--username"):
+        a_device(Broker(server.url, "x/v1")).connect()
+
+
+def test_a_replay_keeps_the_order_and_the_recorded_stamps(broker: Broker, tmp_path: Path) -> None:
+    rows = "".join(f"{1000 + (second * 7919) % 1000},A,{second}\n" for second in range(1000))
+    with listening(broker) as listener:
+        done = replayed(broker, recording(tmp_path, rows))
+        until(lambda: len(listener.readings()) == 1000, deadline_s=20, what="1,000 messages")
+    assert (done.readings, done.unacknowledged) == (1000, 0)
+    assert [body["values"]["A"] for body in listener.readings()] == list(range(1000))
+
+
+def test_a_replay_divides_the_recorded_spacing_by_the_speed(broker: Broker, tmp_path: Path) -> None:
+    file = recording(tmp_path, "".join(f"{second * 1000},A,1\n" for second in range(11)))
+    done = replayed(broker, file, speed=10.0)
+    assert 0.95 < done.seconds < 4.0
+
+
+def test_a_thousand_messages_of_a_hundred_readings_all_arrive(
+    broker: Broker, tmp_path: Path
+) -> None:
+    rows = "".join(
+        f"{second * 1000},P{point},1\n" for second in range(1000) for point in range(100)
+    )
+    with listening(broker) as listener:
+        done = replayed(broker, recording(tmp_path, rows))
+        until(lambda: len(listener.readings()) == 1000, deadline_s=30, what="1,000 messages")
+    assert (done.messages, done.readings) == (1000, 100_000)
+
+
+def test_a_replay_with_repeats_sends_them(broker: Broker, tmp_path: Path) -> None:
+    file = recording(tmp_path, "1,A,1\n2,A,2\n")
+    with listening(broker) as listener:
+        replayed(broker, file, spec="dup=1")
+        until(lambda: len(listener.readings()) == 4, deadline_s=5, what="four messages")
+    assert [body["ts"] for body in listener.readings()] == [1, 1, 2, 2]
+
+
+def test_a_replay_is_stopped_without_waiting_for_its_end(broker: Broker, tmp_path: Path) -> None:
+    file = recording(tmp_path, "0,A,1\n3600000,A,2\n")
+    stop = threading.Event()
+    done: list[Done] = []
+    work = threading.Thread(
+        target=lambda: done.append(
+            replay.publish(
+                replay.survey(file, Gateways()),
+                broker=addresses.parse(broker.url),
+                prefix=broker.prefix,
+                speed=1.0,
+                stop=stop,
+            )
+        )
+    )
+    with listening(broker) as listener:
+        work.start()
+        until(lambda: listener.readings(), deadline_s=10, what="the first reading")
+        stop.set()
+        work.join(10)
+    assert done[0].readings == 1
+
+
+def test_simulate_prints_one_document_and_ends_after_its_duration(
+    broker: Broker, fengsui: Callable[..., Command]
+) -> None:
+    command = fengsui(
+        "simulate",
+        "coal-mine",
+        "--duration",
+        "1.5",
+        "--json",
+        broker_url=broker.url,
+        topic_prefix=broker.prefix,
+    )
+    assert command.wait(30) == 0, command.report()
+    told = json.loads(command.output())
+    assert (told["scenario"], told["gateways"], told["waiting"]) == ("coal-mine", 3, 0)
+
+
+def test_simulate_stopped_by_a_signal_says_offline_and_exits_0(
+    broker: Broker, fengsui: Callable[..., Command]
+) -> None:
+    with listening(broker) as listener:
+        command = fengsui("simulate", "gas-line", broker_url=broker.url, topic_prefix=broker.prefix)
+        until(lambda: listener.readings(), deadline_s=20, what="a message")
+        assert command.stop() == 0, command.report()
+        last = {topic: body["state"] for topic, body, _ in listener.heard if "status" in topic}
+    assert set(last.values()) == {"offline"}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("simulate", "volcano"), 2, "tank-farm"),
+        (("simulate", "tank-farm", "--faults", "rain=1"), 2, "'rain' is no fault"),
+        (("simulate", "tank-farm"), 1, "no broker is known"),
+        (("simulate", "tank-farm", "--broker", "mqtt:/x"), 2, "looks like mqtt://"),
+        (("replay", "none.csv"), 1, "no file or folder"),
+        (("replay", "none.csv", "--now", "--speed", "2"), 2, "--speed 1 only"),
+        (("replay", "none.csv", "--speed", "fast"), 2, "above 0 or `max`"),
+    ],
+)
+def test_wrong_words_exit_2_and_failed_work_1_with_one_clear_sentence(
+    fengsui: Callable[..., Command], words: tuple[str, ...], code: int, said: str
+) -> None:
+    command = fengsui(*words)
+    assert command.wait(30) == code, command.report()
+    assert said in command.errors()
+
+
+def test_replay_prints_one_document(
+    broker: Broker, tmp_path: Path, fengsui: Callable[..., Command]
+) -> None:
+    file = recording(tmp_path, "1,A,1\n2,A,2\n3,A,\n")
+    command = fengsui(
+        "replay",
+        str(file),
+        "--speed",
+        "max",
+        "--json",
+        broker_url=broker.url,
+        topic_prefix=broker.prefix,
+    )
+    assert command.wait(30) == 0, command.report()
+    told = json.loads(command.output())
+    assert (told["readings"], told["messages"], told["unacknowledged"]) == (2, 2, 0)
+
+
+def test_replay_now_shifts_the_first_row_to_the_present(
+    broker: Broker, tmp_path: Path, fengsui: Callable[..., Command]
+) -> None:
+    file = recording(tmp_path, "1000,A,1\n1500,A,2\n")
+    with listening(broker) as listener:
+        command = fengsui(
+            "replay", str(file), "--now", broker_url=broker.url, topic_prefix=broker.prefix
+        )
+        assert command.wait(30) == 0, command.report()
+        until(lambda: len(listener.readings()) == 2, deadline_s=5, what="two readings")
+    first, second = (body["ts"] for body in listener.readings())
+    assert second - first == 500
+    assert abs(first / 1000 - time.time()) < 20
+
+
+def test_a_file_with_bad_rows_publishes_nothing(
+    broker: Broker, tmp_path: Path, fengsui: Callable[..., Command]
+) -> None:
+    file = recording(tmp_path, "1,A,1\n2,A,x\n")
+    with listening(broker) as listener:
+        command = fengsui(
+            "replay",
+            str(file),
+            "--speed",
+            "max",
+            broker_url=broker.url,
+            topic_prefix=broker.prefix,
+        )
+        assert command.wait(30) == 1
+    assert "gw-1.csv, line 3" in command.errors()
+    assert listener.heard == []
+
+
+def test_the_broker_of_a_demo_is_found_by_its_address_file(
+    broker: Broker, tmp_path: Path, fengsui: Callable[..., Command]
+) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    (folder / "broker.json").write_text(json.dumps({"url": broker.url}))
+    command = fengsui(
+        "simulate", "tank-farm", "--duration", "1", data_dir=folder, topic_prefix=broker.prefix
+    )
+    assert command.wait(30) == 0, command.report()
+
+
+def test_a_standing_names_what_waits_and_what_was_rejected(broker: Broker) -> None:
+    seen: list[Standing] = []
+    fleet(broker).run(threading.Event(), duration_s=1.2, report=seen.append)
+    assert (seen[-1].gateways, seen[-1].online) == (3, 3)
+
+
+def tags_of(listener: Listener) -> set[str]:
+    found: set[str] = set()
+    for body in listener.readings():
+        if isinstance(body, list):
+            found.update(one["tag"] for one in body)
+        elif "points" in body:
+            found.update(body["points"])
+        else:
+            found.update(body["values"])
+    return found
