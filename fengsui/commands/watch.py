@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from fengsui.settings import Settings
 from fengsui.watch import Watch, Wish
 
 
 @click.command(name="watch")
-@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="The server.")
+@click.option("--url", help="The server (default: the one of these settings, on this machine).")
 @click.option("--token", help="A token of `fengsui token create`; - reads it from standard input.")
 @click.option(
     "--token-file",
@@ -26,9 +27,11 @@ from fengsui.watch import Watch, Wish
     help="snapshot, now or <epoch>:<offset>.",
 )
 @click.option("--ack", is_flag=True, help="Acknowledge what was printed (with --consumer).")
+@click.pass_obj
 def command(
+    settings: Settings,
     *,
-    url: str,
+    url: str | None,
     token: str | None,
     token_file: Path | None,
     consumer: str | None,
@@ -44,7 +47,11 @@ def command(
         token = sys.stdin.readline()
     secret = token if token_file is None else token_file.read_text().partition("\n")[0]
     wish = Wish(
-        url=url, token=(secret or "").strip(), start=start, consumer=consumer, acknowledges=ack
+        url=url or _own(settings),
+        token=(secret or "").strip(),
+        start=start,
+        consumer=consumer,
+        acknowledges=ack,
     )
     watch = Watch(wish, say=_say, tell=lambda line: click.echo(f"watch: {line}", err=True))
     try:
@@ -52,6 +59,13 @@ def command(
     except BrokenPipeError:
         # Whoever read our lines has gone; the interpreter's own flush must not complain.
         sys.stdout = None
+
+
+def _own(settings: Settings) -> str:
+    """Return where a server with these settings is reached from this machine."""
+    host = settings.http_host
+    everywhere = host in ("0.0.0.0", "::", "")  # noqa: S104  # compared only
+    return f"http://{'127.0.0.1' if everywhere else host}:{settings.http_port}"
 
 
 def _say(line: str) -> None:
