@@ -247,7 +247,7 @@ def test_a_faster_time_line_meets_its_incident_sooner(name: str) -> None:
 
 def test_a_longer_lead_in_keeps_the_plant_quiet_longer() -> None:
     readings = [
-        value
+        float(value or 0)
         for _, message in messages("tank-farm", 200, lead_in_s=300.0)
         for tag, value in zip(message.tags, message.values, strict=True)
         if tag == "P100.GT1"
