@@ -21,6 +21,7 @@ def main(words: list[str]) -> None:
         os.setgroups([])
         os.setgid(gid)
         os.setuid(uid)
+        os.chdir("/")  # the folder we are in may be closed to that user
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_PDEATHSIG, int(signal.Signals[ending]), 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")

@@ -365,7 +365,7 @@ async def test_a_killed_broker_comes_back_on_its_port_and_still_knows_the_server
     assert killed is not None
     os.kill(killed, signal.SIGKILL)
     async with asyncio.timeout(WAIT_S):
-        while not listens(served, killed):  # noqa: ASYNC110  # another process is watched
+        while not listens(served, killed):  # noqa: ASYNC110  # it is another process
             await asyncio.sleep(0.05)
     await asyncio.to_thread(publish_and_receive)
 
