@@ -61,14 +61,15 @@ async def load_builtin_regions(conn: AsyncConnection) -> int:
     built = list(regions.builtin().values())
     cursor = await conn.execute(
         """
-        insert into region as r (code, name, parent, kind, builtin)
-        select code, name, parent, kind, true
+        insert into region (code, name, parent, kind, builtin)
+        select n.code, n.name, n.parent, n.kind, true
           from unnest(%s::text[], %s::text[], %s::text[], %s::text[])
                as n (code, name, parent, kind)
+          left join region r on r.code = n.code
+         where (r.name, r.parent, r.kind, r.builtin)
+               is distinct from (n.name, n.parent, n.kind, true)
             on conflict (code) do update
            set name = excluded.name, parent = excluded.parent, kind = excluded.kind, builtin = true
-         where (r.name, r.parent, r.kind, r.builtin)
-            is distinct from (excluded.name, excluded.parent, excluded.kind, true)
         """,
         (
             [region.code for region in built],
