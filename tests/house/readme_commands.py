@@ -20,6 +20,14 @@ def runnable(readme: str, *, how: str = "") -> list[str]:
     return [match["text"] for match in _BLOCK.finditer(readme) if match["how"].strip() == how]
 
 
+def files(readme: str) -> dict[str, str]:
+    """Return the files a README shows, by name: `<!-- file NAME -->` before a Python block."""
+    shown = re.findall(
+        r"^<!-- file (\S+) -->\n```python\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE
+    )
+    return dict(shown)
+
+
 def unmarked(readme: str) -> list[str]:
     """Return the shell blocks that carry no mark: nothing would notice when they break."""
     marked = {match["text"] for match in _BLOCK.finditer(readme)}
