@@ -3,16 +3,16 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, TypeVar
 
 from fastapi import WebSocket, WebSocketDisconnect
 from starlette.websockets import WebSocketState
 
-from api import frames
+from api import frames, problems
 from api import service as services
 from api.frames import BadFrameError
 from api.identity import COOKIE, Identity
-from api.problems import ProblemError, UnauthenticatedError
+from api.problems import UnauthenticatedError
 from api.service import Service
 
 UNAUTHENTICATED: Final = 4401
@@ -97,9 +97,8 @@ class Connection:
                 why = _first(ended)
             except* WebSocketDisconnect:
                 why = EndedError(1000, "the client closed")
-            except* ProblemError as problem:
-                told = problem.exceptions[0]
-                why = EndedError(1011, str(told), goaway_s=5)
+            except* Exception as error:  # noqa: BLE001  the top of a client's session
+                why = EndedError(1011, problems.of(_first(error)).detail, goaway_s=5)
         finally:
             await self._close(why)
             self._service.left(self)
@@ -189,7 +188,10 @@ _CODES: Final = {
 }
 
 
-def _first(group: BaseExceptionGroup[EndedError]) -> EndedError:
-    """Return the reason that stands first in a group, however deep."""
+_Error = TypeVar("_Error", bound=Exception)
+
+
+def _first(group: ExceptionGroup[_Error]) -> _Error:
+    """Return the error that stands first in a group, however deep."""
     found = group.exceptions[0]
-    return _first(found) if isinstance(found, BaseExceptionGroup) else found
+    return _first(found) if isinstance(found, ExceptionGroup) else found

@@ -1,5 +1,6 @@
 """What every HTTP answer gets and every request must keep to: security headers and a size limit."""
 
+import asyncio
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -21,6 +22,9 @@ _SECURITY: Final = {
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
+
+
+DRAINED_MOST: Final = 64 * 1024 * 1024
 
 
 class TooLargeError(Exception):
@@ -68,6 +72,7 @@ class Envelope:
         except TooLargeError:
             if started:
                 raise
+            await _drain(scope, receive)
             refusal = problems.response(
                 ProblemError(
                     413,
@@ -76,3 +81,19 @@ class Envelope:
                 )
             )
             await refusal(scope, receive, secured_send)
+
+
+async def _drain(scope: Scope, receive: Receive) -> None:
+    """Read a refused body away, in bounds: closing over unread bytes would lose our answer."""
+    if "expect" in Headers(scope=scope):
+        return
+    taken = 0
+    try:
+        async with asyncio.timeout(5.0):
+            while taken < DRAINED_MOST:
+                message = await receive()
+                taken += len(message.get("body", b""))
+                if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        return

@@ -81,6 +81,8 @@ def of(error: Exception) -> ProblemError:
                 "the database cannot be reached just now; try again in a few seconds",
                 headers={"retry-after": "5"},
             )
+        case psycopg.DataError():
+            return ProblemError(422, "a value of the request cannot be used (a NUL, or too large)")
         case FengsuiError():
             return ProblemError(422, str(error))
         case _:
@@ -110,7 +112,7 @@ def install(app: FastAPI) -> None:
         said = "; ".join(f"{fault['place']}: {fault['problem']}" for fault in faults)
         return response(ProblemError(422, f"the request cannot be used: {said}", faults=faults))
 
-    for kind in (ProblemError, FengsuiError, psycopg.OperationalError, PoolTimeout, Exception):
+    for kind in (ProblemError, FengsuiError, psycopg.Error, PoolTimeout, Exception):
         app.add_exception_handler(kind, any_error)
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(RequestValidationError, invalid)

@@ -2,14 +2,17 @@
 
 import asyncio
 import json
+import secrets
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import websockets
 from psycopg import AsyncConnection
 from websockets.asyncio.client import ClientConnection
@@ -18,7 +21,8 @@ from alarms.alarm import Kind, ProcessEvent, Subject, Tier, Transition
 from alarms.storage import accounts, alarms, connection
 from api import identity
 from tests import servers
-from tests.processes import Serve
+from tests.databases import Databases
+from tests.processes import Command, Serve
 
 NEAR: Final = "E1"
 """An enterprise in 510603, 旌阳区 of 德阳市."""
@@ -265,3 +269,59 @@ async def client(
         **options,
     ) as socket:
         yield Client(socket)
+
+
+class House:
+    """One server over one database with both enterprises, shared by a file's tests."""
+
+    def __init__(self, database: str, serve: Serve) -> None:
+        self.database = database
+        self.serve = serve
+        self._tokens: dict[tuple[str, str], str] = {}
+
+    async def token(self, scope: str = "all", role: str = "viewer") -> str:
+        """Return a token of this scope and role, made once."""
+        if (scope, role) not in self._tokens:
+            self._tokens[scope, role] = await token(self.database, scope=scope, role=role)
+        return self._tokens[scope, role]
+
+    async def http(self, scope: str = "all", role: str = "viewer") -> httpx.AsyncClient:
+        """Return an HTTP client with such a token."""
+        made = await self.token(scope, role)
+        return self.anonymous(headers={"authorization": f"Bearer {made}"})
+
+    def anonymous(self, **options: Any) -> httpx.AsyncClient:
+        """Return an HTTP client nobody knows."""
+        return httpx.AsyncClient(base_url=f"{self.serve.url}/api/v1", timeout=20, **options)
+
+    async def raise_alarm(
+        self, enterprise: str = NEAR, tag: str = "T1", *, tier: Tier = Tier.orange
+    ) -> str:
+        """Let an alarm that nobody has touched be open, and return its id."""
+        rule = f"limit.{secrets.token_hex(4)}"
+        await happen(self.database, event(enterprise, tag, tier=tier, rule=rule))
+        async with await connection.connect(self.database) as conn:
+            found = await conn.execute("select id from alarm where rule = %s", (rule,))
+            row = await found.fetchone()
+        assert row is not None
+        return str(row[0])
+
+
+@contextmanager
+def house(databases: Databases, folder: Path) -> Iterator[House]:
+    """Serve a fresh database until the end."""
+    name = databases.create()
+    database = databases.address(name)
+    asyncio.run(build(database))
+    serve = Serve(
+        ("serve", "--role", "api", "--no-migrate"),
+        env={"FENGSUI_DATABASE_URL": database, "FENGSUI_DATA_DIR": str(folder / "d")},
+        folder=folder,
+    )
+    Command.start(serve)
+    try:
+        servers.until(lambda: _lives(serve), deadline_s=30, what="healthz to answer")
+        yield House(database, serve)
+    finally:
+        serve.kill()
+        databases.drop(name)
