@@ -1,0 +1,295 @@
+"""Stories of one alarm's life, and the laws that hold in all of them."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alarms.alarm import (
+    Alarm,
+    Entry,
+    Kind,
+    ProcessEvent,
+    State,
+    Subject,
+    Tier,
+    Transition,
+)
+from alarms.errors import ConflictError, FengsuiError
+from alarms.lifecycle import Action, Deed, Timer, step
+
+NOW = 1_763_712_000_000_000
+HOUR = 3_600_000_000
+SUBJECT = Subject(key="DY-CHEM-01/TK101.LT", point="TK101.LT")
+
+
+def says(change: Transition, tier: Tier = Tier.orange, at: int = 0, **more: Any) -> ProcessEvent:
+    return ProcessEvent(
+        subject=SUBJECT,
+        rule="limit.high",
+        kind=Kind.limit,
+        change=change,
+        tier=tier,
+        t_change=NOW + at,
+        t_event=NOW + at,
+        t_received=NOW + at,
+        **more,
+    )
+
+
+def does(kind: Deed, **more: Any) -> Action:
+    return Action(kind=kind, actor="张三", role="operator", **more)
+
+
+class Story:
+    """One alarm taken through events, with its journal."""
+
+    def __init__(self) -> None:
+        self.alarm: Alarm | None = None
+        self.journal: list[Entry] = []
+
+    def tell(self, *events: ProcessEvent | Action | Timer, now: int = NOW) -> "Story":
+        for event in events:
+            outcome = step(self.alarm, event, now=now)
+            self.alarm = outcome.alarm
+            self.journal += outcome.entries
+        return self
+
+    @property
+    def told(self) -> list[str]:
+        return [entry.transition.value for entry in self.journal]
+
+    @property
+    def now(self) -> Alarm:
+        assert self.alarm is not None
+        return self.alarm
+
+
+RAISED = says(Transition.raised)
+UP = says(Transition.tier_up, Tier.red, 10)
+DOWN = says(Transition.tier_down, Tier.orange, 20)
+RETURNED = says(Transition.returned, at=30)
+ACK = does(Deed.acknowledge)
+
+
+def test_a_raised_alarm_is_active_and_unacknowledged() -> None:
+    story = Story().tell(RAISED)
+    assert (story.now.state, story.now.rev, story.now.t_raised) == (State.UNACK, 1, NOW)
+
+
+def test_an_acknowledged_alarm_closes_when_it_returns() -> None:
+    story = Story().tell(RAISED, ACK, RETURNED)
+    assert story.told == ["raised", "acknowledged", "returned", "closed"]
+    assert story.now.state is State.NORM
+    assert [entry.alarm.rev for entry in story.journal] == [1, 2, 3, 4]
+
+
+def test_a_returned_alarm_closes_when_it_is_acknowledged() -> None:
+    story = Story().tell(RAISED, RETURNED)
+    assert story.now.state is State.RTNUN
+    story.tell(ACK)
+    assert story.told == ["raised", "returned", "acknowledged", "closed"]
+
+
+def test_moving_up_takes_the_sites_acknowledgement_away() -> None:
+    story = Story().tell(RAISED, ACK, UP)
+    assert story.now.state is State.UNACK
+    assert story.now.last_alarm_rev == story.now.rev == 3
+    assert story.now.peak_tier is Tier.red
+
+
+def test_moving_down_keeps_acknowledgement_and_peak() -> None:
+    story = Story().tell(RAISED, UP, ACK, DOWN)
+    assert story.now.state is State.ACKED
+    assert (story.now.tier, story.now.peak_tier) == (Tier.orange, Tier.red)
+
+
+def test_a_county_acknowledgement_does_not_silence_the_site() -> None:
+    story = Story().tell(RAISED, does(Deed.acknowledge, org_level="county"))
+    assert story.now.state is State.UNACK
+    assert story.now.acks["county"] is not None
+
+
+def test_the_same_occurrence_is_raised_again_while_it_is_open() -> None:
+    again = says(Transition.raised, at=60)
+    story = Story().tell(RAISED, RETURNED, again)
+    assert story.told == ["raised", "returned", "reraised"]
+    assert story.now.reraise_count == 1
+    assert story.now.id == story.journal[0].alarm.id
+    assert story.now.t_returned is None
+
+
+def test_after_closing_a_new_occurrence_begins() -> None:
+    story = Story().tell(RAISED, ACK, RETURNED)
+    first = story.now.id
+    story.tell(says(Transition.raised, at=60))
+    assert story.now.id != first
+    assert story.now.rev == 1
+
+
+def test_an_acknowledgement_that_did_not_see_the_newest_raise_is_refused() -> None:
+    story = Story().tell(RAISED, UP)
+    with pytest.raises(ConflictError) as refused:
+        step(story.alarm, does(Deed.acknowledge, seen_rev=1), now=NOW)
+    assert refused.value.current == story.alarm
+
+
+def test_an_acknowledgement_need_not_have_seen_a_downgrade() -> None:
+    story = Story().tell(RAISED, UP, DOWN, does(Deed.acknowledge, seen_rev=2))
+    assert story.now.state is State.ACKED
+
+
+def test_a_second_acknowledgement_of_one_level_changes_nothing() -> None:
+    story = Story().tell(RAISED, ACK, ACK)
+    assert story.told == ["raised", "acknowledged"]
+
+
+def test_taking_back_an_acknowledgement_rings_again() -> None:
+    story = Story().tell(RAISED, ACK, does(Deed.unacknowledge))
+    assert story.now.state is State.UNACK
+    assert story.now.last_alarm_rev == 3
+
+
+def test_a_closed_alarm_takes_no_action() -> None:
+    story = Story().tell(RAISED, ACK, RETURNED)
+    with pytest.raises(ConflictError):
+        step(story.alarm, ACK, now=NOW)
+
+
+def test_a_comment_stands_in_the_journal_with_who_and_what() -> None:
+    story = Story().tell(RAISED, does(Deed.comment, note="阀门已关"))
+    assert (story.journal[-1].actor, story.journal[-1].note) == ("张三", "阀门已关")
+
+
+def test_a_comment_without_words_is_refused() -> None:
+    with pytest.raises(FengsuiError):
+        Story().tell(RAISED, does(Deed.comment, note=" "))
+
+
+def shelved(hours: float = 1) -> Action:
+    return does(Deed.shelve, until=NOW + round(hours * HOUR), note="校验中")
+
+
+def test_a_shelved_alarm_goes_on_being_evaluated_and_journalled() -> None:
+    story = Story().tell(RAISED, shelved(), UP, RETURNED)
+    assert story.told == ["raised", "shelved", "tier_up", "returned"]
+    assert story.now.state is State.SHLVD
+
+
+def test_a_shelf_that_runs_out_rings_again_if_the_alarm_is_active() -> None:
+    story = Story().tell(RAISED, ACK, shelved()).tell(Timer(), now=NOW + HOUR)
+    assert story.told[-1] == "unshelved"
+    assert story.now.state is State.UNACK
+
+
+def test_a_shelf_that_runs_out_closes_what_is_over_and_acknowledged() -> None:
+    story = Story().tell(RAISED, ACK, shelved(), RETURNED).tell(Timer(), now=NOW + HOUR)
+    assert story.told[-3:] == ["returned", "unshelved", "closed"]
+
+
+def test_a_timer_before_its_time_does_nothing() -> None:
+    story = Story().tell(RAISED, shelved()).tell(Timer(), now=NOW + HOUR - 1)
+    assert story.now.state is State.SHLVD
+
+
+def test_lifting_the_shelf_says_who_did_it() -> None:
+    story = Story().tell(RAISED, shelved(), does(Deed.unshelve))
+    assert (story.told[-1], story.journal[-1].actor) == ("unshelved", "张三")
+
+
+@pytest.mark.parametrize(("tier", "hours"), [(Tier.orange, 8.1), (Tier.red, 1.1), (Tier.red, 0)])
+def test_shelving_is_refused_beyond_eight_hours_and_for_red_beyond_one(
+    tier: Tier, hours: float
+) -> None:
+    with pytest.raises(FengsuiError):
+        Story().tell(says(Transition.raised, tier), shelved(hours))
+
+
+def test_shelving_without_a_reason_is_refused() -> None:
+    with pytest.raises(FengsuiError):
+        Story().tell(RAISED, does(Deed.shelve, until=NOW + HOUR))
+
+
+def test_a_late_occurrence_that_is_over_waits_for_acknowledgement_and_is_not_active() -> None:
+    story = Story().tell(says(Transition.late, late=True, still_over=False, t_end=NOW + 5))
+    assert story.told == ["late"]
+    assert (story.now.state, story.now.late, story.now.t_returned) == (State.RTNUN, True, NOW + 5)
+
+
+def test_a_late_occurrence_inside_the_open_one_adds_nothing() -> None:
+    story = Story().tell(RAISED, says(Transition.late, at=5, t_end=NOW + 9))
+    assert story.told == ["raised"]
+
+
+def test_a_late_occurrence_before_the_open_one_moves_its_beginning_back() -> None:
+    story = Story().tell(RAISED, says(Transition.late, at=-50, t_end=NOW - 9))
+    assert story.told == ["raised", "late"]
+    assert story.now.t_raised == NOW - 50
+
+
+def test_a_late_rise_that_is_over_by_now_keeps_the_acknowledgement() -> None:
+    again = says(Transition.tier_up, Tier.red, 10, late=True, still_over=False)
+    assert Story().tell(RAISED, ACK, again).now.state is State.ACKED
+
+
+def test_quality_alone_changes_quality_alone() -> None:
+    story = Story().tell(RAISED, says(Transition.quality, quality="stale"))
+    assert (story.told[-1], story.now.quality, story.now.active) == ("quality", "stale", True)
+
+
+def test_a_return_that_nobody_waits_for_is_no_entry() -> None:
+    assert Story().tell(RETURNED).told == []
+    assert Story().tell(RAISED, RETURNED, RETURNED).told == ["raised", "returned"]
+
+
+processes = st.builds(
+    says,
+    st.sampled_from(
+        [
+            Transition.raised,
+            Transition.tier_up,
+            Transition.tier_down,
+            Transition.returned,
+            Transition.quality,
+        ]
+    ),
+    st.sampled_from([Tier.yellow, Tier.orange, Tier.red]),
+    st.integers(0, 100),
+    late=st.booleans(),
+    still_over=st.booleans(),
+)
+deeds = st.builds(
+    does,
+    st.sampled_from(list(Deed)),
+    org_level=st.sampled_from(["site", "county", "city", "province"]),
+    note=st.sampled_from(["", "x"]),
+    until=st.sampled_from([None, NOW + HOUR, NOW + 9 * HOUR]),
+    seen_rev=st.one_of(st.none(), st.integers(0, 9)),
+)
+
+
+@given(st.lists(st.one_of(processes, deeds, st.builds(Timer)), max_size=25))
+@settings(max_examples=300, deadline=None)
+def test_rev_is_gapless_and_no_user_action_changes_the_process(
+    events: list[ProcessEvent | Action | Timer],
+) -> None:
+    alarm: Alarm | None = None
+    for number, event in enumerate(events):
+        try:
+            outcome = step(alarm, event, now=NOW + number * HOUR // 3)
+        except FengsuiError:
+            continue
+        revs = [entry.alarm.rev for entry in outcome.entries]
+        fresh = outcome.alarm is not None and (alarm is None or outcome.alarm.id != alarm.id)
+        fresh = fresh or (alarm is not None and alarm.t_closed is not None and bool(revs))
+        start = 0 if fresh or alarm is None else alarm.rev
+        assert revs == list(range(start + 1, start + 1 + len(revs)))
+        if outcome.entries:
+            assert outcome.entries[-1].alarm == outcome.alarm
+        if alarm is not None and not isinstance(event, ProcessEvent):
+            assert outcome.alarm is not None
+            assert (outcome.alarm.active, outcome.alarm.tier) == (alarm.active, alarm.tier)
+        if outcome.alarm is not None:
+            assert (outcome.alarm.t_closed is not None) == (outcome.alarm.state is State.NORM)
+        alarm = outcome.alarm
