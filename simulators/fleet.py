@@ -71,7 +71,10 @@ class Fleet:
         duration_s: float | None = None,
         report: Callable[[Standing], None] | None = None,
     ) -> Standing:
-        """Publish until stop is set or the duration is over; statuses say offline afterwards."""
+        """Publish until stop is set or the duration is over; statuses say offline afterwards.
+
+        Gives the standing just before the farewell. Messages held back as late then go at once.
+        """
         connected: list[Device] = []
         try:
             for device in self._devices.values():
@@ -79,12 +82,13 @@ class Fleet:
                 connected.append(device)
             self._began = time.monotonic()
             self._follow(stop, duration_s, report)
+            self._release(until=float("inf"))
             for device in connected:
                 device.settle(_FAREWELL_S)
+            return self.standing()
         finally:
             for device in connected:
                 device.close()
-        return self.standing()
 
     def standing(self) -> Standing:
         """The sums over all gateways."""
@@ -119,7 +123,7 @@ class Fleet:
                 return
             for message in self._running.tick(time.time_ns() // 1_000_000):
                 self._leave(self._mischief.upon(message))
-            self._release()
+            self._release(until=time.monotonic())
             for device in self._devices.values():
                 device.forward()
             if report is not None:
@@ -143,8 +147,8 @@ class Fleet:
         else:
             device.report(outgoing.message, times=outgoing.times)
 
-    def _release(self) -> None:
-        while self._held and self._held[0][0] <= time.monotonic():
+    def _release(self, *, until: float) -> None:
+        while self._held and self._held[0][0] <= until:
             _, _, outgoing = heapq.heappop(self._held)
             self._devices[outgoing.message.gateway].report(outgoing.message, times=outgoing.times)
 
