@@ -17,7 +17,7 @@ CODE: Final = Text(
     pattern=r'[^\s/:"\\]+',
     words="a code of letters, digits and signs without blanks, / and :",
 )
-TAG: Final = Text(longest=128, pattern=r'[^\s"\\+#]+', words='a tag without blanks, +, # and "')
+TAG: Final = Text(longest=128, words="a tag without blanks at its ends")
 NAME: Final = Text()
 GATEWAY_ID: Final = Text(
     longest=64, pattern=r"[A-Za-z0-9_-]+", words="a gateway id of A-Z, a-z, 0-9, _ and -"

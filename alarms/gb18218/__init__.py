@@ -11,6 +11,7 @@ from typing import Any, Final
 import yaml
 
 METHOD: Final = "GB 18218-2018"
+"""The method behind S, R and level; the one before it (2011) used coarser factors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 from rich.console import Console
 from rich.table import Table
 
-from alarms import registry, registry_changes
+from alarms import gb18218, registry, registry_changes
 from alarms.errors import FengsuiError, RefusedError
 from alarms.plant import Source
 from alarms.registry_changes import Changes
@@ -145,7 +145,7 @@ def _show(
     table.add_row("all", str(done.created), str(done.changed), str(done.unchanged), style="bold")
     console.print(table)
     if sources:
-        levels = Table("source", "name", "S", "R", "level", title="GB 18218-2018")
+        levels = Table("source", "name", "S", "R", "level", title=gb18218.METHOD)
         for source in sources:
             levels.add_row(
                 f"{source.enterprise}/{source.code}",

@@ -66,6 +66,7 @@ def test_an_example_meets_the_schema(example: Path) -> None:
         {"sector": None, "gateway": None, "limits": None},
         {"detect": ["limit"], "tiers": {"h": "red"}, "limits": {"h": 1.5}},
         {"detect": []},
+        {"tag": "1# 罐/液位 (A)"},
     ],
 )
 def test_what_the_schema_allows_the_validator_accepts(point: dict[str, object]) -> None:
@@ -81,7 +82,7 @@ def test_what_the_schema_allows_the_validator_accepts(point: dict[str, object]) 
         {"limits": {"h": "3"}},
         {"limits": {"h": True}},
         {"quantity": "levle"},
-        {"tag": "a b"},
+        {"tag": " a"},
         {"tag": ""},
         {"tag": None},
         {"tag": 12},

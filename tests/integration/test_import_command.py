@@ -1,6 +1,8 @@
 """`fengsui import`: what it prints, what it refuses, and that a refused file changes nothing."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fengsui.commands.import_ import command
-from fengsui.settings import Settings
+from fengsui.settings import Settings, clean_environment
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 Import = Callable[..., Result]
@@ -88,3 +90,22 @@ def test_an_empty_database_gets_its_schema_first(empty_database: str, tmp_path: 
 
 def test_a_file_that_is_not_there_is_a_wrong_word(run: Import) -> None:
     assert run("nowhere.yaml").exit_code == 2
+
+
+def test_the_command_itself_refuses_on_standard_error_and_exits_1(
+    database: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text("enterprises: [{code: E1}]", "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "fengsui", "import", str(file)],
+        env={**clean_environment(), "FENGSUI_DATABASE_URL": database},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "line 1: enterprises[0]: name is missing" in done.stderr
+    assert "line 1: enterprises[0]: region is missing" in done.stderr
