@@ -1,0 +1,173 @@
+"""Defaults, validation and rule packs: what an engineer may write and what follows from it."""
+
+from typing import Any
+
+import pytest
+
+from alarms.alarm import Tier
+from alarms.rulepacks import MARKS, parse, shipped
+from alarms.rules import bounds_for, high_levels, low_levels, problems_of, rules_of
+from tests.unit.plants import plant, point
+
+ALL = {"ll": 0.5, "l": 1.0, "h": 9.0, "hh": 10.0}
+
+
+@pytest.mark.parametrize(
+    ("quantity", "inner", "outer"),
+    [
+        ("level", Tier.yellow, Tier.orange),
+        ("pressure", Tier.yellow, Tier.orange),
+        ("combustible_gas", Tier.orange, Tier.red),
+        ("oxygen", Tier.orange, Tier.red),
+        ("smoke", Tier.orange, Tier.red),
+    ],
+)
+def test_tiers_follow_the_quantity(quantity: str, inner: Tier, outer: Tier) -> None:
+    one = point(quantity=quantity, limits=ALL)
+    assert [level.tier for level in low_levels(one)] == [inner, outer]
+    assert [level.tier for level in high_levels(one)] == [inner, outer]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "seconds"),
+    [
+        ("level", 60),
+        ("temperature", 60),
+        ("pressure", 15),
+        ("flow", 15),
+        ("methane", 0),
+        ("oxygen", 0),
+    ],
+)
+def test_on_delays_follow_the_quantity_and_are_none_for_the_outer_limits(
+    quantity: str, seconds: int
+) -> None:
+    one = point(quantity=quantity, limits=ALL)
+    assert [level.on_delay for level in high_levels(one)] == [seconds * 1_000_000, 0]
+    assert [level.on_delay for level in low_levels(one)] == [seconds * 1_000_000, 0]
+
+
+def test_off_delays_are_thirty_seconds_and_sixty_for_red() -> None:
+    gas = point(quantity="combustible_gas", limits={"h": 25, "hh": 50})
+    assert [level.off_delay for level in high_levels(gas)] == [30_000_000, 60_000_000]
+
+
+def test_a_points_own_settings_win() -> None:
+    own = point(limits=ALL, tiers={"h": "orange", "hh": "red"}, on_delay_s=5.0, off_delay_s=6.0)
+    assert [(level.tier, level.on_delay, level.off_delay) for level in high_levels(own)] == [
+        (Tier.orange, 5_000_000, 6_000_000),
+        (Tier.red, 5_000_000, 6_000_000),
+    ]
+
+
+def test_detect_without_limit_leaves_limits_out() -> None:
+    assert high_levels(point(limits=ALL, detect=("forecast",))) == []
+
+
+def test_the_stale_time_is_three_periods_and_thirty_seconds_at_least() -> None:
+    rules = rules_of(plant([point(period_s=5), point("B", period_s=20), point("C", period_s=None)]))
+    assert rules.stale.tolist() == [30_000_000, 60_000_000, 30_000_000]
+    assert rules.bridge.tolist() == [15_000_000, 60_000_000, 30_000_000]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"limits": {"h": 10.0, "hh": 9.0}},
+        {"limits": {"l": 9.0, "h": 9.0}},
+        {"limits": {"ll": 2.0, "l": 1.0}},
+        {"limits": {"h": float("nan")}},
+        {"limits": {"high": 9.0}},
+        {"limits": {"h": 9.0, "hh": 10.0}, "deadband": 1.5},
+        {"limits": ALL, "deadband": -0.1},
+        {"limits": {"h": 9.0, "cut": 10.0}},
+        {"limits": {"h": 1.0, "cut": 0.5}, "quantity": "methane"},
+        {"limits": {"h": 1.0, "cut": 1.5, "reset": 2.0}, "quantity": "methane"},
+        {"limits": {"reset": 1.0}, "quantity": "methane"},
+        {"limits": ALL, "tiers": {"h": "purple"}},
+        {"limits": ALL, "tiers": {"h": "none"}},
+        {"limits": ALL, "tiers": {"top": "red"}},
+        {"limits": ALL, "tiers": {"h": "red", "hh": "yellow"}},
+        {"limits": ALL, "tiers": {"h": "red"}},
+        {"on_delay_s": -1.0},
+        {"off_delay_s": float("inf")},
+        {"period_s": 0.0},
+        {"range": (5.0, 5.0)},
+    ],
+)
+def test_rules_that_cannot_work_are_named(settings: dict[str, Any]) -> None:
+    assert len(problems_of(point(**settings))) == 1
+
+
+def test_all_problems_of_a_point_are_named_at_once() -> None:
+    assert len(problems_of(point(limits={"h": 10.0, "hh": 9.0}, on_delay_s=-1.0))) == 2
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"limits": ALL, "deadband": 0.5},
+        {"limits": {"h": 1.0, "cut": 1.0, "reset": 1.0}, "quantity": "methane"},
+        {"limits": {"h": 1.0, "cut": 1.5, "reset": 1.0}, "quantity": "methane"},
+        {"limits": {}},
+    ],
+)
+def test_rules_that_work_have_no_problems(settings: dict[str, Any]) -> None:
+    assert problems_of(point(**settings)) == []
+
+
+def bound_values(source_kind: str, **settings: Any) -> dict[str, float]:
+    return {bound.limit: bound.value for bound in bounds_for(point(**settings), source_kind)}
+
+
+def test_combustible_gas_is_bound_at_25_and_50_percent_of_its_lower_limit() -> None:
+    found = bound_values("tank_farm", quantity="combustible_gas", engineering_unit="%LEL")
+    assert found == {"h": 25.0, "hh": 50.0}
+
+
+def test_toxic_gas_is_bound_by_its_substance_by_name_or_cas() -> None:
+    for substance in ("氨", "7664-41-7", "NH3"):
+        found = bound_values(
+            "tank_farm", quantity="toxic_gas", engineering_unit="mg/m³", substance=substance
+        )
+        assert found == {"h": 20.0, "hh": 40.0}
+
+
+def test_methane_is_bound_by_the_place_of_the_sensor() -> None:
+    def at_place(sector: str | None) -> dict[str, float]:
+        return bound_values("coal_mine", quantity="methane", engineering_unit="%CH4", sector=sector)
+
+    assert at_place("T1") == {"h": 1.0, "cut": 1.5, "reset": 1.0}
+    assert at_place("T2") == {"h": 1.0, "cut": 1.0, "reset": 1.0}
+    assert at_place("t4") == {"h": 0.5, "cut": 0.5, "reset": 0.5}
+    assert at_place(None) == {}
+
+
+def test_a_pack_binds_only_where_unit_and_kind_of_source_agree() -> None:
+    gas = {"quantity": "combustible_gas", "engineering_unit": "%LEL"}
+    assert bound_values("gas_line", **gas) == {}
+    assert bound_values("tank_farm", quantity="combustible_gas", engineering_unit="ppm") == {}
+
+
+def test_a_bound_allows_what_is_as_strict_or_stricter() -> None:
+    oxygen = point(quantity="oxygen", engineering_unit="%VOL")
+    low, high = bounds_for(oxygen, "tank_farm")
+    assert (low.limit, high.limit) == ("l", "h")
+    assert [low.allows(19.5), low.allows(20.0), low.allows(19.4)] == [True, True, False]
+    assert [high.allows(23.5), high.allows(23.0), high.allows(23.6)] == [True, True, False]
+
+
+def test_every_entry_of_every_pack_says_where_it_comes_from() -> None:
+    for entry in shipped():
+        for bound in entry.bounds:
+            assert bound.standard
+            assert bound.clause
+            assert bound.mark in MARKS
+            assert bound.words_zh
+            assert bound.words_en
+            assert bound.limit == "reset" or (bound.action_zh and bound.action_en)
+
+
+def test_a_pack_with_an_unknown_mark_is_refused() -> None:
+    with pytest.raises(ValueError, match="mark 'X'"):
+        parse("entries: [{quantities: [level], units: [m], mark: X, limits: {}}]")
