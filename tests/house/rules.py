@@ -62,7 +62,7 @@ def undescribed(root: Path) -> list[str]:
     found = []
     for file in python_files(root):
         first = (ast.get_docstring(ast.parse(file.read_text())) or "").partition("\n")[0]
-        if not first.endswith((".", "。")):
+        if not first.endswith((".", "?", "。")):
             found.append(f"{file.relative_to(root)} must open with one sentence of docstring")
     return found
 

@@ -1,5 +1,6 @@
 """The README's commands run, as they stand, against real servers."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,16 @@ READMES = ("README.md", "README.zh-CN.md")
 @pytest.mark.parametrize("name", READMES)
 def test_every_shell_block_says_where_it_runs(name: str) -> None:
     assert readme_commands.unmarked((ROOT / name).read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "name", [*READMES, *(str(page.relative_to(ROOT)) for page in (ROOT / "docs").glob("*.md"))]
+)
+def test_what_a_page_links_to_is_there(name: str) -> None:
+    page = ROOT / name
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
+    local = [link for link in links if "://" not in link]
+    assert [link for link in local if not (page.parent / link).exists()] == []
 
 
 def test_both_languages_show_the_same_commands() -> None:
