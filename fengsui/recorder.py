@@ -6,7 +6,7 @@ import gzip
 import io
 import secrets
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,8 +35,17 @@ class Captured:
     rejected: Counter[str] = field(default_factory=Counter)
 
 
-async def record(*, broker_url: str, prefix: str, file: Path, stop: asyncio.Event) -> Captured:
+async def record(
+    *,
+    broker_url: str,
+    prefix: str,
+    file: Path,
+    stop: asyncio.Event,
+    tell: Callable[[str], None],
+) -> Captured:
     """Write every reading the broker delivers until `stop`; each batch is on disk before its ack.
+
+    `tell` gets a sentence when listening has begun.
 
     Raises UnavailableError when the broker is not there at the start, FengsuiError for the file.
     """
@@ -52,7 +61,7 @@ async def record(*, broker_url: str, prefix: str, file: Path, stop: asyncio.Even
         lines.writerow(HEADER)
         async with source:
             ending = asyncio.create_task(_finish(source, stop), name="record stop")
-            watching = asyncio.create_task(_must_connect(source), name="record connect")
+            watching = asyncio.create_task(_must_connect(source, tell), name="record connect")
             try:
                 async for batch in source.batches(
                     max_messages=_MOST_MESSAGES, linger_s=_LINGER_S, idle_s=0.5
@@ -65,6 +74,9 @@ async def record(*, broker_url: str, prefix: str, file: Path, stop: asyncio.Even
                         _count(captured, decoded)
                     out.flush()
                     await source.commit(batch)
+            except UnavailableError:
+                file.unlink(missing_ok=True)
+                raise
             finally:
                 ending.cancel()
                 watching.cancel()
@@ -76,10 +88,11 @@ async def _finish(source: Source, stop: asyncio.Event) -> None:
     source.finish()
 
 
-async def _must_connect(source: Source) -> None:
+async def _must_connect(source: Source, tell: Callable[[str], None]) -> None:
     """Fail if the broker is not there in time; a loss later is waited out."""
     for _ in range(int(CONNECT_S / 0.1)):
         if source.link_up_since is not None:
+            tell(f"recording what comes from {source.address}; Ctrl-C ends it")
             return
         await asyncio.sleep(0.1)
     raise UnavailableError(

@@ -2,11 +2,11 @@
 
 import asyncio
 import sys
-from urllib.parse import unquote, urlsplit
 
 from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion
 from websockets.asyncio.server import ServerConnection, serve
+
+from fengsui.bench import publisher
 
 
 async def echo(broker_url: str, topic: str) -> None:
@@ -15,10 +15,7 @@ async def echo(broker_url: str, topic: str) -> None:
     listeners: set[ServerConnection] = set()
     waiting: asyncio.Queue[bytes] = asyncio.Queue()
     subscribed = asyncio.Event()
-    parts = urlsplit(broker_url)
-    client = Client(CallbackAPIVersion.VERSION2)
-    if parts.username:
-        client.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
+    client = publisher.connected(broker_url)
 
     def take(_client: Client, _userdata: object, message: MQTTMessage) -> None:
         loop.call_soon_threadsafe(waiting.put_nowait, bytes(message.payload))
@@ -28,8 +25,6 @@ async def echo(broker_url: str, topic: str) -> None:
 
     client.on_message = take
     client.on_subscribe = begin
-    client.connect(parts.hostname or "127.0.0.1", parts.port or 1883)
-    client.loop_start()
     client.subscribe(topic, 1)
     await subscribed.wait()
 

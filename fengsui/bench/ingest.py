@@ -7,18 +7,16 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import msgspec
 import numpy as np
-from paho.mqtt import publish as once
 from psycopg import AsyncConnection
 
 from alarms.errors import FengsuiError
 from alarms.readings import Readings
 from alarms.storage import connection, measures, plant, readings
 from fengsui.bench import report, scratch
-from fengsui.bench.publisher import Order, Report
+from fengsui.bench.publisher import Order, Report, connected
 from fengsui.settings import Settings, clean_environment
 
 STEP_MS = 50
@@ -88,19 +86,15 @@ async def serving(
 
 async def _hears(settings: Settings, conn: AsyncConnection, gateway: str) -> None:
     """Wait until a retained word of a gateway has come through."""
-    parts = urlsplit(settings.broker_url or "")
     topic = f"{settings.topic_prefix}/{gateway}/status"
-    address = {"hostname": parts.hostname or "", "port": parts.port or 1883}
-    auth: dict[str, str] = {}
-    if parts.username:
-        auth = {"username": parts.username, "password": parts.password or ""}
-
-    def say(payload: str | None) -> None:
-        once.single(topic, payload, 1, retain=True, auth=auth or None, **address)  # type: ignore[arg-type]  # host and port by name
-
-    await asyncio.to_thread(say, '{"state":"online"}')
-    await _until(conn, measures.online, 1)
-    await asyncio.to_thread(say, None)
+    client = connected(settings.broker_url or "")
+    try:
+        client.publish(topic, '{"state":"online"}', 1, retain=True)
+        await _until(conn, measures.online, 1)
+        client.publish(topic, "", 1, retain=True)
+    finally:
+        client.disconnect()
+        client.loop_stop()
 
 
 async def _timed(conn: AsyncConnection, order: Order) -> float:

@@ -10,19 +10,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 import numpy as np
 from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion
 from psycopg import AsyncConnection
 from websockets.asyncio.client import connect
 from websockets.asyncio.connection import Connection
 
 from alarms.storage import accounts, connection, measures
 from api import identity
-from fengsui.bench import report, scratch
+from fengsui.bench import publisher, report, scratch
 from fengsui.bench.ingest import serving
 from fengsui.settings import Settings
 
@@ -76,11 +74,11 @@ async def _with_all(
     async with (
         serving(server, conn, gateway=gateway, role="ingest"),
         serving(server, conn, gateway=gateway, role="api"),
-        _publisher(server.broker_url or "") as publisher,
+        _publisher(server.broker_url or "") as sender,
         await _listening(url, token) as frames,
     ):
         return [
-            await _sample(publisher, topic, {"tag": tag, "value": 11.0}, frames, workload.pause_s)
+            await _sample(sender, topic, {"tag": tag, "value": 11.0}, frames, workload.pause_s)
             for tag in scratch.tags(workload.samples)
         ]
 
@@ -95,14 +93,12 @@ async def _bare(broker_url: str, topic: str, workload: Workload) -> list[float]:
         assert process.stdout is not None  # noqa: S101  asked for above
         port = int(await process.stdout.readline())
         async with (
-            _publisher(broker_url) as publisher,
+            _publisher(broker_url) as sender,
             connect(f"ws://127.0.0.1:{port}") as frames,
         ):
             await asyncio.sleep(0.2)
             return [
-                await _sample(
-                    publisher, topic, {"tag": tag, "value": 11.0}, frames, workload.pause_s
-                )
+                await _sample(sender, topic, {"tag": tag, "value": 11.0}, frames, workload.pause_s)
                 for tag in scratch.tags(workload.samples)
             ]
     finally:
@@ -111,7 +107,7 @@ async def _bare(broker_url: str, topic: str, workload: Workload) -> list[float]:
 
 
 async def _sample(
-    publisher: Client,
+    sender: Client,
     topic: str,
     reading: dict[str, object],
     frames: Connection,
@@ -122,7 +118,7 @@ async def _sample(
     payload = json.dumps({"ts": time.time_ns() // 1_000_000, **reading})
     tag = json.dumps(reading["tag"])
     began = time.perf_counter()
-    publisher.publish(topic, payload, 1)
+    sender.publish(topic, payload, 1)
     async with asyncio.timeout(_FRAME_S):
         while tag not in str(await frames.recv()):
             pass
@@ -131,12 +127,7 @@ async def _sample(
 
 @asynccontextmanager
 async def _publisher(broker_url: str) -> AsyncIterator[Client]:
-    parts = urlsplit(broker_url)
-    client = Client(CallbackAPIVersion.VERSION2)
-    if parts.username:
-        client.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
-    client.connect(parts.hostname or "127.0.0.1", parts.port or 1883)
-    client.loop_start()
+    client = publisher.connected(broker_url)
     try:
         yield client
     finally:

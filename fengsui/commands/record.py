@@ -42,4 +42,10 @@ async def _until_told(url: str, prefix: str, out: Path) -> Captured:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return await recorder.record(broker_url=url, prefix=prefix, file=out, stop=stop)
+    return await recorder.record(
+        broker_url=url,
+        prefix=prefix,
+        file=out,
+        stop=stop,
+        tell=lambda line: click.echo(f"record: {line}", err=True),
+    )
