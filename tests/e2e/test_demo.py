@@ -1,4 +1,4 @@
-"""The whole system on one machine as a newcomer starts it: it checks itself, stops, leaves nothing."""
+"""The whole system on one machine as a newcomer starts it: checks itself, stops, leaves nothing."""
 
 import json
 import os

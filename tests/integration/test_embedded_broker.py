@@ -372,7 +372,8 @@ async def test_a_killed_broker_comes_back_on_its_port_and_still_knows_the_server
 
 def listens(server: broker.Broker, killed: int) -> bool:
     ready = (server.files.folder / "ready").read_text().split()
-    return server.kept.pid not in (None, killed) and ready == [str(server.port), str(server.kept.pid)]
+    pid = server.kept.pid
+    return pid not in (None, killed) and ready == [str(server.port), str(pid)]
 
 
 async def test_a_taken_port_is_left_for_a_free_one(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ asyncio.run(main())
 
 @pytest.fixture
 def tmp_path() -> Iterator[Path]:
-    """A folder outside pytest's own: each other run of pytest closes that one to PostgreSQL's user."""
+    """A folder outside pytest's own, which each other run of pytest closes to other users."""
     with tempfile.TemporaryDirectory(prefix="fengsui-test-") as folder:
         yield Path(folder)
 
@@ -51,6 +51,10 @@ async def ask(url: str, question: str) -> object:
     async with await psycopg.AsyncConnection.connect(url) as conn:
         row = await (await conn.execute(question)).fetchone()
         return row[0] if row else None
+
+
+def owner(pid: int) -> int:
+    return Path(f"/proc/{pid}").stat().st_uid
 
 
 async def until_it_answers(url: str) -> None:
@@ -92,7 +96,7 @@ async def test_without_the_password_nobody_enters(running: postgres.Postgres) ->
 async def test_it_does_not_run_as_root(running: postgres.Postgres) -> None:
     pid = running.kept.pid
     assert pid is not None
-    assert Path(f"/proc/{pid}").stat().st_uid != 0
+    assert owner(pid) != 0
 
 
 @pytest.mark.parametrize("name", ["with spaces in it", "长" * 60, "x" * 200])
@@ -100,10 +104,13 @@ async def test_any_folder_will_do_and_a_second_start_finds_the_first_ones_rows(
     tmp_path: Path, name: str
 ) -> None:
     folder = tmp_path / name
-    async with embedded.servers(Settings(data_dir=folder), broker=False) as served:
-        async with await psycopg.AsyncConnection.connect(served.database_url) as conn:
-            await conn.execute("create table beacon as select 42 as lit")
-    async with embedded.servers(Settings(data_dir=folder), broker=False) as served:
+    settings = Settings(data_dir=folder)
+    async with (
+        embedded.servers(settings, broker=False) as served,
+        await psycopg.AsyncConnection.connect(served.database_url) as conn,
+    ):
+        await conn.execute("create table beacon as select 42 as lit")
+    async with embedded.servers(settings, broker=False) as served:
         assert await ask(served.database_url, "select lit from beacon") == 42
 
 
