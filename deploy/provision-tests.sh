@@ -18,8 +18,8 @@ main() {
   local -a wanted=()
   chromium_path >/dev/null || wanted+=(chromium)
   has_cjk_font || wanted+=(fonts-noto-cjk)
-  [[ -n "${FENGSUI_TEST_BROKER_URL:-}" || -x /usr/sbin/mosquitto ]] || wanted+=(mosquitto)
   command -v mosquitto_pub >/dev/null || wanted+=(mosquitto-clients)
+  command -v curl >/dev/null || wanted+=(curl)
   local servers=none
   if [[ -z "${FENGSUI_TEST_DATABASE_URL:-}" ]]; then
     if [[ "$ID ${VERSION_CODENAME:-}" == "debian trixie" ]]; then
@@ -32,6 +32,9 @@ main() {
       [[ -e "$root/.complete" || -e /usr/share/keyrings/debian-archive-keyring.gpg ]] ||
         wanted+=(debian-archive-keyring)
     fi
+  fi
+  if [[ $servers != unpacked && -z "${FENGSUI_TEST_BROKER_URL:-}" ]]; then
+    [[ -x /usr/sbin/mosquitto ]] || wanted+=(mosquitto)
   fi
   if (( ${#wanted[@]} )); then install_packages "${wanted[@]}"; fi
   if [[ $servers == unpacked && ! -e "$root/.complete" ]]; then unpack; fi
