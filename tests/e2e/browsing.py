@@ -90,7 +90,7 @@ class Console:
         found = await self.page.evaluate(
             """async () => (await axe.run(document, {runOnly: {type: 'tag', values:
             ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']}})).violations
-            .map(v => `${v.id}: ${v.nodes.map(n => n.target + ' ' + n.failureSummary).join(' | ')}`)"""
+            .map(v => `${v.id}: ${v.nodes.map(n => n.target + n.failureSummary).join(' | ')}`)"""
         )
         return [str(violation) for violation in found]
 
