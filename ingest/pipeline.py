@@ -16,10 +16,10 @@ from psycopg import AsyncConnection
 from alarms.alarm import ProcessEvent
 from alarms.engine import Engine, Proposal
 from alarms.readings import CORRECTED, STAMPED_HERE, Readings, newer_than
-from alarms.storage import alarms, gateways, migrate, plant, readings, rejects
+from alarms.storage import alarms, gateways, migrate, plant, readings, rejects, writer
 from ingest import sequence, topics
 from ingest.decoders import native, status
-from ingest.decoders.decoded import Decoded, Reason, refused_whole
+from ingest.decoders.decoded import Decoded, Reason, printable, refused_whole
 from ingest.mqtt import Message
 from ingest.refusals import Ledger, Refused
 from ingest.roster import Roster
@@ -67,12 +67,14 @@ class Pipeline:
         self._steps = steps
         self._engine: Engine
         self._roster: Roster
+        self._started = 0
         self._sequences: dict[str, int | None] = {}
         self._months: frozenset[int] | None = frozenset()
 
     async def recall(self, conn: AsyncConnection, *, now: int) -> None:
-        """Build everything anew from the record."""
+        """Build everything anew from the record; silence counts from `now` at the earliest."""
         async with conn.transaction():
+            await writer.still(conn)
             registered = await plant.load(conn)
             self._engine = Engine.build(
                 registered,
@@ -82,22 +84,21 @@ class Pipeline:
             )
             self._roster = Roster.of(registered, self._engine.gateways)
             self._sequences = await gateways.sequences(conn)
+            self._started = now
             self._months = None if await migrate.edition(conn) != "none" else frozenset()
 
-    async def refresh(self, conn: AsyncConnection, *, now: int) -> bool:
+    async def refresh(self, conn: AsyncConnection) -> bool:
         """Recall everything if the registry has changed since, and tell whether it had."""
         if await plant.revision(conn) == self._roster.plant.revision:
             return False
-        await self.recall(conn, now=now)
+        await self.recall(conn, now=self._started)
         return True
 
     async def commit(
         self, conn: AsyncConnection, messages: Sequence[Message], *, now: int
     ) -> Outcome:
         """Bring messages into the record, whole or not at all."""
-        heard = self._hear(messages)
-        self._steps("decoded")
-        sifted = await self._sift(conn, heard, now)
+        heard, sifted = await self._sift(conn, messages)
         seen, newest = self._seen(sifted.accounts)
         async with conn.transaction():
             months = await self._ensure_partitions(conn, sifted.readings)
@@ -143,7 +144,7 @@ class Pipeline:
 
     async def tick(self, conn: AsyncConnection, *, now: int, link_since: int) -> int:
         """Let time speak: delays, silence, shelves that run out; return how many events."""
-        await self.refresh(conn, now=now)
+        await self.refresh(conn)
         proposal = self._engine.tick(now=now, link_since=link_since)
         async with conn.transaction():
             events = await self._journal(conn, [proposal], now=now)
@@ -191,7 +192,7 @@ class Pipeline:
         said = status.decode(message.payload)
         if isinstance(said, Reason) or gateway not in self._roster.gateways:
             heard.ledger.add(
-                gateway,
+                printable(gateway),
                 said if isinstance(said, Reason) else Reason.unknown_gateway,
                 tag=None,
                 received=message.received,
@@ -201,15 +202,20 @@ class Pipeline:
         else:
             heard.stated.append(gateways.Stated(gateway=gateway, state=said, at=message.received))
 
-    async def _sift(self, conn: AsyncConnection, heard: _Heard, now: int) -> Sifted:
-        """Sift; where a name is not known, make sure that the registry has not changed."""
+    async def _sift(
+        self, conn: AsyncConnection, messages: Sequence[Message]
+    ) -> tuple[_Heard, Sifted]:
+        """Decode and sift; where a name is not known, make sure the registry has not changed."""
+        heard = self._hear(messages)
+        self._steps("decoded")
         sifted = sift(heard.arrived, self._roster, heard.ledger)
-        unknown = {Reason.unknown_point, Reason.unknown_gateway, Reason.not_allowed}
-        if any(entry.reason in unknown for entry in sifted.ledger.entries) and await self.refresh(
-            conn, now=now
+        names_fail = {Reason.unknown_point, Reason.unknown_gateway, Reason.not_allowed}
+        if any(entry.reason in names_fail for entry in heard.ledger.entries) and (
+            await self.refresh(conn)
         ):
-            return sift(heard.arrived, self._roster, Ledger())
-        return sifted
+            heard = self._hear(messages)
+            sifted = sift(heard.arrived, self._roster, heard.ledger)
+        return heard, sifted
 
     async def _without_known(self, conn: AsyncConnection, sifted: Sifted) -> Sifted:
         """Leave out corrected readings that were stored before, or stand twice in the batch."""

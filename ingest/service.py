@@ -118,6 +118,7 @@ class _Service:
         except _Stopped:
             return
         except Exception as error:
+            await self._forget()
             await self._persist(self._tick)  # raises where it was not the content: end and restart
             if len(batch.messages) > 1:
                 for half in batch.halves():

@@ -22,7 +22,7 @@ from alarms.readings import (
     Quality,
     Readings,
 )
-from ingest.decoders.decoded import Decoded, Reason
+from ingest.decoders.decoded import Decoded, Reason, printable
 from ingest.refusals import Ledger
 from ingest.roster import Roster
 
@@ -170,7 +170,7 @@ def _known_gateways(arrived: Sequence[Arrived], roster: Roster, ledger: Ledger) 
     for one in arrived:
         if one.gateway not in roster.gateways:
             ledger.add(
-                one.gateway,
+                printable(one.gateway),
                 Reason.unknown_gateway,
                 tag=None,
                 received=one.received,

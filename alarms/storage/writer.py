@@ -14,6 +14,11 @@ async def claim(conn: AsyncConnection) -> bool:
     return row is not None and bool(row[0])
 
 
+async def still(conn: AsyncConnection) -> None:
+    """Let all that this transaction reads be of one moment; must be its first statement."""
+    await conn.execute("set transaction isolation level repeatable read")
+
+
 async def identity(conn: AsyncConnection) -> str:
     """Return the name of this record, the same after every restart."""
     row = await (

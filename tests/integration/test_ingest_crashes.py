@@ -91,6 +91,37 @@ async def test_a_message_no_transaction_can_take_is_kept_and_the_others_go_on(
             await count(database, "select count(*) from reject where reason = 'bad_value'", 1)
 
 
+async def test_a_full_disk_is_waited_out_with_everything_still_at_the_broker(
+    database: str, broker: Broker, plant: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with ingest(database, broker):
+        async with await connection.connect(database) as conn:
+            await conn.execute(
+                """
+                create function full_disk() returns trigger language plpgsql as $$
+                begin raise exception 'no space left' using errcode = 'disk_full'; end $$
+                """
+            )
+            await conn.execute(
+                """
+                create trigger full_disk before insert on reading_corrected
+                for each statement execute function full_disk()
+                """
+            )
+        with gateway(broker.url, broker.prefix) as sender:
+            await send(sender, {"ts": now_ms() + 3_600_000, "values": {"T1": 5}})
+            await send(sender, {"ts": now_ms(), "values": {"T2": 5}})
+            for _ in range(200):
+                if "no space left" in caplog.text:
+                    break
+                await asyncio.sleep(0.05)
+        assert "messages stay at the broker" in caplog.text
+        assert await one(database, "select count(*) from reject") == 0
+        async with await connection.connect(database) as conn:
+            await conn.execute("drop trigger full_disk on reading_corrected")
+        await count(database, "select count(*) from reading", 2)
+
+
 async def test_only_one_ingest_writes_and_the_second_takes_over_when_the_first_is_killed(
     database: str, broker: Broker, plant: None
 ) -> None:
