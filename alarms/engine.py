@@ -152,12 +152,13 @@ class Engine:
     def tick(self, *, now: int, link_since: int) -> Proposal:
         """Say what follows from time alone: delays met, silence. Both arguments are server's clock.
 
-        A point's event clock goes on from its newest reading as fast as the server's clock does.
+        A point's event clock goes on from its newest reading as fast as the server's clock does,
+        but stands while the engine or the link is down: readings may wait in the broker's queue.
         While the link to the broker is down, give `now` as `link_since`.
         """
         heard = Heard()
         deadline = self.watch.deadlines(self._received, self._floor, link_since)
-        swept, found = self._run_out(deadline, now)
+        swept, found = self._run_out(now, link_since)
         found += (
             (0, 9, event.t_change, event)
             for event in self.watch.listen(self._received, deadline, now, heard)
@@ -232,7 +233,7 @@ class Engine:
             found.append((int(places[finding.place]), 2 + finding.rank, finding.at, event))
         return swept.standing, found
 
-    def _run_out(self, deadline: Instants, now: int) -> tuple[Standing | None, list[Found]]:
+    def _run_out(self, now: int, link_since: int) -> tuple[Standing | None, list[Found]]:
         """Let delays run out by the event clocks, then assume the worst of the silent."""
         rows = np.flatnonzero(self._pending).astype(np.int32)
         if len(rows) == 0:
@@ -240,12 +241,13 @@ class Engine:
         standing = self._standing.take(rows)
         levels = limits.Levels.gather(self.rules, rows)
         pending = (standing.phase == limits.PEND_ON) | (standing.phase == limits.PEND_OFF)
-        settled = self.last[rows] + (now - self._received[rows]) - SETTLE_US
+        heard = np.maximum(np.maximum(self._received[rows], self._floor[rows]), link_since)
+        settled = self.last[rows] + (now - heard) - SETTLE_US
         reach = np.minimum(settled, self._judged_time[rows] + levels.bridge)
         due = limits.due_at(standing.phase, standing.t0, levels)
         ripe = pending & (due <= reach[:, None])
         phase, t0, elapsed = limits.confirm(standing.phase, standing.t0, levels, ripe)
-        stale_at = self.last[rows] + (deadline[rows] - self._received[rows])
+        stale_at = self.last[rows] + self.rules.stale[rows]
         phase, t0, lost = limits.hold(phase, t0, levels, stale_at, stale_at <= settled)
         found: list[Found] = []
         for rank, steps in enumerate([*elapsed, lost]):

@@ -214,8 +214,6 @@ def _acknowledge(alarm: Alarm, action: Action, now: int) -> Outcome:
 
 def _shelve(alarm: Alarm, action: Action, now: int) -> Outcome:
     most = SHELF_MOST_RED_US if alarm.tier is Tier.red else SHELF_MOST_US
-    if not action.note.strip():
-        raise FengsuiError("shelving needs a reason; give it in `note`")
     if action.until is None or not now < action.until <= now + most:
         raise FengsuiError(
             f"a {alarm.tier.name} alarm can be shelved for up to {most // 3_600_000_000} h; "

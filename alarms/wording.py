@@ -177,13 +177,13 @@ def place(plant: Plant, row: int) -> tuple[str, str]:
 
 
 def number(value: float, unit: str) -> str:
-    """Write a number plainly, at most four decimals, with its unit."""
+    """Write a number plainly, at most four decimals, with its unit; `1` stands for no unit."""
     text = (
         f"{value:.4f}".rstrip("0").rstrip(".")
         if abs(value) >= 0.001 or value == 0
         else f"{value:.4g}"
     )
-    return f"{text} {unit}".rstrip()
+    return text if unit in ("", "1") else f"{text} {unit}"
 
 
 def _plain(

@@ -127,9 +127,8 @@ class OneByOne:
 
     def tick(self, now: int, floor: int) -> None:
         """Let time pass: `floor` is the newest of registration, start and link, server's clock."""
-        clock = self.last_time + now - self.last_received
-        silent_at = self.last_time - self.last_received + self.stale_after
-        silent_at += max(self.last_received, floor)
+        clock = self.last_time + now - max(self.last_received, floor)
+        silent_at = self.last_time + self.stale_after
         for side in self.sides:
             pending = any(level.due() is not None for level in side.levels)
             self._elapse(side, lambda _, due: due + SETTLE <= clock, reading=None)

@@ -109,6 +109,34 @@ def test_a_tick_follows_the_points_own_clock_when_its_data_comes_behind() -> Non
     assert told(slow) == [("raised", "yellow", 15)]
 
 
+def test_readings_that_waited_in_the_broker_are_heard_before_a_delay_runs_out() -> None:
+    slow = keeper(limits={"h": 9.0}, on_delay_s=15.0)
+    slow.feed([row(0, 9.5)])
+    slow.restart()
+    slow.tick(at(60), link_since=at(60))
+    slow.tick(at(61), link_since=at(60))
+    assert told(slow) == []
+    slow.feed([row(10, 5.0, received=62)])
+    for second in range(62, 90):
+        slow.tick(at(second), link_since=at(60))
+    assert told(slow) == []
+
+
+def test_a_delay_that_ran_out_while_the_server_was_down_keeps_its_instant() -> None:
+    slow = keeper(limits={"h": 9.0}, on_delay_s=15.0)
+    slow.feed([row(0, 9.5)])
+    slow.restart()
+    for second in range(60, 80):
+        slow.tick(at(second), link_since=at(60))
+    assert told(slow) == [("raised", "yellow", 15)]
+
+
+def test_a_quantity_without_a_unit_is_written_without_one() -> None:
+    switch = keeper(quantity="smoke", engineering_unit="1", name="烟雾", limits={"h": 1.0})
+    switch.feed([row(0, 1.0)])
+    assert only(switch).message_zh == "1 号液氨球罐 烟雾 1，达到高限 1"
+
+
 def test_a_gap_longer_than_three_periods_restarts_a_delay() -> None:
     slow = keeper(limits={"h": 9.0}, on_delay_s=60.0)
     slow.feed([row(0, 9.5), row(31, 9.5), row(60, 9.5), row(89, 9.5)])

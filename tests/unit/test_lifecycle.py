@@ -206,11 +206,6 @@ def test_shelving_is_refused_beyond_eight_hours_and_for_red_beyond_one(
         Story().tell(says(Transition.raised, tier), shelved(hours))
 
 
-def test_shelving_without_a_reason_is_refused() -> None:
-    with pytest.raises(FengsuiError):
-        Story().tell(RAISED, does(Deed.shelve, until=NOW + HOUR))
-
-
 def test_a_late_occurrence_that_is_over_waits_for_acknowledgement_and_is_not_active() -> None:
     story = Story().tell(says(Transition.late, late=True, still_over=False, t_end=NOW + 5))
     assert story.told == ["late"]
