@@ -7,7 +7,7 @@ import io
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TextIO
@@ -15,9 +15,10 @@ from typing import Final, TextIO
 from alarms.errors import FengsuiError, UnavailableError
 from alarms.readings import QUALITY_MASK, Quality
 from ingest import topics
+from ingest.address import Address
 from ingest.decoders import native
 from ingest.decoders.decoded import Decoded
-from ingest.mqtt import Address, Message, Source
+from ingest.mqtt import Message, Source
 
 HEADER: Final = ("ts", "point", "value", "quality", "received")
 ENDINGS: Final = (".csv", ".csv.gz")
@@ -74,9 +75,6 @@ async def record(
                         _count(captured, decoded)
                     out.flush()
                     await source.commit(batch)
-            except UnavailableError:
-                file.unlink(missing_ok=True)
-                raise
             finally:
                 ending.cancel()
                 watching.cancel()
@@ -126,17 +124,21 @@ def _count(captured: Captured, decoded: Decoded) -> None:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[TextIO]:
-    """Open a new file for writing; an old recording is never written over."""
+    """Open a new file for writing; an old one is never written over, a vain one not left."""
     try:
         raw = file.open("xb")
     except FileExistsError as error:
         raise FengsuiError(f"{file} is there already; name a new file") from error
     except OSError as error:
         raise FengsuiError(f"{file} cannot be written: {error.strerror}") from error
-    with raw:
-        if file.name.endswith(".gz"):
-            with gzip.open(raw, "wt", encoding="utf-8", newline="") as text:
-                yield text
-        else:
-            with io.TextIOWrapper(raw, encoding="utf-8", newline="") as plain:
-                yield plain
+    packed = file.name.endswith(".gz")
+    try:
+        with (
+            raw,
+            gzip.GzipFile(fileobj=raw, mode="wb") if packed else nullcontext(raw) as binary,
+            io.TextIOWrapper(binary, encoding="utf-8", newline="") as text,
+        ):
+            yield text
+    except UnavailableError:
+        file.unlink()
+        raise

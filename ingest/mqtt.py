@@ -9,7 +9,6 @@ the socket is not read and TCP holds the broker back. Nothing is ever dropped he
 
 import asyncio
 import collections
-import hashlib
 import logging
 import random
 import ssl
@@ -17,10 +16,9 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Self
-from urllib.parse import unquote, urlsplit
 
 from paho.mqtt.client import (
     Client,
@@ -33,7 +31,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from alarms.errors import SettingError
+from ingest.address import Address
 
 log: Final = logging.getLogger("fengsui.ingest.mqtt")
 
@@ -45,51 +43,6 @@ LONGEST_BACKOFF_S: Final = 15.0
 _CONNECT_TIMEOUT_S: Final = 10.0
 _MOST_REPLIES_QUEUED: Final = 1_000
 _UNSUPPORTED_VERSION: Final = "Unsupported protocol version"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """Where the broker is and who we are to it; `mqtt://user:password@host:1883` or `mqtts://`."""
-
-    host: str
-    port: int
-    tls: bool
-    user: str | None
-    password: str | None = field(repr=False)
-
-    @classmethod
-    def parse(cls, url: str) -> Self:
-        """Read a broker's URL; raises SettingError."""
-        wanted = "write mqtt://user:password@host:1883 or mqtts://host:8883"
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError as error:
-            raise SettingError(f"the broker URL has {error}; {wanted}") from error
-        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-            raise SettingError(
-                f"the broker URL must name mqtt:// or mqtts:// and a host, not"
-                f" {parts.scheme or 'nothing'}://{parts.hostname or ''}; {wanted}"
-            )
-        tls = parts.scheme == "mqtts"
-        return cls(
-            host=parts.hostname,
-            port=port or (8883 if tls else 1883),
-            tls=tls,
-            user=unquote(parts.username) if parts.username else None,
-            password=unquote(parts.password) if parts.password else None,
-        )
-
-    def __str__(self) -> str:
-        return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}"
-
-
-def client_id(record: str) -> str:
-    """Name the client after the record it fills, so that a restart finds its session.
-
-    23 characters, the most that every 3.1.1 broker must take.
-    """
-    return f"fengsui-ingest-{hashlib.blake2b(record.encode(), digest_size=4).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -13,7 +13,8 @@ from psycopg import AsyncConnection
 from alarms.errors import UnavailableError
 from alarms.storage import connection, writer
 from ingest import topics
-from ingest.mqtt import Address, Batch, Source, client_id
+from ingest.address import Address, client_id
+from ingest.mqtt import Batch, Source
 from ingest.pipeline import Outcome, Pipeline, no_step
 from ingest.replies import Replies
 from ingest.tally import Tally

@@ -64,3 +64,4 @@ def test_a_broker_that_is_not_there_is_said_so(
     )
     assert refused.wait() == 1
     assert "was not reached" in refused.errors()
+    assert not (tmp_path / "x.csv").exists()
