@@ -1,7 +1,8 @@
-# make demo   the whole system on this machine, no root, no Docker   (make demo ARGS=--check: the self-check)
-# make test   install what tests need, then every check and every test   (ARGS go to pytest)
-# make check  style, types, fences and the console's own checks
-# make lock   write the locked versions anew   (LOCK=--upgrade: with the newest of everything)
+# make demo     the whole system on this machine, no root, no Docker   (make demo ARGS=--check: the self-check)
+# make install  the command fengsui in .venv/bin, with its console
+# make test     install what tests need, then every check and every test   (ARGS go to pytest)
+# make check    style, types, fences and the console's own checks
+# make lock     write the locked versions anew   (LOCK=--upgrade: with the newest of everything)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +13,7 @@ HASHED := install --require-hashes --no-deps -r
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_ROOT_USER_ACTION := ignore
 .DELETE_ON_ERROR:
-.PHONY: demo test check provision console lock clean
+.PHONY: demo test check provision install lock clean
 
 demo: $(VENV)/.product $(VENV)/.console
 	@$(BIN)/fengsui demo $(ARGS)
@@ -30,7 +31,7 @@ check: $(VENV)/.development $(VENV)/.console
 	$(BIN)/lint-imports
 	npm --prefix $(CONSOLE) run check
 
-console: $(VENV)/.console
+install: $(VENV)/.product $(VENV)/.console
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Fengsui needs Python 3.11 or newer, this is " + sys.version)'
