@@ -1,8 +1,10 @@
 """Standing limit states as rows of the record: what to write when they change, and back again."""
 
+import math
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alarms.detectors import limits
 from alarms.plant import Plant
@@ -29,7 +31,7 @@ def changes(plant: Plant, rules: Ruleset, old: Standing, new: Standing) -> Writt
             & ((old.peak[:, side] == peak) | np.isnan(peak))
         )
         changed, ended = np.flatnonzero(~rest & ~same), np.flatnonzero(rest & stored[:, side])
-        kept += [_row(plant, rules, new, i, side) for i in changed.tolist()]
+        kept += _rows(plant, rules, new, changed, side)
         gone += [(plant.points[row].key, RULES[side]) for row in new.rows[ended].tolist()]
         stored[:, side] = ~rest
     standing = Standing(rows=new.rows, phase=new.phase, t0=new.t0, peak=new.peak, stored=stored)
@@ -54,14 +56,26 @@ def recalled(rules: Ruleset, standing: Standing, side: int, process: dict[str, A
     return Standing(rows=standing.rows, phase=phase, t0=t0, peak=peak, stored=stored)
 
 
-def _row(plant: Plant, rules: Ruleset, standing: Standing, i: int, side: int) -> ChannelState:
-    row = int(standing.rows[i])
-    levels: dict[str, list[str | int]] = {}
-    for slot in range(SLOTS)[_SIDES[side]]:
-        phase, t0 = int(standing.phase[i, slot]), int(standing.t0[i, slot])
-        if rules.name[row, slot] >= 0 and (phase or t0):
-            levels[rules.level_name(row, slot)] = [limits.PHASES[phase], t0]
-    process: dict[str, Any] = {"levels": levels}
-    if not np.isnan(standing.peak[i, side]):
-        process["peak"] = float(standing.peak[i, side])
-    return ChannelState(key=plant.points[row].key, rule=RULES[side], process=process)
+def _rows(
+    plant: Plant, rules: Ruleset, standing: Standing, chosen: NDArray[np.intp], side: int
+) -> list[ChannelState]:
+    slots, rows = _SIDES[side], standing.rows[chosen]
+    columns = (
+        rows,
+        rules.name[rows, slots],
+        standing.phase[chosen, slots],
+        standing.t0[chosen, slots],
+        standing.peak[chosen, side],
+    )
+    found: list[ChannelState] = []
+    for row, names, phases, t0s, peak in zip(*(c.tolist() for c in columns), strict=True):
+        levels = {
+            LEVEL_NAMES[name]: [limits.PHASES[phase], t0]
+            for name, phase, t0 in zip(names, phases, t0s, strict=True)
+            if name >= 0 and (phase or t0)
+        }
+        process: dict[str, Any] = {"levels": levels}
+        if not math.isnan(peak):
+            process["peak"] = peak
+        found.append(ChannelState(key=plant.points[row].key, rule=RULES[side], process=process))
+    return found
