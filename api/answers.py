@@ -114,12 +114,30 @@ def described(
     found: dict[int | str, dict[str, Any]] = {
         status: {
             "description": "As asked.",
-            "content": {"application/json": {"schema": reference, "example": example}},
+            "content": {"application/json": {"schema": reference, "example": packed(example)}},
         }
     }
-    for code in problems:
+    for code in sorted({*problems, 422}):
         found[code] = problem_described(code)
     return found
+
+
+def packed(example: object) -> str:
+    """Write an example so that FastAPI leaves its nulls alone; `unpack` reads it again."""
+    return _PACKED + msgspec.json.encode(example).decode()
+
+
+def unpack(node: Any) -> Any:  # noqa: ANN401  any JSON
+    """Return an OpenAPI document with its packed examples as they are meant."""
+    match node:
+        case dict():
+            return {name: unpack(child) for name, child in node.items()}
+        case list():
+            return [unpack(child) for child in node]
+        case str() if node.startswith(_PACKED):
+            return msgspec.json.decode(node.removeprefix(_PACKED))
+        case _:
+            return node
 
 
 def problem_described(code: int) -> dict[str, Any]:
@@ -130,6 +148,7 @@ def problem_described(code: int) -> dict[str, Any]:
     }
 
 
+_PACKED: Final = "example "
 _WORDS: Final = {
     401: "Nobody known is asking.",
     403: "The role or the scope does not cover this.",

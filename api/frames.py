@@ -126,7 +126,7 @@ def _parse(decoder: msgspec.json.Decoder[_Op], frame: str | bytes) -> _Op:
         unknown = words.startswith("Invalid value") and words.endswith("`$.op`")
         code = "unknown_op" if unknown else "bad_frame"
         raise BadFrameError(code, f"this frame cannot be used: {words}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadFrameError("bad_json", f"a frame is one JSON object: {error}") from error
 
 

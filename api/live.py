@@ -27,15 +27,15 @@ class Watch:
     places: dict[int, int]
     news: dict[int, Newest] = field(default_factory=dict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _offered: dict[int, int] = field(default_factory=dict)
 
     def offer(self, newest: Newest) -> None:
         """Keep a value if it is watched; it replaces an older one that was not sent yet."""
         place = self.places.get(newest.point_id)
-        if place is not None:
-            known = self.news.get(place)
-            if known is None or newest.time > known.time:
-                self.news[place] = newest
-                self.changed.set()
+        if place is not None and newest.time > self._offered.get(place, 0):
+            self._offered[place] = newest.time
+            self.news[place] = newest
+            self.changed.set()
 
     def take(self) -> dict[int, Newest]:
         """Take what has news."""

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit, urlunsplit
 
 import websockets
@@ -18,7 +18,8 @@ FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 10.0
 ACK_EVERY_S: Final = 0.05
 _SUB: Final = "watch"
-_FATAL: Final = {4401, 4403, 4408}
+_FATAL: Final = frozenset({4401, 4403, 4408})
+_SHUT_OUT: Final = frozenset({"unauthenticated", "forbidden", "auth_timeout"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,18 +100,17 @@ class Watch:
                 if ended is not None:
                     return ended
         except websockets.ConnectionClosedError as error:
-            self._refuse(error.rcvd.code if error.rcvd else 1006, error.rcvd)
+            if error.rcvd is not None and error.rcvd.code in _FATAL:
+                self._refuse(error.rcvd.reason)
             return f"the connection broke ({error})", 0.0
-        self._refuse(socket.close_code or 1006, socket.close_reason)
         return "the server closed the connection", 0.0
 
-    def _refuse(self, code: int, reason: object) -> None:
-        """Raise NotAllowedError where coming again would be in vain."""
-        if code in _FATAL:
-            raise NotAllowedError(
-                f"{self._wish.url} does not let this token in ({reason}); "
-                "make one with `fengsui token create`"
-            )
+    def _refuse(self, reason: str) -> NoReturn:
+        """End: coming again would be in vain."""
+        raise NotAllowedError(
+            f"{self._wish.url} does not let us in ({reason}); "
+            "make a token with `fengsui token create`"
+        )
 
     async def _subscribe(self, socket: ClientConnection) -> None:
         """Ask from the last event that was printed on, or as the caller said."""
@@ -140,6 +140,8 @@ class Watch:
                 await self._heal(socket, frame["prev"])
             case "goaway":
                 return f"the server asks to come again: {frame['reason']}", frame["retry_after_s"]
+            case "error" if frame["code"] in _SHUT_OUT:
+                self._refuse(frame["error"])
             case "error" if frame["code"] == "consumer_taken":
                 raise FengsuiError(f"{frame['error']}; run one watch for each consumer")
             case "error":

@@ -125,7 +125,7 @@ def entry(row: JournalRow) -> dict[str, Any]:
             "content": {
                 "application/json": {
                     "schema": {"$ref": "#/components/schemas/Pending"},
-                    "example": examples.PENDING,
+                    "example": answers.packed(examples.PENDING),
                 }
             },
         },
@@ -135,7 +135,7 @@ def entry(row: JournalRow) -> dict[str, Any]:
             "content": {
                 "application/json": {
                     "schema": {"$ref": "#/components/schemas/Wish"},
-                    "example": {"rev": 3, "note": "现场已确认", "until": None},
+                    "example": answers.packed({"rev": 3, "note": "现场已确认", "until": None}),
                 }
             }
         }
@@ -158,7 +158,7 @@ async def act(
 def _wish(body: bytes) -> actions.Wish:
     try:
         return msgspec.json.decode(body or b"{}", type=actions.Wish)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProblemError(
             422, f'the body cannot be used, wanted {{"rev", "note", "until"}}: {error}'
         ) from error

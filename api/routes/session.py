@@ -44,7 +44,7 @@ async def sign_in(service: Shared, request: Request) -> Response:
     services.guard(request)
     try:
         wish = msgspec.json.decode(await request.body(), type=SignIn)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProblemError(
             422, f'the body cannot be used, wanted {{"name", "password"}}: {error}'
         ) from error

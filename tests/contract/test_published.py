@@ -1,0 +1,128 @@
+"""OpenAPI, AsyncAPI and JSON Schemas: sound, whole, and their examples keep to them."""
+
+import json
+from typing import Any
+
+import jsonschema
+import pytest
+from fastapi import FastAPI
+
+from api import app as apps
+from api import asyncapi, examples, schemas
+
+
+@pytest.fixture(scope="module")
+def app() -> FastAPI:
+    """The app, of which nothing runs."""
+    return apps.create("postgresql://nobody@localhost/nothing")
+
+
+@pytest.fixture(scope="module")
+def openapi(app: FastAPI) -> dict[str, Any]:
+    """Its document as clients read it."""
+    found: dict[str, Any] = json.loads(json.dumps(apps.document(app)))
+    return found
+
+
+def references(node: object) -> set[str]:
+    """Return every $ref below a node."""
+    if isinstance(node, dict):
+        own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+        return own.union(*(references(child) for child in node.values()))
+    if isinstance(node, list):
+        return set().union(*(references(child) for child in node))
+    return set()
+
+
+def resolve(document: dict[str, Any], reference: str) -> object:
+    """Follow a reference within a document."""
+    node: Any = document
+    for part in reference.removeprefix("#/").split("/"):
+        node = node[part]
+    return node
+
+
+def test_every_reference_of_openapi_leads_somewhere(openapi: dict[str, Any]) -> None:
+    for reference in references(openapi):
+        assert resolve(openapi, reference)
+
+
+def test_every_route_has_a_summary_and_every_json_answer_an_example(
+    openapi: dict[str, Any],
+) -> None:
+    for path, methods in openapi["paths"].items():
+        for method, route in methods.items():
+            place = f"{method} {path}"
+            assert route["summary"], place
+            for status, answer in route["responses"].items():
+                content = answer.get("content", {}).get("application/json", {})
+                if status in {"200", "202"} and content.get("schema"):
+                    assert "example" in content, f"{place} {status}"
+
+
+def test_every_example_of_openapi_keeps_its_own_schema(openapi: dict[str, Any]) -> None:
+    for methods in openapi["paths"].values():
+        for route in methods.values():
+            bodies = [*route["responses"].values(), route.get("requestBody", {})]
+            for body in bodies:
+                content = body.get("content", {}).get("application/json", {})
+                if "example" in content:
+                    schema = {**content["schema"], "components": openapi["components"]}
+                    jsonschema.validate(content["example"], schema)
+
+
+def test_the_routes_of_this_version_and_no_other(openapi: dict[str, Any]) -> None:
+    found = {
+        f"{method.upper()} {path}"
+        for path, methods in openapi["paths"].items()
+        for method in methods
+    }
+    assert found == set(
+        """
+        GET /api/v1/alarms|GET /api/v1/alarms/{alarm_id}|GET /api/v1/alarms/{alarm_id}/journal
+        POST /api/v1/alarms/{alarm_id}/{action}|GET /api/v1/points
+        GET /api/v1/points/{point_id}/readings|GET /api/v1/regions|GET /api/v1/enterprises
+        GET /api/v1/sources|GET /api/v1/units|GET /api/v1/gateways|GET /api/v1/rejects
+        GET /api/v1/journal|GET /api/v1/audit|POST /api/v1/session|GET /api/v1/session
+        DELETE /api/v1/session|GET /api/v1/healthz|GET /api/v1/readyz|GET /metrics
+        """.strip()
+        .replace("\n", "|")
+        .replace("        ", "")
+        .split("|")
+    )
+
+
+def test_every_reference_of_asyncapi_leads_somewhere() -> None:
+    document = asyncapi.document(version="1")
+    for reference in references(document):
+        assert resolve(document, reference)
+
+
+def test_asyncapi_names_the_topics_and_sockets_of_the_contract() -> None:
+    channels = asyncapi.document(version="1", topic_prefix="p/v1")["channels"]
+    assert {channel["address"] for channel in channels.values()} == {
+        "p/v1/{gateway}/readings",
+        "p/v1/{gateway}/status",
+        "p/v1/{gateway}/replies",
+        "/ws/v1/alarms",
+        "/ws/v1/values",
+    }
+
+
+def test_every_example_of_asyncapi_keeps_its_own_schema() -> None:
+    document = asyncapi.document(version="1")
+    for message in document["components"]["messages"].values():
+        for example in message.get("examples", ()):
+            schema = {**message["payload"], "components": document["components"]}
+            jsonschema.validate(example["payload"], schema)
+
+
+@pytest.mark.parametrize("name", sorted(schemas.components()))
+def test_every_schema_is_one(name: str) -> None:
+    jsonschema.Draft202012Validator.check_schema(schemas.standing_alone(name))
+
+
+def test_an_alarm_without_a_promised_member_is_refused() -> None:
+    broken = {name: value for name, value in examples.ALARM.items() if name != "peak_tier"}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(broken, schemas.standing_alone("Alarm"))

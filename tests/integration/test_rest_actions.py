@@ -1,0 +1,115 @@
+"""REST: what people do to alarms, once, and with whom."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import jsonschema
+import pytest
+
+from alarms.alarm import Tier, Transition
+from api import schemas
+from tests import beacons
+from tests.beacons import House
+
+
+def in_an_hour() -> str:
+    return (datetime.now(UTC) + timedelta(minutes=50)).isoformat()
+
+
+async def test_an_acknowledgement_that_saw_too_little_is_refused_with_the_present_alarm(
+    house: House,
+) -> None:
+    rule = "limit.conflict"
+    await beacons.happen(house.database, beacons.event(rule=rule, tier=Tier.yellow))
+    async with await house.http("all", "operator") as http:
+        alarms = (await http.get("alarms", params={"limit": 1000})).json()["items"]
+        alarm = next(item for item in alarms if item["rule"] == rule)
+        await beacons.happen(
+            house.database,
+            beacons.event(rule=rule, tier=Tier.orange, change=Transition.tier_up),
+        )
+        answer = await http.post(f"alarms/{alarm['id']}/acknowledge", json={"rev": alarm["rev"]})
+    assert answer.status_code == 409
+    assert answer.json()["alarm"]["tier"] == "orange"
+
+
+async def test_one_idempotency_key_acts_once(house: House) -> None:
+    alarm = await house.raise_alarm()
+    async with await house.http("all", "operator") as http:
+        key = {"idempotency-key": "k1"}
+        body = {"note": "一次"}
+        answers = await asyncio.gather(
+            *(http.post(f"alarms/{alarm}/comment", json=body, headers=key) for _ in range(5))
+        )
+        assert {answer.status_code for answer in answers} == {200}
+        journal = (await http.get(f"alarms/{alarm}/journal")).json()["items"]
+        assert [entry["type"] for entry in journal] == ["raised", "commented"]
+        other = await http.post(f"alarms/{alarm}/comment", json={"note": "另"}, headers=key)
+    assert other.status_code == 422
+
+
+async def test_the_journal_says_who_did_what(house: House) -> None:
+    alarm = await house.raise_alarm()
+    name = await beacons.person(house.database, "王工", scope="5106", role="operator")
+    async with house.anonymous(headers={"x-fengsui": "1"}) as http:
+        await http.post("session", json={"name": name, "password": beacons.PASSWORD})
+        done = await http.post(f"alarms/{alarm}/acknowledge", json={"rev": 1, "note": "现场处理"})
+        assert done.json()["acks"]["site"]["by"] == "王工"
+        last = (await http.get(f"alarms/{alarm}/journal")).json()["items"][-1]
+    assert (last["type"], last["actor"], last["note"]) == ("acknowledged", "王工", "现场处理")
+
+
+async def test_shelving_red_waits_for_another_person(house: House) -> None:
+    alarm = await house.raise_alarm(tier=Tier.red)
+    body = {"until": in_an_hour(), "note": "检修"}
+    async with (
+        await house.http("all", "operator") as first,
+        await house.http("all", "supervisor") as second,
+    ):
+        asked = await first.post(f"alarms/{alarm}/shelve", json=body)
+        assert asked.status_code == 202
+        jsonschema.validate(asked.json(), schemas.standing_alone("Pending"))
+        again = await first.post(f"alarms/{alarm}/shelve", json=body)
+        assert again.status_code == 202
+        done = await second.post(f"alarms/{alarm}/shelve", json=body)
+        assert done.status_code == 200
+        assert done.json()["state"] == "SHLVD"
+        lift = await second.post(f"alarms/{alarm}/unshelve")
+        assert lift.status_code == 202
+
+
+async def test_shelving_what_is_not_red_needs_no_second_person(house: House) -> None:
+    alarm = await house.raise_alarm()
+    async with await house.http("all", "operator") as http:
+        done = await http.post(
+            f"alarms/{alarm}/shelve", json={"until": in_an_hour(), "note": "检修"}
+        )
+        assert (done.status_code, done.json()["state"]) == (200, "SHLVD")
+        lifted = await http.post(f"alarms/{alarm}/unshelve")
+        assert (lifted.status_code, lifted.json()["state"]) == (200, "UNACK")
+
+
+@pytest.mark.parametrize(
+    ("action", "body"),
+    [
+        ("shelve", {}),
+        ("shelve", {"until": "tomorrow"}),
+        ("comment", {}),
+        ("acknowledge", {"rev": "three"}),
+        ("acknowledge", []),
+    ],
+)
+async def test_an_action_with_wrong_words_is_refused(
+    house: House, action: str, body: object
+) -> None:
+    alarm = await house.raise_alarm()
+    async with await house.http("all", "supervisor") as http:
+        answer = await http.post(f"alarms/{alarm}/{action}", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["detail"]
+
+
+async def test_an_action_that_does_not_exist_is_not_found(house: House) -> None:
+    alarm = await house.raise_alarm()
+    async with await house.http("all", "supervisor") as http:
+        assert (await http.post(f"alarms/{alarm}/explode")).status_code == 404
