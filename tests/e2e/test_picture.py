@@ -30,8 +30,8 @@ async def test_the_demos_alarm_list_fills_by_itself(
     await rows.first.click()
     await expect(window.page.locator("canvas").first).to_be_visible()
     picture = Path(os.environ.get("FENGSUI_TEST_PICTURE") or tmp_path / "console.png")
-    await window.page.screenshot(path=picture)
-    assert picture.read_bytes().startswith(b"\x89PNG")
+    taken = await window.page.screenshot(path=picture)
+    assert taken.startswith(b"\x89PNG")
     assert window.faults == []
     assert demo.stop() == 0, demo.report()
 
