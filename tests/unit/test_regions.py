@@ -61,6 +61,40 @@ def test_every_division_hangs_below_one_whose_prefix_it_has() -> None:
             assert region.code.startswith(prefix_of(regions.builtin()[region.parent].code))
 
 
+@pytest.mark.parametrize(
+    ("code", "parent"),
+    [
+        ("510000", None),
+        ("510600", "510000"),
+        ("510603", "510600"),
+        ("110100", "110000"),
+        ("110101", "110100"),
+        ("710000", None),
+        # A digit of zero before the level is part of the code, not its end.
+        ("511000", "510000"),
+        ("511011", "511000"),
+        ("371000", "370000"),
+        ("371082", "371000"),
+        # A county whose own number ends in one zero is still a county.
+        ("330110", "330100"),
+        ("510620", "510600"),
+        ("429010", "429000"),
+    ],
+)
+def test_the_division_above_is_read_from_the_digits(code: str, parent: str | None) -> None:
+    assert regions.parent_of(code) == parent
+
+
+def test_the_division_above_is_of_the_level_above() -> None:
+    for region in regions.builtin().values():
+        if region.kind == "province":
+            assert region.parent is None
+        else:
+            assert region.parent is not None
+            above = regions.builtin()[region.parent].kind
+            assert above == ("province" if region.kind == "city" else "city"), region.code
+
+
 def test_the_34_provinces_are_there() -> None:
     provinces = [each for each in regions.builtin().values() if each.kind == "province"]
     assert len(provinces) == 34
