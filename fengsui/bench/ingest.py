@@ -104,9 +104,14 @@ async def _timed(conn: AsyncConnection, order: Order) -> float:
         sys.executable, "-m", "fengsui.bench.publisher",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    said = asyncio.create_task(publisher.communicate(msgspec.json.encode(order)))
-    ended_s = await _until(conn, measures.accepted, before + order.readings)
-    out, _ = await said
+    committed = asyncio.create_task(_until(conn, measures.accepted, before + order.readings))
+    try:
+        out, _ = await publisher.communicate(msgspec.json.encode(order))
+        if publisher.returncode != 0:
+            raise FengsuiError("the publisher ended before its time; its words stand above")
+        ended_s = await committed
+    finally:
+        committed.cancel()
     return ended_s - msgspec.json.decode(out, type=Report).began_s
 
 

@@ -169,7 +169,7 @@ class OneByOne:
         before, changed, confirmed = side.top(), [0], []
         gap = time - self.judged_time > self.bridge
         for level in side.levels:
-            onset = max(time, level.t0)
+            onset = max(time, level.t0 + 1)
             was = level.phase
             if was == "CLEAR" and level.over(value):
                 level.enter("PEND_ON", onset)

@@ -41,6 +41,7 @@ def connected(broker_url: str) -> Client:
     """Return a client with its network thread running; `disconnect` and `loop_stop` end it."""
     parts = urlsplit(broker_url)
     client = Client(CallbackAPIVersion.VERSION2)
+    client.max_inflight_messages_set(_IN_FLIGHT)
     if parts.username:
         client.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
     client.connect(parts.hostname or "127.0.0.1", parts.port or 1883)
@@ -52,7 +53,6 @@ def publish(order: Order) -> Report:
     """Publish the whole order and wait for every PUBACK."""
     client = connected(order.broker_url)
     window = threading.Semaphore(_IN_FLIGHT)
-    client.max_inflight_messages_set(_IN_FLIGHT)
     client.on_publish = lambda *_: window.release()
     bodies = _bodies(order)
     topics = [f"{order.prefix}/{gateway}/readings" for gateway in order.gateways]
