@@ -1,16 +1,12 @@
 """Simulated and replayed gateways behave on a real Mosquitto as gateways in the field do."""
 
-import json
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from paho.mqtt import client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 
 from simulators import broker as addresses
 from simulators import faults, replay, scenarios
@@ -21,56 +17,9 @@ from simulators.readings import Message
 from simulators.replay import Done, Gateways
 from simulators.scenario import Running
 from tests.conftest import Broker
+from tests.listening import listening, tags_of
 from tests.processes import Command
 from tests.servers import Mosquitto, free_port, until
-
-
-class Listener:
-    """Keeps what is published below a prefix."""
-
-    def __init__(self, url: str, prefix: str) -> None:
-        self.heard: list[tuple[str, Any, bool]] = []
-        self._ready = threading.Event()
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
-        self._client.on_message = lambda _c, _u, message: self.heard.append(
-            (
-                message.topic.removeprefix(f"{prefix}/"),
-                json.loads(message.payload),
-                message.retain,
-            )
-        )
-        self._client.on_subscribe = lambda *_: self._ready.set()
-        place = addresses.parse(url)
-        self._client.connect(place.host, place.port)
-        self._client.subscribe(f"{prefix}/#", qos=1)
-        self._client.loop_start()
-        assert self._ready.wait(10)
-
-    def of(self, topic: str) -> list[Any]:
-        return [body for heard, body, _ in list(self.heard) if heard == topic]
-
-    def readings(self, gateway: str = "") -> list[Any]:
-        return [
-            body
-            for topic, body, _ in list(self.heard)
-            if topic.endswith("/readings") and topic.startswith(gateway)
-        ]
-
-    def say(self, topic: str, body: object) -> None:
-        self._client.publish(topic, json.dumps(body), qos=1).wait_for_publish(5)
-
-    def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-
-@contextmanager
-def listening(broker: Broker) -> Iterator[Listener]:
-    listener = Listener(broker.url, broker.prefix)
-    try:
-        yield listener
-    finally:
-        listener.close()
 
 
 def a_device(broker: Broker, gateway: str = "gw-1", **options: Any) -> Device:
@@ -315,139 +264,7 @@ def test_a_replay_is_stopped_without_waiting_for_its_end(broker: Broker, tmp_pat
     assert done[0].readings == 1
 
 
-def test_simulate_prints_one_document_and_ends_after_its_duration(
-    broker: Broker, fengsui: Callable[..., Command]
-) -> None:
-    command = fengsui(
-        "simulate",
-        "coal-mine",
-        "--duration",
-        "1.5",
-        "--json",
-        broker_url=broker.url,
-        topic_prefix=broker.prefix,
-    )
-    assert command.wait(30) == 0, command.report()
-    told = json.loads(command.output())
-    assert (told["scenario"], told["gateways"], told["waiting"]) == ("coal-mine", 3, 0)
-
-
-def test_simulate_stopped_by_a_signal_says_offline_and_exits_0(
-    broker: Broker, fengsui: Callable[..., Command]
-) -> None:
-    with listening(broker) as listener:
-        command = fengsui("simulate", "gas-line", broker_url=broker.url, topic_prefix=broker.prefix)
-        until(lambda: listener.readings(), deadline_s=20, what="a message")
-        assert command.stop() == 0, command.report()
-        until(
-            lambda: set(last_states(listener).values()) == {"offline"},
-            deadline_s=5,
-            what="all gateways offline",
-        )
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "said"),
-    [
-        (("simulate", "volcano"), 2, "tank-farm"),
-        (("simulate", "tank-farm", "--faults", "rain=1"), 2, "'rain' is no fault"),
-        (("simulate", "tank-farm"), 1, "no broker is known"),
-        (("simulate", "tank-farm", "--broker", "mqtt:/x"), 2, "looks like mqtt://"),
-        (("replay", "none.csv"), 1, "no file or folder"),
-        (("replay", "none.csv", "--now", "--speed", "2"), 2, "--speed 1 only"),
-        (("replay", "none.csv", "--speed", "fast"), 2, "above 0 or `max`"),
-    ],
-)
-def test_wrong_words_exit_2_and_failed_work_1_with_one_clear_sentence(
-    fengsui: Callable[..., Command], words: tuple[str, ...], code: int, said: str
-) -> None:
-    command = fengsui(*words)
-    assert command.wait(30) == code, command.report()
-    assert said in command.errors()
-
-
-def test_replay_prints_one_document(
-    broker: Broker, tmp_path: Path, fengsui: Callable[..., Command]
-) -> None:
-    file = recording(tmp_path, "1,A,1\n2,A,2\n3,A,\n")
-    command = fengsui(
-        "replay",
-        str(file),
-        "--speed",
-        "max",
-        "--json",
-        broker_url=broker.url,
-        topic_prefix=broker.prefix,
-    )
-    assert command.wait(30) == 0, command.report()
-    told = json.loads(command.output())
-    assert (told["readings"], told["messages"], told["unacknowledged"]) == (2, 2, 0)
-
-
-def test_replay_now_shifts_the_first_row_to_the_present(
-    broker: Broker, tmp_path: Path, fengsui: Callable[..., Command]
-) -> None:
-    file = recording(tmp_path, "1000,A,1\n1500,A,2\n")
-    with listening(broker) as listener:
-        command = fengsui(
-            "replay", str(file), "--now", broker_url=broker.url, topic_prefix=broker.prefix
-        )
-        assert command.wait(30) == 0, command.report()
-        until(lambda: len(listener.readings()) == 2, deadline_s=5, what="two readings")
-    first, second = (body["ts"] for body in listener.readings())
-    assert second - first == 500
-    assert abs(first / 1000 - time.time()) < 20
-
-
-def test_a_file_with_bad_rows_publishes_nothing(
-    broker: Broker, tmp_path: Path, fengsui: Callable[..., Command]
-) -> None:
-    file = recording(tmp_path, "1,A,1\n2,A,x\n")
-    with listening(broker) as listener:
-        command = fengsui(
-            "replay",
-            str(file),
-            "--speed",
-            "max",
-            broker_url=broker.url,
-            topic_prefix=broker.prefix,
-        )
-        assert command.wait(30) == 1
-    assert "gw-1.csv, line 3" in command.errors()
-    assert listener.heard == []
-
-
-def test_the_broker_of_a_demo_is_found_by_its_address_file(
-    broker: Broker, tmp_path: Path, fengsui: Callable[..., Command]
-) -> None:
-    folder = tmp_path / "kept"
-    folder.mkdir()
-    (folder / "broker.json").write_text(json.dumps({"url": broker.url}))
-    command = fengsui(
-        "simulate", "tank-farm", "--duration", "1", data_dir=folder, topic_prefix=broker.prefix
-    )
-    assert command.wait(30) == 0, command.report()
-
-
 def test_a_standing_names_what_waits_and_what_was_rejected(broker: Broker) -> None:
     seen: list[Standing] = []
     fleet(broker).run(threading.Event(), duration_s=1.2, report=seen.append)
     assert (seen[-1].gateways, seen[-1].online) == (3, 3)
-
-
-def last_states(listener: Listener) -> dict[str, str]:
-    return {
-        topic: body["state"] for topic, body, _ in list(listener.heard) if topic.endswith("/status")
-    }
-
-
-def tags_of(listener: Listener) -> set[str]:
-    found: set[str] = set()
-    for body in listener.readings():
-        if isinstance(body, list):
-            found.update(one["tag"] for one in body)
-        elif "points" in body:
-            found.update(body["points"])
-        else:
-            found.update(body["values"])
-    return found
