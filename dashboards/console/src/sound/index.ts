@@ -31,7 +31,7 @@ export function silence(): void {
 /** Listen to the alarms; returns what ends it. */
 export function startSound(): () => void {
   const stop = alarms.onChanges((changes) => {
-    for (const { alarm } of changes) annunciator.announce(alarm)
+    for (const { alarm, type } of changes) annunciator.announce(alarm, type)
   })
   const timer = setInterval(() => {
     silenced.value = annunciator.isSilenced

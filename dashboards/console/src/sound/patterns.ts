@@ -19,6 +19,9 @@ export const PATTERNS: Record<Pattern, readonly Note[]> = {
 /** Seconds after which a pattern sounds again while its cause stands; 0: once. */
 export const REPEAT_S: Record<Pattern, number> = { red: 5, orange: 15, yellow: 0, blue: 0, link: 30 }
 
+/** Journal types after which an alarm calls anew; a comment or a quality change does not. */
+const CALLING = new Set(['snapshot', 'raised', 'reraised', 'realarmed', 'tier_up', 'late', 'unshelved', 'unacknowledged', 'escalated'])
+
 /** What still calls: unacknowledged, active, not hidden; late history only if it is still over. */
 export function calls(alarm: Alarm): boolean {
   return alarm.state === 'UNACK' && alarm.t_closed === null && (!alarm.late || alarm.active)
@@ -26,16 +29,12 @@ export function calls(alarm: Alarm): boolean {
 
 export class Annunciator {
   private silenced = false
-  private readonly announced = new Set<string>()
   private fresh: Tier | null = null
   private lastPlayed = new Map<Pattern, number>()
 
   /** An alarm was raised, raised again or went up a tier: silence ends, its tier is due. */
-  announce(alarm: Alarm): void {
-    const name = `${alarm.id} ${alarm.tier} ${alarm.t_event}`
-    if (!calls(alarm) || this.announced.has(name)) return
-    this.announced.add(name)
-    if (this.announced.size > 5000) this.announced.clear()
+  announce(alarm: Alarm, type: string): void {
+    if (!CALLING.has(type) || !calls(alarm)) return
     this.silenced = false
     if (this.fresh === null || TIERS.indexOf(alarm.tier) < TIERS.indexOf(this.fresh)) this.fresh = alarm.tier
   }
