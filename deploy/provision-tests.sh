@@ -89,6 +89,7 @@ unpack() {
   (( EUID == 0 )) || refuse "this system has no PostgreSQL 17 with TimescaleDB, and unpacking one needs" \
     "root: run it as root (sudo make test), or set FENGSUI_TEST_DATABASE_URL and FENGSUI_TEST_BROKER_URL"
   mkdir -p "$cache"
+  # What runs below inherits the lock: if this script is killed, the next waits for the orphan's end.
   exec 9>"$cache/lock"
   flock 9
   [[ ! -e "$root/.complete" ]] || return 0
@@ -106,7 +107,7 @@ unpack() {
     --dpkgopt='path-exclude=/usr/share/locale/*' \
     --essential-hook='mkdir -p "$1/etc/postgresql-common"' \
     --essential-hook='echo create_main_cluster = false >"$1/etc/postgresql-common/createcluster.conf"' \
-    trixie "$partial" ${mirror:+"$mirror"} </dev/null 9>&-
+    trixie "$partial" ${mirror:+"$mirror"} </dev/null
   [[ -x "$partial$native" && -e "$partial$native_timescale" && -x "$partial/usr/sbin/mosquitto" ]] ||
     refuse "the unpacked folder lacks a server; remove $partial and try again"
   # A server that runs inside asks for randomness and a place to discard, nothing else.
