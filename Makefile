@@ -2,6 +2,7 @@
 # make install  the command fengsui in .venv/bin, with its console
 # make test     install what tests need, then every check and every test   (ARGS go to pytest)
 # make check    style, types, fences and the console's own checks
+# make picture  take the README's picture anew
 # make lock     write the locked versions anew   (LOCK=--upgrade: with the newest of everything)
 PYTHON ?= python3
 VENV := .venv
@@ -13,7 +14,7 @@ HASHED := install --require-hashes --no-deps -r
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_ROOT_USER_ACTION := ignore
 .DELETE_ON_ERROR:
-.PHONY: demo test check provision install lock clean
+.PHONY: demo test check provision install picture lock clean
 
 demo: $(VENV)/.product $(VENV)/.console
 	@$(BIN)/fengsui demo $(ARGS)
@@ -57,6 +58,10 @@ $(VENV)/.console: $(VENV)/.product $(CONSOLE_SOURCES)
 $(VENV)/.development: $(VENV)/.product requirements-dev.lock
 	@$(PIP) $(HASHED) requirements-dev.lock
 	@touch $@
+
+# The README's picture is taken by the test that looks at the demo's console.
+picture: provision $(VENV)/.development $(VENV)/.console
+	FENGSUI_TEST_PICTURE=$(CURDIR)/docs/console.png $(BIN)/python -m pytest tests/e2e/test_picture.py
 
 lock: $(VENV)/.made
 	$(PIP) install uv
