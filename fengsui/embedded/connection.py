@@ -4,13 +4,13 @@ amqtt forgets a QoS 1 message its receiver has not acknowledged within 5 s, or b
 connection ended; sends everything at once; acknowledges a publisher before the message is queued
 for anyone; and never ends a connection that went silent. Here a message stays in the receiver's
 outbox until its PUBACK, at most `WINDOW` are in hand, and silence beyond one and a half
-keep-alives ends the connection.
+keep-alives ends the connection. A publisher gets its PUBACK when the server has acknowledged the
+message, which it does after its commit: what a gateway may forget is in the database.
 """
 
 import asyncio
 import logging
-from collections import OrderedDict, deque
-from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from amqtt.adapters import StreamWriterAdapter
@@ -18,61 +18,17 @@ from amqtt.mqtt.constants import QOS_0, QOS_1, QOS_2
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.mqtt.puback import PubackPacket
 from amqtt.mqtt.publish import PublishPacket
-from amqtt.session import Session
+
+from fengsui.embedded.delivery import Message, outbox_of
 
 if TYPE_CHECKING:
-    from fengsui.embedded.broker_process import EmbeddedBroker
+    from fengsui.embedded.mqtt_broker import EmbeddedBroker
 
-WINDOW: Final = 1000
-"""QoS 1 messages a client has in hand at most; MQTT 3.1.1 lets it name no bound of its own."""
 LINGER_S: Final = 10.0
+MOST_TOLD: Final = 100
 MOST_UNSENT_BYTES: Final = 16 * 1024 * 1024
 
 logger = logging.getLogger("fengsui.broker")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """A message on its way to one receiver."""
-
-    topic: str
-    payload: bytes
-    retain: bool = False
-
-
-@dataclass(slots=True)
-class Outbox:
-    """A session's QoS 1 messages: those in hand, oldest first, and those that wait."""
-
-    in_hand: OrderedDict[int, Message] = field(default_factory=OrderedDict)
-    waiting: deque[Message] = field(default_factory=deque)
-    last_id: int = 0
-
-    def __len__(self) -> int:
-        return len(self.in_hand) + len(self.waiting)
-
-    def take(self) -> tuple[int, Message] | None:
-        """Move the oldest waiting message into the hand under a free packet id, given room."""
-        if not self.waiting or len(self.in_hand) >= WINDOW:
-            return None
-        message = self.waiting.popleft()
-        while True:
-            self.last_id = self.last_id % 65535 + 1
-            if self.last_id not in self.in_hand:
-                break
-        self.in_hand[self.last_id] = message
-        return self.last_id, message
-
-    def messages(self) -> list[Message]:
-        """Return everything not acknowledged, in order."""
-        return [*self.in_hand.values(), *self.waiting]
-
-
-def outbox_of(session: Session) -> Outbox:
-    """Return the session's outbox; it lives as long as the session does."""
-    box = session.attributes.setdefault("fengsui.outbox", Outbox())
-    assert isinstance(box, Outbox)  # noqa: S101  # the key is ours
-    return box
 
 
 class Writer(StreamWriterAdapter):
@@ -132,11 +88,11 @@ class Connection(BrokerProtocolHandler):
     async def handle_puback(self, puback: Any) -> None:  # noqa: ANN401
         """Forget the message that was acknowledged; send the next."""
         if self.session is not None:
-            outbox_of(self.session).in_hand.pop(puback.variable_header.packet_id, None)
+            outbox_of(self.session).acknowledge(puback.variable_header.packet_id)
             self.pump()
 
     async def handle_publish(self, publish_packet: PublishPacket) -> None:
-        """Queue a message for its receivers and only then acknowledge it."""
+        """Queue a message for its receivers; the server's acknowledgement is the publisher's."""
         session, qos = self.session, publish_packet.qos
         if session is None or self.broker.closing or publish_packet.topic_name is None:
             return
@@ -147,17 +103,25 @@ class Connection(BrokerProtocolHandler):
         if not topic or "#" in topic or "+" in topic or topic.startswith("$"):
             self.refuse(f"it published on {topic!r}, which is no topic")
             return
-        if self.broker.gate.may_publish(session.username, topic):
-            if not self.broker.route(topic, payload, qos or 0):
-                self.refuse("the server's queue is full; it sends again what was not acknowledged")
-                return
-            if publish_packet.retain_flag:
-                await self.broker.retain_message(session, topic, payload, qos)
-        elif topic not in self._told and len(self._told) < 100:
+        acknowledge = partial(self._acknowledge, publish_packet.packet_id if qos == QOS_1 else None)
+        if not self.broker.gate.may_publish(session.username, topic):
+            self._tell(topic)
+            acknowledge()
+            return
+        if not self.broker.route(topic, payload, qos or 0, acknowledge=acknowledge):
+            self.refuse("the server's queue is full; it sends again what was not acknowledged")
+        elif publish_packet.retain_flag:
+            await self.broker.retain_message(session, topic, payload, qos)
+
+    def _acknowledge(self, packet_id: int | None) -> None:
+        if packet_id is not None and self.writer is not None and not self.broker.closing:
+            self.writer.write(PubackPacket.build(packet_id).to_bytes())
+
+    def _tell(self, topic: str) -> None:
+        """Log a topic that is not this account's, once."""
+        if self.session is not None and topic not in self._told and len(self._told) < MOST_TOLD:
             self._told.add(topic)
-            logger.warning("%s may not publish on %s; dropped", session.username, topic)
-        if qos == QOS_1 and publish_packet.packet_id is not None:
-            await self._send_packet(PubackPacket.build(publish_packet.packet_id))
+            logger.warning("%s may not publish on %s; dropped", self.session.username, topic)
 
     def refuse(self, why: str) -> None:
         """End the connection; MQTT 3.1.1 has no words for the reason, so the log has them."""
