@@ -157,7 +157,14 @@ def _late(alarm: Alarm | None, event: ProcessEvent) -> Outcome:
         return _one(
             alarm, event, Transition.late, late=True, t_raised=min(alarm.t_raised, event.t_change)
         )
-    alarm = msgspec.structs.replace(_opened(event), active=False, late=True, t_returned=end)
+    alarm = msgspec.structs.replace(
+        _opened(event),
+        # A live occurrence of that very instant may have been closed long since.
+        id=occurrence_id(event.subject.key, f"{event.rule} late", event.t_change),
+        active=False,
+        late=True,
+        t_returned=end,
+    )
     return Outcome(alarm=alarm, entries=(_entry(alarm, event, Transition.late),))
 
 

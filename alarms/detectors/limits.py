@@ -213,8 +213,8 @@ def _move(
 ) -> tuple[Phases, Onsets, Steps | None]:
     """Let the reading's value start, restart, cancel or skip delays."""
     time = np.broadcast_to(layer.time[:, None], phase.shape)
-    # A phase never begins before the one it follows: a tick may have confirmed ahead of this time.
-    onset = np.maximum(time, t0)
+    # A phase begins after the one it follows, though a tick may have confirmed ahead of this time.
+    onset = np.maximum(time, t0 + 1)
     rises = (phase == CLEAR) & over
     falls = (phase == ACTIVE) & under
     drops = (phase == PEND_ON) & under
