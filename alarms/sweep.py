@@ -19,6 +19,8 @@ VALUE: Final = 1
 LOST: Final = 2
 _SIDES: Final = (LOW, HIGH)
 _NONE_YET: Final = -1
+_LONG: Final = 32
+"""Readings still to come from which on it pays to look ahead for the next that matters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,11 +112,20 @@ def sweep(
     resting = at_rest(phase, t0, judged_time)
     findings: list[Finding] = []
     cursor = start.copy()
+    chosen = np.arange(len(cursor))
     while True:
-        alive = cursor < end
-        jump = alive & resting
+        chosen = chosen[cursor[chosen] < end[chosen]]
+        jump = chosen[resting[chosen]]
         cursor[jump] = news[cursor[jump]]
-        chosen = np.flatnonzero(cursor < end)
+        chosen = chosen[cursor[chosen] < end[chosen]]
+        for i in _steady(chosen, end - cursor, resting, phase, t0):
+            stretch = slice(cursor[i], end[i])
+            passed, extremes = _undisturbed(
+                levels, phase, i, value[stretch], judged_here[stretch], peak[i]
+            )
+            cursor[i] += passed
+            peak[i] = extremes
+        chosen = chosen[cursor[chosen] < end[chosen]]
         if len(chosen) == 0:
             break
         at = cursor[chosen]
@@ -145,6 +156,64 @@ def sweep(
         cursor[chosen] += 1
     done = Standing(rows=standing.rows, phase=phase, t0=t0, peak=peak, stored=standing.stored)
     return Swept(standing=done, findings=findings)
+
+
+def _steady(
+    chosen: NDArray[np.intp],
+    left: NDArray[np.intp],
+    resting: Mask,
+    phase: limits.Phases,
+    t0: limits.Onsets,
+) -> list[int]:
+    """Return points with an active level, no delay running and many readings still to come."""
+    long = chosen[(left[chosen] > _LONG) & ~resting[chosen]]
+    if len(long) == 0:
+        return []
+    settled = ((phase[long] == limits.CLEAR) | (phase[long] == limits.ACTIVE)).all(axis=1)
+    for slots in _SIDES:
+        clear = (phase[long, slots] == limits.CLEAR).all(axis=1)
+        settled &= ~clear | (t0[long, slots] == 0).all(axis=1)
+    found: list[int] = long[settled].tolist()
+    return found
+
+
+def _undisturbed(
+    levels: limits.Levels,
+    phase: limits.Phases,
+    i: int,
+    value: NDArray[np.float64],
+    judged_here: Mask,
+    peak: NDArray[np.float64],
+) -> tuple[int, NDArray[np.float64]]:
+    """Return how many readings leave a steady point's levels as they are, and the peaks after them.
+
+    No clear level is over and no active one under: between those bounds only the peak can move.
+    """
+    active = phase[i] == limits.ACTIVE
+    ceiling = np.where(active, np.inf, levels.on[i])
+    floor = np.where(active, levels.off[i], -np.inf)
+    bounds = [(ceiling[slots].min(), floor[slots].max()) for slots in _SIDES]
+    chunk, passed = _LONG, 0
+    while passed < len(value):
+        x, counts = value[passed : passed + chunk], judged_here[passed : passed + chunk]
+        stirs = np.zeros(len(x), np.bool_)
+        for y, (upper, lower) in zip((-x, x), bounds, strict=True):
+            stirs |= counts & ((y >= upper) | (y < lower))
+        first = int(stirs.argmax()) if stirs.any() else len(x)
+        held = x[:first][counts[:first]]
+        if len(held):
+            both = np.array([-held.min(), held.max()])
+            peak = np.where(_active_sides(active), np.fmax(peak, both), peak)
+        passed += first
+        if first < len(x):
+            break
+        chunk *= 2
+    return passed, peak
+
+
+def _active_sides(active: Mask) -> Mask:
+    """Tell for each side, low and high, whether one of its levels is marked."""
+    return np.array([active[slots].any() for slots in _SIDES])
 
 
 def at_rest(phase: limits.Phases, t0: limits.Onsets, judged_time: NDArray[np.int64]) -> Mask:

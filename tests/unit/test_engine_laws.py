@@ -87,6 +87,33 @@ def test_the_vector_engine_says_what_the_one_by_one_engine_says(
             assert found == [one for one in engine.said if one.rule == rule]
 
 
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0, 0, 0, 1, 3]),
+            st.sampled_from([0.5, 1.2, 3.5, 5.0, 7.0, 8.7, 9.2, 10.5]),
+            st.sampled_from([0] * 6 + [2, 3]),
+            st.integers(1, 40),
+        ),
+        min_size=3,
+        max_size=12,
+    )
+)
+@settings(max_examples=100, deadline=None)
+def test_a_long_upload_of_one_point_says_what_its_readings_one_by_one_say(
+    stretches: list[tuple[int, float, int, int]],
+) -> None:
+    steps: list[Step] = []
+    now = START
+    for row, value, quality, count in stretches:
+        for _ in range(count):
+            now += 1_000_000
+            steps.append((row, now, now, value, quality))
+    whole, singly = ran(steps, frozenset()), ran(steps, frozenset(range(len(steps))))
+    assert exactly(whole.events) == exactly(singly.events)
+    assert whole.states == singly.states
+
+
 @given(streams())
 @settings(max_examples=150, deadline=None)
 def test_loss_of_data_alone_never_clears(steps: list[Step]) -> None:

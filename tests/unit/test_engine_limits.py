@@ -137,6 +137,18 @@ def test_a_quantity_without_a_unit_is_written_without_one() -> None:
     assert only(switch).message_zh == "1 号液氨球罐 烟雾 1，达到高限 1"
 
 
+def test_a_reading_older_than_what_a_tick_has_settled_cannot_put_a_return_before_its_raise() -> (
+    None
+):
+    slow = keeper(limits={"h": 9.0}, on_delay_s=15.0, off_delay_s=0.0)
+    slow.feed([row(0, 9.5)])
+    slow.tick(at(16))
+    slow.feed([row(14, 5.0, received=17)])
+    (raised, returned) = slow.events
+    assert raised.t_change == at(15)
+    assert returned.t_change > raised.t_change
+
+
 def test_a_gap_longer_than_three_periods_restarts_a_delay() -> None:
     slow = keeper(limits={"h": 9.0}, on_delay_s=60.0)
     slow.feed([row(0, 9.5), row(31, 9.5), row(60, 9.5), row(89, 9.5)])
