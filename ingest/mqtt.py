@@ -144,7 +144,7 @@ class _Link:
         self._answered = True
         if reason.is_failure:
             name = reason.getName()
-            self.detail = name
+            self.detail = f"{name}; mend user and password in FENGSUI_BROKER_URL"
             self._end(_End.refused_version if name == _UNSUPPORTED_VERSION else _End.refused)
             return
         self.detail = "kept" if flags.session_present else "new"
