@@ -158,7 +158,7 @@ async def test_what_changed_meanwhile_is_said_and_nothing_is_acknowledged(
     await window.page.route("**/acknowledge", stale)
     await window.row(alarm_id).click()
     await window.page.keyboard.press("a")
-    await expect(window.page.locator(".toasts .error")).to_contain_text("已变化,操作未执行")
+    await expect(window.page.locator(".toasts .error")).to_contain_text("已变化，操作未执行")
     await expect(window.row(alarm_id)).to_contain_text("未确认")
     assert (await document(house, alarm_id))["state"] == "UNACK"
 

@@ -3,6 +3,8 @@ import type { Alarm, Enterprise, Gateway, JournalRow, Point, Problem, ReadingRow
 
 const PAGE = 1000
 const MOST_PAGES = 20
+/** A server that has not begun to answer by then counts as unreachable. */
+const PATIENCE_MS = 15_000
 
 export class Refusal extends Error {
   constructor(readonly problem: Problem) {
@@ -24,10 +26,13 @@ export function socketAddress(path: string): string {
 async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
   const mutation = method !== 'GET'
   let answer: Response
+  const patience = new AbortController()
+  const timer = setTimeout(() => patience.abort(), PATIENCE_MS)
   try {
     answer = await fetch(address(`api/v1/${path}`), {
       method,
       credentials: 'same-origin',
+      signal: patience.signal,
       headers: {
         Accept: 'application/json',
         ...(mutation ? { 'X-Fengsui': '1' } : {}),
@@ -38,6 +43,8 @@ async function call(method: string, path: string, body?: unknown, headers: Recor
     })
   } catch (error) {
     throw new Refusal({ status: 0, title: String(error) })
+  } finally {
+    clearTimeout(timer)
   }
   if (answer.ok) return answer
   const text = await answer.text()

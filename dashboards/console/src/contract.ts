@@ -49,6 +49,8 @@ export interface Alarm {
   message: { zh: string; en: string }
   name?: string | null
   subject?: string | null
+  /** An action on a red alarm that waits for a second person. */
+  pending?: { action: string; asked_by: string; expires_at: string } | null
   shelf?: { until: string; by: string; at?: string; reason?: string } | null
 }
 

@@ -5,14 +5,23 @@ import type { Alarm } from '../contract'
 import { t, word } from '../i18n'
 import { link } from '../link/feed'
 import { toast } from '../parts/toasts'
-import { rights, sessionEnded } from '../session'
+import { account, rights, sessionEnded } from '../session'
 import { isHidden } from './order'
 import { alarms } from './store'
 
 /** Alarm id to the action under way. */
 export const underWay = reactive(new Map<string, ActionName>())
-/** Alarm id to the action that waits for a second person. */
-export const secondPerson = reactive(new Map<string, ActionName>())
+/** Alarm id to the action that waits for a second person, for as long as the server waits. */
+const secondPerson = reactive(new Map<string, ActionName>())
+const SECOND_PERSON_MS = 10 * 60_000
+
+/** The action that waits for a second person, and who asked for it first; null if none waits. */
+export function awaited(alarm: Alarm): { action: string; by: string | null } | null {
+  if (alarm.pending) return { action: alarm.pending.action, by: alarm.pending.asked_by }
+  const action = secondPerson.get(alarm.id)
+  if (action === undefined || (action === 'shelve') === (alarm.state === 'SHLVD')) return null
+  return { action, by: null }
+}
 
 export function canAct(action: ActionName): boolean {
   return rights.value.has(action) && (link.state === 'live' || link.state === 'late' || link.state === 'syncing')
@@ -26,8 +35,15 @@ export function canShelve(alarm: Alarm): boolean {
   return canAct('shelve') && alarm.t_closed === null && !isHidden(alarm) && !underWay.has(alarm.id)
 }
 
+/** An operator lifts only their own shelving; the server keeps to that as well. */
 export function canUnshelve(alarm: Alarm): boolean {
-  return canAct('unshelve') && alarm.state === 'SHLVD' && !underWay.has(alarm.id)
+  if (!canAct('unshelve') || alarm.state !== 'SHLVD' || underWay.has(alarm.id)) return false
+  const me = account.session
+  return me?.role !== 'operator' || !alarm.shelf || alarm.shelf.by === me.name
+}
+
+export function canComment(alarm: Alarm): boolean {
+  return canAct('comment') && alarm.t_closed === null
 }
 
 /** Acknowledge the selection; among several, a red one is left: it is acknowledged alone. */
@@ -39,7 +55,7 @@ export async function acknowledge(selected: Alarm[]): Promise<void> {
 }
 
 export async function comment(selected: Alarm[], note: string): Promise<boolean> {
-  const done = await Promise.all(selected.map((alarm) => perform(alarm, 'comment', { note })))
+  const done = await Promise.all(selected.filter(canComment).map((alarm) => perform(alarm, 'comment', { note })))
   return done.every(Boolean)
 }
 
@@ -60,7 +76,8 @@ async function perform(alarm: Alarm, action: ActionName, more: Omit<ActionBody, 
     const answer = await twice(() => act(alarm.id, action, { rev: alarm.rev, ...more }, key))
     if (answer.kind === 'pending') {
       secondPerson.set(alarm.id, action)
-      toast('note', t('action.pending', { tag: nameOf(alarm) }))
+      setTimeout(() => secondPerson.delete(alarm.id), SECOND_PERSON_MS)
+      toast('note', t('action.pending', { tag: nameOf(alarm), action: word('action', action) }))
     } else {
       secondPerson.delete(alarm.id)
       if (answer.alarm !== null) alarms.apply([{ alarm: answer.alarm, type: action }])
@@ -93,6 +110,8 @@ function report(alarm: Alarm, action: ActionName, error: unknown): void {
     const now = error instanceof Refusal ? error.problem.alarm : undefined
     if (now) alarms.apply([{ alarm: now, type: 'conflict' }])
     toast('error', t('error.conflict', { tag, what: now ? difference(alarm, now) : (problem.title ?? '') }))
+  } else if (problem.status === 403) {
+    toast('error', t('error.forbidden', { action: word('action', action), tag }))
   } else {
     const why = (error instanceof Error && error.message) || String(problem.status)
     toast('error', t('error.action', { action: word('action', action), tag, why }))
@@ -101,12 +120,14 @@ function report(alarm: Alarm, action: ActionName, error: unknown): void {
 
 /** Say in words what changed between the alarm that was seen and the one that is. */
 export function difference(seen: Alarm, now: Alarm): string {
+  if (now.t_closed !== null) return t('error.closed')
   const changes: string[] = []
   if (seen.tier !== now.tier) changes.push(`${word('tier', seen.tier)} → ${word('tier', now.tier)}`)
   if (seen.state !== now.state) changes.push(`${word('state', seen.state)} → ${word('state', now.state)}`)
   const by = now.acks.site?.by
   if (by && !seen.acks.site) changes.push(t('error.acked_by', { by }))
-  return changes.length > 0 ? changes.join(', ') : t('error.alarmed_again')
+  if (changes.length > 0) return changes.join(', ')
+  return t(now.rev > seen.rev && now.active ? 'error.alarmed_again' : 'error.changed')
 }
 
 function nameOf(alarm: Alarm): string {
