@@ -17,7 +17,7 @@ from alarms.readings import Instants, Mask, Qualities, Readings, Rows, Values
 from alarms.rules import HIGH, LOW, RULES, Ruleset, rules_of
 from alarms.silence import Heard, Watch
 from alarms.sweep import Standing, sweep
-from alarms.wording import Behind, limit_event, reading_behind
+from alarms.wording import Behind, ended_event, limit_event, reading_behind
 
 __all__ = ["ChannelState", "Engine", "LastReadings", "PointFault", "Proposal"]
 
@@ -40,6 +40,10 @@ class _Newest:
     judged_received: Instants
     judged_value: Values
     judged_quality: Qualities
+
+
+class _Ended:
+    """The alarms that lost their limits have been reported."""
 
 
 class Engine:
@@ -67,6 +71,7 @@ class Engine:
         self._pending = np.zeros(n, np.bool_)
         self._calm = rules.calm.copy()
         self._mark = np.zeros(n, np.bool_)
+        self._ended: list[tuple[int, int]] = []
         registered = np.asarray(plant.registered, np.int64).reshape(n)
         self._floor: Instants = np.maximum(registered, started)
 
@@ -81,7 +86,8 @@ class Engine:
     ) -> Self:
         """Build the engine as the record left it; `started` is the server's clock in Micros.
 
-        States of points or levels that are no longer registered are left out.
+        States of points that are no longer registered are left out; an alarm whose limits were
+        taken away returns with the next proposal.
         """
         engine = cls(plant, rules_of(plant), started=started)
         engine.last[:] = last.time
@@ -96,6 +102,9 @@ class Engine:
             row = row_of.get(state.key)
             if row is not None and state.rule in RULES:
                 side = RULES.index(state.rule)
+                if record.orphaned(engine.rules, row, side, state.process):
+                    engine._ended.append((row, side))
+                    continue
                 standing = engine._standing.take(np.array([row], np.int32))
                 engine._stand(record.recalled(engine.rules, standing, side, state.process))
         engine.watch.recall(states, row_of)
@@ -182,6 +191,8 @@ class Engine:
                     self.watch.adopt(part)
                 case fault_alarms.Changed():
                     self.faults.adopt(part)
+                case _Ended():
+                    self._ended.clear()
 
     @property
     def bytes_per_point(self) -> float:
@@ -297,8 +308,17 @@ class Engine:
             swept, more, less = record.changes(self.plant, self.rules, old, swept)
             kept, gone = kept + more, gone + less
             memory.append(swept)
+        ended: list[ProcessEvent] = []
+        if self._ended:
+            keys = [(self.plant.points[row].key, RULES[side]) for row, side in self._ended]
+            ended = [
+                ended_event(self.plant, row, RULES[side], self._held(row))
+                for row, side in self._ended
+            ]
+            gone = [key for key in keys if key not in {(s.key, s.rule) for s in kept}] + gone
+            memory.append(_Ended())
         return Proposal(
-            events=tuple(item[3] for item in found),
+            events=(*ended, *(item[3] for item in found)),
             states=tuple(kept),
             gone=tuple(gone),
             memory=tuple(memory),

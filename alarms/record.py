@@ -38,6 +38,15 @@ def changes(plant: Plant, rules: Ruleset, old: Standing, new: Standing) -> Writt
     return standing, kept, gone
 
 
+def orphaned(rules: Ruleset, row: int, side: int, process: dict[str, Any]) -> bool:
+    """Tell whether a row of the record has an alarm active on levels that all exist no more."""
+    active = {
+        name for name, (phase, _) in process["levels"].items() if phase in ("ACTIVE", "PEND_OFF")
+    }
+    names = {LEVEL_NAMES[code] for code in rules.name[row, _SIDES[side]].tolist() if code >= 0}
+    return bool(active) and not active & names
+
+
 def recalled(rules: Ruleset, standing: Standing, side: int, process: dict[str, Any]) -> Standing:
     """Return the standing of one point with one side as a row of the record has it.
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from alarms.alarm import Kind, ProcessEvent, Tier, Transition
 from alarms.plant import Plant
 from alarms.readings import HISTORY, QUALITY_MASK, Quality, Readings
@@ -119,6 +121,24 @@ def limit_event(
         still_over=still_over if late else True,
         peak=peak,
     )
+
+
+def ended_event(plant: Plant, row: int, rule: str, behind: Behind) -> ProcessEvent:
+    """Say that a limit alarm is over because its limits were taken away."""
+    zh, en = place(plant, row)
+    event = _plain(
+        plant,
+        row,
+        None,
+        rule,
+        Kind.limit,
+        Transition.returned,
+        behind.time,
+        behind.received,
+        f"{zh} 限值已取消，报警结束",
+        f"{en}: its limits were removed, the alarm is over",
+    )
+    return msgspec.structs.replace(event, value=behind.value)
 
 
 def stale_event(plant: Plant, row: int, change: Transition, at: int, *, ever: bool) -> ProcessEvent:

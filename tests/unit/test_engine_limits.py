@@ -149,6 +149,28 @@ def test_a_reading_older_than_what_a_tick_has_settled_cannot_put_a_return_before
     assert returned.t_change > raised.t_change
 
 
+def test_an_alarm_whose_limits_were_taken_away_returns() -> None:
+    level = keeper(limits={"h": 9.0}, on_delay_s=0.0)
+    level.feed([row(0, 9.5)])
+    level.plant = plant([point(limits={"l": 1.0})])
+    level.restart()
+    level.tick(at(1))
+    level.tick(at(2))
+    assert [change for change, *_ in told(level)] == ["raised", "returned"]
+    assert level.states == {}
+
+
+def test_an_alarm_whose_limit_was_moved_stays_and_is_judged_by_the_new_one() -> None:
+    level = keeper(limits={"h": 9.0}, on_delay_s=0.0, off_delay_s=0.0)
+    level.feed([row(0, 9.5)])
+    level.plant = plant([point(limits={"h": 9.8}, on_delay_s=0.0, off_delay_s=0.0)])
+    level.restart()
+    level.tick(at(1))
+    assert [change for change, *_ in told(level)] == ["raised"]
+    level.feed([row(2, 9.5)])
+    assert [change for change, *_ in told(level)] == ["raised", "returned"]
+
+
 def test_a_gap_longer_than_three_periods_restarts_a_delay() -> None:
     slow = keeper(limits={"h": 9.0}, on_delay_s=60.0)
     slow.feed([row(0, 9.5), row(31, 9.5), row(60, 9.5), row(89, 9.5)])
