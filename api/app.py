@@ -40,7 +40,7 @@ def create(
     app.include_router(push.router)
     app.include_router(values.router)
     _publish(app, topic_prefix)
-    app.mount("/", static.Console(console))
+    app.router.default = static.Console(console)
     app.add_middleware(envelope.Envelope)
     return app
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import logging
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from api import app as apps
 FRAME_MOST: Final = 64 * 1024
 """The longest frame a client may send, in bytes; longer closes with 1009."""
 GRACE_S: Final = 5
+_LOG = logging.getLogger(__name__)
 
 
 class _Server(uvicorn.Server):
@@ -32,8 +34,10 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self._ready is not None and self.started:
-            self._ready.set()
+        if self.started:
+            _LOG.info("serving on %s", self.servers[0].sockets[0].getsockname()[:2])
+            if self._ready is not None:
+                self._ready.set()
 
 
 async def run(
@@ -48,6 +52,7 @@ async def run(
 ) -> None:
     """Serve until `stop`; raise SettingError when the port is taken or the host not ours."""
     listening = _listen(host, port)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     app = apps.create(database_url, console=console, topic_prefix=topic_prefix)
     server = _Server(
         uvicorn.Config(

@@ -30,7 +30,7 @@ class Console:
         if scope["type"] != "http":
             raise HTTPException(404)
         if scope["method"] not in {"GET", "HEAD"}:
-            raise HTTPException(405)
+            raise HTTPException(405, headers={"allow": "GET, HEAD"})
         await self._answer(scope)(scope, receive, send)
 
     def _answer(self, scope: Scope) -> Response:

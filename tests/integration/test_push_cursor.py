@@ -48,21 +48,22 @@ async def test_a_client_that_resumes_misses_nothing_and_gets_nothing_twice(house
             changed = beacons.event(tag=f"T{number % 3 + 1}", change=one.change, rule=rule)
             await beacons.happen(house.database, changed)
 
-    writing = asyncio.gather(*(write(number) for number in range(writers)))
     token = await house.token()
     seen: list[int] = []
     position = start
-    while len(seen) < total:
-        async with beacons.client(house.serve, token) as client:
-            await client.send(op="subscribe", sub="a", **{"from": position})
-            subscribed = await client.next("subscribed")
-            assert subscribed["recovered"]
-            for _ in range(min(37, total - len(seen))):
-                frame = await client.next("event", deadline_s=30)
-                assert frame["prev"] == position["offset"]
-                position["offset"] = frame["offset"]
-                seen.append(frame["offset"])
-    await writing
+    async with asyncio.TaskGroup() as writing:
+        for number in range(writers):
+            writing.create_task(write(number))
+        while len(seen) < total:
+            async with beacons.client(house.serve, token) as client:
+                await client.send(op="subscribe", sub="a", **{"from": position})
+                subscribed = await client.next("subscribed")
+                assert subscribed["recovered"]
+                for _ in range(min(37, total - len(seen))):
+                    frame = await client.next("event", deadline_s=30)
+                    assert frame["prev"] == position["offset"]
+                    position["offset"] = frame["offset"]
+                    seen.append(frame["offset"])
     assert len(set(seen)) == total
     assert seen == sorted(seen)
     assert seen[-1] - seen[0] == total - 1

@@ -78,6 +78,7 @@ async def test_a_method_that_is_not_there_gets_a_problem_document(house: House) 
         answer = await http.delete("alarms")
     assert answer.status_code == 405
     assert answer.json()["status"] == 405
+    assert "GET" in answer.headers["allow"]
 
 
 async def test_a_body_of_two_megabytes_is_read_and_refused_by_its_words(house: House) -> None:
