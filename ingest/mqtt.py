@@ -126,7 +126,10 @@ class _Link:
             )
         else:
             self.client.connect(address.host, address.port, KEEPALIVE_S)
-        self.client.loop_start()
+        if self._closing:
+            self.client.disconnect()
+        else:
+            self.client.loop_start()
 
     def close(self) -> None:
         """Send DISCONNECT behind everything already queued; the thread ends by itself."""

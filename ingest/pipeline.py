@@ -153,12 +153,16 @@ class Pipeline:
         self._engine.adopt(proposal)
         return events
 
-    async def reject(self, conn: AsyncConnection, message: Message, why: str) -> Refused:
-        """Keep a message that no transaction can take, so that it need not come again."""
+    async def reject(self, conn: AsyncConnection, message: Message, why: str) -> list[Refused]:
+        """Keep a message that no transaction can take, so that it need not come again.
+
+        Return what its gateway is to be told; nothing where that is not registered.
+        """
         topic = topics.parse(self._prefix, message.topic)
+        gateway = "" if topic is None else topic.gateway
         ledger = Ledger()
         ledger.add(
-            "" if topic is None else topic.gateway,
+            printable(gateway),
             Reason.bad_value,
             tag=None,
             received=message.received,
@@ -167,7 +171,7 @@ class Pipeline:
         )
         async with conn.transaction():
             await rejects.keep(conn, [self._reject(entry) for entry in ledger.entries])
-        return ledger.entries[0]
+        return ledger.entries if gateway in self._roster.gateways else []
 
     def _hear(self, messages: Sequence[Message]) -> _Heard:
         heard = _Heard(arrived=[], stated=[], ledger=Ledger())

@@ -139,7 +139,7 @@ class _Service:
 
     async def _refuse(self, batch: Batch, why: str) -> None:
         refused = await self._pipeline.reject(await self._writer(), batch.messages[0], why)
-        self._replies.add({}, [refused])
+        self._replies.add({}, refused)
 
     async def _tick(self) -> None:
         moment = now()

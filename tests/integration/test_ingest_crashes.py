@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from alarms.storage import connection
+from ingest import service
 from tests import plants
 from tests.conftest import Broker
 from tests.gateway import gateway, now_ms
@@ -120,6 +121,25 @@ async def test_a_full_disk_is_waited_out_with_everything_still_at_the_broker(
         async with await connection.connect(database) as conn:
             await conn.execute("drop trigger full_disk on reading_corrected")
         await count(database, "select count(*) from reading", 2)
+
+
+async def test_stop_is_heard_while_database_and_broker_are_away(database: str) -> None:
+    stop = asyncio.Event()
+    away = "postgresql://fengsui@127.0.0.1:1/none"
+    for database_url, broker_url in (
+        (away, "mqtt://127.0.0.1:1"),
+        (database, "mqtt://127.0.0.1:1"),
+    ):
+        stop.clear()
+        work = asyncio.create_task(
+            service.run(
+                database_url=database_url, broker_url=broker_url, topic_prefix="x", stop=stop
+            )
+        )
+        await asyncio.sleep(0.5)
+        assert not work.done()
+        stop.set()
+        await asyncio.wait_for(work, 5)
 
 
 async def test_only_one_ingest_writes_and_the_second_takes_over_when_the_first_is_killed(
