@@ -17,6 +17,8 @@ from fengsui.embedded import access, broker, postgres
 from fengsui.settings import Settings
 
 OTHER_START_S: Final = 60.0
+BRIEF: Final = "command"
+"""Said in the lock by a command that runs the database for its own short time."""
 
 logger = logging.getLogger("fengsui.embedded")
 
@@ -35,9 +37,10 @@ class Served:
 class _Held(Exception):  # noqa: N818  # an answer, not an error
     """Another process holds the data directory."""
 
-    def __init__(self, pid: str) -> None:
-        self.pid = pid
-        super().__init__(pid)
+    def __init__(self, holder: str) -> None:
+        self.pid, _, word = holder.partition(" ")
+        self.brief = word == BRIEF or not self.pid  # nothing there: it is just being written
+        super().__init__(holder)
 
 
 @contextlib.asynccontextmanager
@@ -46,7 +49,8 @@ async def servers(settings: Settings, *, broker: bool = True) -> AsyncIterator[S
 
     With `broker=False` (a command that only needs the database) a database that another process
     runs in this data directory is used as it is. Otherwise that is a FengsuiError naming the
-    process: two servers on one data directory would judge every reading twice.
+    process: two servers on one data directory would judge every reading twice. A command that
+    runs the database for itself is waited for.
     """
     hosts_database = settings.database_url is None
     hosts_broker = broker and settings.broker_url is None
@@ -55,19 +59,24 @@ async def servers(settings: Settings, *, broker: bool = True) -> AsyncIterator[S
         yield Served(database_url=settings.database_url, broker_url=broker_url(settings))
         return
     data_dir = _folder(settings.data_dir)
-    try:
-        with _lock(data_dir):
-            async with _started(settings, data_dir, hosts_database, hosts_broker) as served:
-                yield served
-            return
-    except _Held as held:
-        if broker:
-            raise FengsuiError(
-                f"the data directory {data_dir} is in use by process {held.pid}; stop that one "
-                "first, or name another folder with FENGSUI_DATA_DIR"
-            ) from None
-        pid = held.pid
-    yield Served(database_url=await _other(data_dir, pid), broker_url=broker_url(settings))
+    deadline = asyncio.get_running_loop().time() + OTHER_START_S
+    while True:
+        try:
+            with _lock(data_dir, "" if broker else BRIEF):
+                async with _started(settings, data_dir, hosts_database, hosts_broker) as served:
+                    yield served
+                return
+        except _Held as held:
+            holder = held
+        if not holder.brief or asyncio.get_running_loop().time() > deadline:
+            break
+        await asyncio.sleep(0.1)  # its database ends with it: wait for it rather than share it
+    if broker:
+        raise FengsuiError(
+            f"the data directory {data_dir} is in use by process {holder.pid}; stop that one "
+            "first, or name another folder with FENGSUI_DATA_DIR"
+        )
+    yield Served(database_url=await _other(data_dir, holder.pid), broker_url=broker_url(settings))
 
 
 def broker_url(settings: Settings) -> str | None:
@@ -118,7 +127,7 @@ def _folder(data_dir: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _lock(data_dir: Path) -> Iterator[None]:
+def _lock(data_dir: Path, word: str) -> Iterator[None]:
     """Hold the data directory; the kernel lets go of the lock when this process ends, however."""
     file: IO[str]
     with os.fdopen(
@@ -127,9 +136,9 @@ def _lock(data_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise _Held(file.read().strip() or "unknown") from None
+            raise _Held(file.read().strip()) from None
         file.truncate(0)
-        file.write(f"{os.getpid()}\n")
+        file.write(f"{os.getpid()} {word}\n")
         file.flush()
         yield
 

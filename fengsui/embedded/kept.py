@@ -146,7 +146,7 @@ class Kept:
             except (UnavailableError, OSError) as fault:
                 logger.error("%s could not be started again: %s", self.program.name, fault)  # noqa: TRY400
             else:
-                logger.info("%s is running again, pid %s", self.program.name, self.pid)
+                logger.warning("%s is running again, pid %s", self.program.name, self.pid)
 
     def _present(self) -> asyncio.subprocess.Process:
         if self._process is None:

@@ -154,6 +154,16 @@ async def test_two_starts_on_one_folder_are_refused_with_the_process_that_has_it
     assert not (tmp_path / "postgres.json").exists()
 
 
+async def test_commands_at_the_same_time_take_turns(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+
+    async def command() -> object:
+        async with embedded.servers(settings, broker=False) as served:
+            return await ask(served.database_url, "select 1 from pg_sleep(0.3)")
+
+    assert await asyncio.gather(*(command() for _ in range(4))) == [1, 1, 1, 1]
+
+
 async def test_after_a_kill_of_the_host_everything_ends_and_the_next_start_goes_on(
     tmp_path: Path,
 ) -> None:
