@@ -15,10 +15,17 @@ from api import answers, asyncapi, envelope, problems, push, schemas, static, va
 from api.feed import Feed
 from api.identity import COOKIE, Gate
 from api.live import Live
-from api.routes import alarms, health, plant, records, session
+from api.routes import alarms, health, plant, records, registry, session
 from api.service import Service
 
-_ROUTERS = (alarms.router, plant.router, records.router, session.router, health.router)
+_ROUTERS = (
+    alarms.router,
+    plant.router,
+    registry.router,
+    records.router,
+    session.router,
+    health.router,
+)
 
 
 def create(

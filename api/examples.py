@@ -199,3 +199,10 @@ JOURNAL_PAGE: Final[dict[str, Any]] = {
     "floor": 1,
     "recovered": True,
 }
+IMPORTED: Final[dict[str, Any]] = {
+    "created": 12,
+    "changed": 1,
+    "unchanged": 0,
+    "kinds": {"points": {"created": 12, "changed": 1, "unchanged": 0}},
+    "warnings": [],
+}

@@ -319,6 +319,14 @@ THINGS: Final[dict[str, Schema]] = {
         payload=_TEXT_OR_NULL,
         payload_base64=_TEXT_OR_NULL,
     ),
+    "Imported": _thing(
+        "What a registry file did.",
+        created=_WHOLE,
+        changed=_WHOLE,
+        unchanged=_WHOLE,
+        kinds=_OBJECT,
+        warnings={"type": "array", "items": _TEXT},
+    ),
     "Trail": _thing(
         "Who did what.",
         id=_WHOLE,

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import jsonschema
@@ -211,3 +212,32 @@ async def test_the_published_openapi_lists_every_route_of_this_version(house: Ho
     paths = {path.removeprefix("/api/v1/") for path in document["paths"]}
     assert {"alarms", "points/{point_id}/readings", "journal", "rejects", "audit"} <= paths
     assert not paths & {"kpi", "warnings", "rules"}
+
+
+async def test_a_registry_file_is_loaded_by_an_administrator(house: House) -> None:
+    document = (Path(__file__).parents[2] / "examples" / "tank-farm.yaml").read_bytes()
+    async with await house.http("all", "administrator") as http:
+        tried = await http.post("registry", content=document, params={"dry_run": "true"})
+        assert tried.status_code == 200, tried.text
+        jsonschema.validate(tried.json(), schemas.standing_alone("Imported"))
+        done = (await http.post("registry", content=document)).json()
+        assert done["created"] == tried.json()["created"] > 0
+        again = (await http.post("registry", content=document)).json()
+        assert (again["created"], again["changed"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("scope", "role"), [("all", "operator"), ("all", "engineer"), ("510000", "administrator")]
+)
+async def test_a_registry_file_of_anyone_else_is_refused(
+    house: House, scope: str, role: str
+) -> None:
+    async with await house.http(scope, role) as http:
+        assert (await http.post("registry", content=b"{}")).status_code == 403
+
+
+async def test_a_wrong_registry_file_is_refused_with_its_lines(house: House) -> None:
+    async with await house.http("all", "administrator") as http:
+        answer = await http.post("registry", content=b"enterprises:\n  - {code: X}\n")
+    assert answer.status_code == 422
+    assert answer.json()["faults"][0]["line"] == 2
