@@ -8,7 +8,7 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from alarms import instants, lifecycle
-from alarms.alarm import Alarm, Entry, ProcessEvent
+from alarms.alarm import Alarm, Entry, ProcessEvent, Transition
 from alarms.errors import NotFoundError
 from alarms.proposal import ChannelState
 from alarms.scope import Scope
@@ -24,9 +24,12 @@ async def apply_events(conn: AsyncConnection, events: Sequence[ProcessEvent], *,
         return 0
     head = await journal.lock(conn)
     current = await _open_for_update(conn, {(e.subject.key, e.rule) for e in events})
+    known = await _already_told(conn, events)
     entries: list[Entry] = []
     for event in events:
         slot = event.subject.key, event.rule
+        if slot not in current and event in known:
+            continue
         outcome = lifecycle.step(current.get(slot), event, now=now)
         entries += outcome.entries
         if outcome.alarm is None or outcome.alarm.t_closed is not None:
@@ -172,6 +175,29 @@ async def _open_for_update(
     ).fetchall()
     found = [_alarm(record) for (record,) in rows]
     return {(alarm.subject.key, alarm.rule): alarm for alarm in found}
+
+
+async def _already_told(
+    conn: AsyncConnection, events: Sequence[ProcessEvent]
+) -> Sequence[ProcessEvent]:
+    """Return the `late` events that lie within a closed occurrence of their rule and subject."""
+    told: list[ProcessEvent] = []
+    for event in events:
+        if event.change is not Transition.late:
+            continue
+        end = event.t_change if event.t_end is None else event.t_end
+        found = await conn.execute(
+            """
+            select true from alarm
+             where key = %s and rule = %s and t_raised <= %s and t_closed is not null
+               and (record ->> 't_returned')::bigint >= %s
+             limit 1
+            """,
+            (event.subject.key, event.rule, instants.to_datetime(event.t_change), end),
+        )
+        if await found.fetchone():
+            told.append(event)
+    return told
 
 
 async def _write(

@@ -190,6 +190,7 @@ create index alarm_shelved on alarm (shelved_until) where shelved_until is not n
 create index alarm_raised on alarm (t_raised desc, id desc);
 create index alarm_region on alarm (region text_pattern_ops, t_raised desc);
 create index alarm_enterprise on alarm (enterprise, t_raised desc);
+create index alarm_key on alarm (key, rule, t_raised desc);
 
 create table journal_head (
     singleton boolean primary key default true check (singleton),

@@ -1,0 +1,169 @@
+"""Alarms in the record: one open a rule and subject, every step in the journal, in commit order."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+
+import msgspec
+import psycopg
+import pytest
+from psycopg import AsyncConnection
+
+from alarms import scope
+from alarms.alarm import Kind, ProcessEvent, State, Subject, Tier, Transition
+from alarms.errors import ConflictError, NotFoundError
+from alarms.lifecycle import Action, Deed
+from alarms.storage import alarms, connection, journal
+
+NOON = 1_763_712_000_000_000
+SECOND = 1_000_000
+
+
+@pytest.fixture
+async def conn(database: str) -> AsyncIterator[AsyncConnection]:
+    async with await connection.connect(database, autocommit=True) as conn:
+        yield conn
+
+
+def event(
+    change: Transition, at_s: int, *, tag: str = "T1", tier: Tier = Tier.yellow, until_s: int = 0
+) -> ProcessEvent:
+    """Build what the engine would say of a point's high limit."""
+    return ProcessEvent(
+        subject=Subject(key=f"E1/{tag}", region="510603", enterprise="E1", point=tag, name=tag),
+        rule="limit.high",
+        kind=Kind.limit,
+        change=change,
+        tier=tier,
+        t_change=NOON + at_s * SECOND,
+        t_event=NOON + at_s * SECOND,
+        t_received=NOON + (at_s + 1) * SECOND,
+        t_end=NOON + until_s * SECOND if until_s else None,
+        value=9.0,
+        limit=8.0,
+    )
+
+
+async def apply(conn: AsyncConnection, *events: ProcessEvent) -> int:
+    async with conn.transaction():
+        return await alarms.apply_events(conn, events, now=NOON + 100 * SECOND)
+
+
+async def story(conn: AsyncConnection) -> list[tuple[int, str, int]]:
+    rows = await journal.after(conn, 0, limit=1000)
+    return [(row.log_offset, row.type, row.rev) for row in rows]
+
+
+def acknowledge(by: str = "wang", seen: int | None = None) -> Action:
+    return Action(kind=Deed.acknowledge, actor=by, seen_rev=seen)
+
+
+async def test_each_step_is_one_row_with_the_next_rev_and_offset(conn: AsyncConnection) -> None:
+    await apply(
+        conn,
+        event(Transition.raised, 0),
+        event(Transition.tier_up, 5, tier=Tier.orange),
+        event(Transition.returned, 60),
+    )
+    rows = await journal.after(conn, 0, limit=10)
+    async with conn.transaction():
+        closed = await alarms.act(
+            conn, rows[0].alarm_id, acknowledge(), scope=scope.ALL, now=NOON + 200 * SECOND
+        )
+    assert closed.state is State.NORM
+    assert await story(conn) == [
+        (1, "raised", 1),
+        (2, "tier_up", 2),
+        (3, "returned", 3),
+        (4, "acknowledged", 4),
+        (5, "closed", 5),
+    ]
+    assert (await journal.head(conn)).offset == 5
+
+
+async def test_the_database_itself_refuses_a_second_open_occurrence(conn: AsyncConnection) -> None:
+    await apply(conn, event(Transition.raised, 0))
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        await conn.execute(
+            """
+            insert into alarm (id, key, rule, rev, kind, tier, state, active, simulated, t_raised,
+                               record)
+            select 'other', key, rule, 1, kind, tier, state, active, simulated, t_raised, record
+              from alarm
+            """
+        )
+
+
+async def test_nobody_acts_outside_their_scope(conn: AsyncConnection) -> None:
+    await apply(conn, event(Transition.raised, 0))
+    (row,) = await journal.after(conn, 0, limit=10)
+    for foreign in (scope.of_region("320000"), scope.of_enterprise("E2")):
+        with pytest.raises(NotFoundError):
+            async with conn.transaction():
+                await alarms.act(conn, row.alarm_id, acknowledge(), scope=foreign, now=NOON)
+    assert len(await story(conn)) == 1
+
+
+async def test_an_acknowledgement_that_saw_less_than_the_newest_raise_is_refused(
+    conn: AsyncConnection,
+) -> None:
+    await apply(conn, event(Transition.raised, 0), event(Transition.tier_up, 5, tier=Tier.red))
+    row = (await journal.after(conn, 0, limit=10))[0]
+    with pytest.raises(ConflictError):
+        async with conn.transaction():
+            await alarms.act(conn, row.alarm_id, acknowledge(seen=1), scope=scope.ALL, now=NOON)
+
+
+async def test_a_late_occurrence_within_a_closed_one_is_told_once(conn: AsyncConnection) -> None:
+    await apply(conn, event(Transition.raised, 0), event(Transition.returned, 60))
+    (row, _) = await journal.after(conn, 0, limit=10)
+    async with conn.transaction():
+        await alarms.act(conn, row.alarm_id, acknowledge(), scope=scope.ALL, now=NOON)
+    before = await story(conn)
+    await apply(conn, event(Transition.late, 10, until_s=20))
+    assert await story(conn) == before
+    await apply(conn, event(Transition.late, 90, until_s=95))
+    assert [kind for _, kind, _ in await story(conn)][len(before) :] == ["late"]
+
+
+async def test_offsets_follow_commits_however_many_write(database: str) -> None:
+    async def write(tag: str) -> None:
+        async with await connection.connect(database, autocommit=True) as conn:
+            for at_s in range(0, 40, 2):
+                await apply(
+                    conn,
+                    event(Transition.raised, at_s, tag=tag),
+                    event(Transition.returned, at_s + 1, tag=tag),
+                )
+
+    seen: list[int] = []
+
+    async def read() -> None:
+        async with await connection.connect(database, autocommit=True) as conn:
+            while len(seen) < 4 * 40:
+                newest = seen[-1] if seen else 0
+                seen.extend(row.log_offset for row in await journal.after(conn, newest, limit=7))
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(read())
+        for tag in ("A", "B", "C", "D"):
+            group.create_task(write(tag))
+    assert seen == list(range(1, 161))
+
+
+async def test_each_row_is_chained_to_the_one_before(conn: AsyncConnection) -> None:
+    await apply(conn, event(Transition.raised, 0), event(Transition.returned, 60))
+    rows = await (
+        await conn.execute(
+            """
+            select log_offset, alarm_id, rev, type, actor, note, data, hash
+              from journal order by log_offset
+            """
+        )
+    ).fetchall()
+    previous = b""
+    for *fixed, data, kept in rows:
+        previous = hashlib.sha256(
+            previous + msgspec.json.encode(tuple(fixed)) + data.encode()
+        ).digest()
+        assert kept == previous
