@@ -2,7 +2,11 @@
 
 import asyncio
 import contextlib
+from pathlib import Path
+from urllib.parse import urlsplit
 
+from fengsui.embedded import access
+from fengsui.embedded import broker as embedded
 from ingest.address import Address
 from ingest.mqtt import Source
 from tests.conftest import Broker
@@ -66,6 +70,30 @@ async def test_no_more_than_the_window_is_in_hand(broker: Broker) -> None:
             async with asyncio.timeout(1):
                 async for batch in taker.batches(max_messages=1, linger_s=0, idle_s=0.1):
                     assert not batch.messages
+
+
+async def test_in_mqtt_3_1_1_the_window_holds_too_and_nothing_is_dropped(tmp_path: Path) -> None:
+    server = await embedded.start(tmp_path, prefix="x/v1")
+    account = access.Account(hash=access.hashed("secret"), gateway=True)
+    access.put(server.files.credentials, "gw", account)
+    port = urlsplit(server.url).port
+    try:
+        async with source(Broker(server.url, "x/v1"), window=20) as taker:
+            await up(taker)
+            mine = Broker(f"mqtt://gw:secret@127.0.0.1:{port}", "x/v1")
+            sending = asyncio.create_task(send(mine, 0, 100))  # its PUBACKs wait for our commits
+            held: list[int] = []
+            async with asyncio.timeout(30):
+                async for batch in taker.batches(max_messages=50, linger_s=0.1):
+                    assert len(batch.messages) <= 20
+                    held += [int(message.payload) for message in batch.messages]
+                    await taker.commit(batch)
+                    if len(held) == 100:
+                        break
+            await sending
+        assert held == list(range(100))
+    finally:
+        await server.stop()
 
 
 async def test_without_messages_a_batch_is_empty_and_comes_in_time(broker: Broker) -> None:
