@@ -118,29 +118,32 @@ async def _act(
         note=wish.note,
         until=_until(action, wish),
     )
-    lapses = await _second_person(conn, identity, alarm_id, wanted, now=now)
-    if lapses is None:
+    agreed = await _second_person(conn, identity, alarm_id, wanted, now=now)
+    if not isinstance(agreed, datetime):
+        if agreed is not None:
+            both = f"{wanted.note} · {agreed} + {identity.name}".removeprefix(" · ")
+            wanted = msgspec.structs.replace(wanted, note=both)
         await alarms.act(conn, alarm_id, wanted, scope=identity.scope, now=now)
     row = await queries.alarm(conn, alarm_id, identity.scope)
     if row is None:
         raise NotFoundError(f"there is no alarm {alarm_id} within your scope")
-    if lapses is None:
+    if not isinstance(agreed, datetime):
         return Done(status=200, document=row.document)
     waits = Awaiting(
         action=action,
         asked_by=identity.name,
         asked_at=instants.to_text(now),
-        expires_at=instants.to_text(instants.from_datetime(lapses)),
+        expires_at=instants.to_text(instants.from_datetime(agreed)),
     )
     return Done(status=202, document=row.document, pending=waits)
 
 
 async def _second_person(
     conn: AsyncConnection, identity: Identity, alarm_id: str, wanted: lifecycle.Action, *, now: int
-) -> datetime | None:
-    """Return None where the action may be done now, else when this first person's request lapses.
+) -> str | datetime | None:
+    """Return when this first person's request lapses, or the first person's name for the second.
 
-    What could not be done is refused at the first call already.
+    None where one person is enough. What could not be done is refused at the first call already.
     """
     if wanted.kind not in _TWO_PERSONS:
         return None
@@ -149,7 +152,7 @@ async def _second_person(
     outcome = lifecycle.step(alarm, wanted, now=now)
     if alarm.tier is not Tier.red or not outcome.entries:
         return None
-    return await pending.agreed(
+    agreed = await pending.agreed(
         conn,
         alarm_id,
         wanted.kind,
@@ -158,6 +161,16 @@ async def _second_person(
         note=wanted.note,
         now=instants.to_datetime(now),
     )
+    if isinstance(agreed, datetime):
+        await queries.record_trail(
+            conn,
+            at=instants.to_datetime(now),
+            actor=identity.name,
+            action=f"{wanted.kind}_asked",
+            subject=f"alarm:{alarm_id}",
+            after={"note": wanted.note, "lapses": agreed},
+        )
+    return agreed
 
 
 def _until(action: str, wish: Wish) -> int | None:

@@ -17,21 +17,23 @@ async def agreed(
     until: datetime | None,
     note: str,
     now: datetime,
-) -> datetime | None:
-    """Return None when another person asked for the same within ten minutes; that request is gone.
+) -> str | datetime:
+    """Return who asked for the same before, another person, ten minutes ago at most.
 
     Else keep this request and return when it lapses. The same person asking again changes nothing
     but the clock. Call it after `journal.lock`, which orders all who act.
     """
-    found = await conn.execute(
+    cursor = await conn.execute(
         """
         delete from pending_action
          where alarm_id = %s and action = %s and actor <> %s and asked_at > %s
+        returning actor
         """,
         (alarm_id, action, actor, now - WAITS),
     )
-    if found.rowcount:
-        return None
+    found = await cursor.fetchone()
+    if found is not None:
+        return str(found[0])
     await conn.execute(
         """
         insert into pending_action (alarm_id, action, actor, until, note, asked_at)

@@ -74,6 +74,9 @@ async def test_shelving_red_waits_for_another_person(house: House) -> None:
         done = await second.post(f"alarms/{alarm}/shelve", json=body)
         assert done.status_code == 200
         assert done.json()["state"] == "SHLVD"
+        journal = (await first.get(f"alarms/{alarm}/journal")).json()["items"]
+        names = [(await http.get("session")).json()["name"] for http in (first, second)]
+        assert journal[-1]["note"] == f"检修 · {names[0]} + {names[1]}"
         lift = await second.post(f"alarms/{alarm}/unshelve")
         assert lift.status_code == 202
 
