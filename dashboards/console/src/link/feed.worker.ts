@@ -128,6 +128,7 @@ function tick(): void {
   if (socket !== null && heard !== null && now - heard > GIVE_UP_AFTER_MS && retryAt === null) {
     drop()
     schedule(reconnectDelay(attempt++, Math.random()))
+    values.reconnect()
   }
   if (retryAt !== null && now >= retryAt) connect()
   const state = linkState({ open: socket !== null, synced, heard, everSynced }, now)

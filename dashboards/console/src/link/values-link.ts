@@ -38,13 +38,16 @@ export class ValueLink {
     if (this.wanted.length > 0) this.connect()
   }
 
-  /** Nothing on the screen needs a value: no socket at all. */
+  /** Ask for these values from now on; when nothing on the screen needs one, there is no socket at all. */
   watch(ids: PointId[], maxHz: number): void {
     this.wanted = ids
     this.maxHz = maxHz
-    this.drop()
-    this.attempt = 0
-    if (ids.length > 0) this.connect()
+    if (ids.length > 0 && this.socket?.readyState === WebSocket.OPEN) this.subscribe(this.socket)
+    else this.reconnect()
+  }
+
+  private subscribe(socket: WebSocket): void {
+    socket.send(JSON.stringify({ op: 'subscribe', points: this.wanted, max_hz: this.maxHz }))
   }
 
   private connect(): void {
@@ -52,8 +55,7 @@ export class ValueLink {
     const mine = new WebSocket(this.address, 'fengsui.values.v1+json')
     this.socket = mine
     this.heard = Date.now()
-    mine.onopen = () =>
-      mine.send(JSON.stringify({ op: 'subscribe', points: this.wanted, max_hz: this.maxHz }))
+    mine.onopen = () => this.subscribe(mine)
     mine.onmessage = ({ data }) => {
       if (this.socket === mine) this.take(JSON.parse(String(data)) as ValueFrame)
     }

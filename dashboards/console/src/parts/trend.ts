@@ -23,7 +23,7 @@ export function columns(answer: ReadingRows, periodS: number): Columns {
   const step = Math.max(STEP_S[answer.resolution] ?? 0, periodS, 1)
   for (const row of answer.rows) {
     const time = Number(row[0]) / 1000
-    const last = made.time.at(-1)
+    const last = made.time[made.time.length - 1]
     if (last !== undefined && time - last > GAP_STEPS * step) push(made, last + step, null, null, null)
     if (raw) push(made, time, isUntrusted(qualityName(row[2])) ? null : numeric(row[1]), null, null)
     else push(made, time, numeric(row[3]), numeric(row[1]), numeric(row[2]))
@@ -33,7 +33,7 @@ export function columns(answer: ReadingRows, periodS: number): Columns {
 
 /** Append a live value and let go of what has left the window. */
 export function append(to: Columns, time: number, value: number | null, from: number): void {
-  const last = to.time.at(-1)
+  const last = to.time[to.time.length - 1]
   if (last !== undefined && time <= last) return
   push(to, time, value, null, null)
   let gone = 0

@@ -3,7 +3,7 @@ import type { Directive } from 'vue'
 import type { Point } from '../contract'
 import { number } from '../format'
 import { t } from '../i18n'
-import { watchIds } from '../link/feed'
+import { serverNow, watchIds } from '../link/feed'
 
 export type PointId = number | string
 /** Names by number of the server's Quality. */
@@ -14,7 +14,7 @@ const SHORTEST_SILENCE_MS = 30_000
 export interface LiveValue {
   value: number | null
   quality: string
-  /** Server time of the frame that brought it, ms. */
+  /** Event time of the reading, ms. */
   at: number
 }
 
@@ -32,7 +32,8 @@ const listeners = new Map<PointId, Set<Listener>>()
 const dirty = new Set<PointId>()
 const watches = new Set<{ ids: PointId[]; maxHz: number }>()
 let flushing = false
-let newestFrame = 0
+/** Whether values come at all; false from the loss of their socket to the next frame. */
+let flowing = true
 
 export function qualityName(code: number | string | null | undefined): string {
   return typeof code === 'number' ? (QUALITIES[code & 0xff] ?? 'bad') : (code ?? 'good')
@@ -62,7 +63,7 @@ export function seed(point: Point): void {
 }
 
 export function receiveValues(frame: { t: number; ids: PointId[]; v: Array<number | null>; q: number[]; ts?: number[] }): void {
-  newestFrame = Math.max(newestFrame, frame.t)
+  flowing = true
   frame.ids.forEach((id, place) => {
     const now: LiveValue = { value: frame.v[place] ?? null, quality: qualityName(frame.q[place]), at: frame.ts?.[place] ?? frame.t }
     latest.set(id, now)
@@ -73,7 +74,7 @@ export function receiveValues(frame: { t: number; ids: PointId[]; v: Array<numbe
 
 /** The values socket is gone: nothing on the screen may look current. */
 export function forgetFreshness(): void {
-  newestFrame = 0
+  flowing = false
   for (const id of cellsOf.keys()) mark(id)
 }
 
@@ -122,7 +123,7 @@ function write(element: HTMLElement): void {
   const cell = cells.get(element)
   if (!cell) return
   const now = latest.get(cell.id)
-  const old = now === undefined || Math.max(newestFrame, now.at) - now.at > cell.silenceMs
+  const old = now === undefined || !flowing || serverNow() - now.at > cell.silenceMs
   const distrusted = now !== undefined && isUntrusted(now.quality)
   const text = now === undefined ? '–' : `${old || distrusted ? '? ' : ''}${number(now.value)}`
   if (element.textContent !== text) element.textContent = text
