@@ -55,7 +55,7 @@ def database(databases: Databases) -> Iterator[str]:
 @pytest.fixture
 def empty_database(databases: Databases) -> Iterator[str]:
     """The address of a fresh database without any schema."""
-    name = databases.create(template="template1")
+    name = databases.create(template="template0")
     yield databases.address(name)
     databases.drop(name)
 
