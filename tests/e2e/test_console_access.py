@@ -1,5 +1,6 @@
 """The console for everybody: accessible in both themes, from one origin, under a strict policy."""
 
+import json
 import secrets
 from urllib.parse import urlsplit
 
@@ -112,4 +113,7 @@ def test_the_built_files_are_packed_and_small() -> None:
     assert scripts
     assert all(path.with_name(path.name + ".br").is_file() for path in scripts)
     assert sum(path.stat().st_size for path in files) < 2_000_000
+    manifest = json.loads((dist / ".vite" / "manifest.json").read_text(encoding="utf8"))
+    named = [name for entry in manifest.values() for name in (entry["file"], *entry.get("css", []))]
+    assert all((dist / name).is_file() for name in named)
     assert "vue" in (dist / "THIRD_PARTY_NOTICES.txt").read_text(encoding="utf8")
