@@ -24,7 +24,10 @@ async def register(conn: AsyncConnection, *, points: int = 3) -> Plant:
         """
     )
     await conn.execute(
-        "insert into unit (source_id, code, name, kind) select id, 'U1', '1 号罐', 'tank' from source"
+        """
+        insert into unit (source_id, code, name, kind)
+        select id, 'U1', '1 号罐', 'tank' from source
+        """
     )
     await conn.execute("insert into gateway (id, enterprise_id) select 'gw', id from enterprise")
     await conn.execute(

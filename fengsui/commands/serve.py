@@ -2,18 +2,16 @@
 
 import asyncio
 import dataclasses
+import importlib
 import logging
 from pathlib import Path
 
 import click
 import uvloop
 
-from alarms.errors import SettingError
 from alarms.storage import migrate
-from api import server
-from fengsui import console, embedded, logs, supervisor
+from fengsui import embedded, logs, supervisor
 from fengsui.settings import Settings
-from ingest import service
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +22,9 @@ _log = logging.getLogger(__name__)
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Port to listen on (FENGSUI_HTTP_PORT)."
 )
-@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="FENGSUI_DATA_DIR.")
+@click.option(
+    "--data-dir", type=click.Path(file_okay=False, path_type=Path), help="FENGSUI_DATA_DIR."
+)
 @click.option("--no-migrate", is_flag=True, help="Leave the database schema as it is.")
 @click.option("--supervised", is_flag=True, hidden=True)
 @click.pass_obj
@@ -63,15 +63,10 @@ async def _all(settings: Settings, *, migrates: bool) -> None:
 
 
 async def _one(role: str, settings: Settings, *, migrates: bool, supervised: bool) -> None:
-    """Run one role in this process."""
+    """Run one role in this process, loading only that role's room."""
     stop = asyncio.Event()
     supervisor.stop_on_signals(stop)
-    if settings.database_url is None or (role == "ingest" and settings.broker_url is None):
-        raise SettingError(
-            "a role of its own needs FENGSUI_DATABASE_URL and FENGSUI_BROKER_URL; "
-            "set them, or run `fengsui serve` for everything with embedded servers"
-        )
-    if migrates:
+    if migrates and settings.database_url is not None:
         await _migrate(settings.database_url)
     watch = (
         asyncio.create_task(supervisor.stop_when_orphaned(stop), name="orphan watch")
@@ -79,22 +74,7 @@ async def _one(role: str, settings: Settings, *, migrates: bool, supervised: boo
         else None
     )
     try:
-        if role == "ingest":
-            assert settings.broker_url is not None  # noqa: S101  checked above
-            await service.run(
-                database_url=settings.database_url,
-                broker_url=settings.broker_url,
-                topic_prefix=settings.topic_prefix,
-                stop=stop,
-            )
-        else:
-            await server.run(
-                database_url=settings.database_url,
-                host=settings.http_host,
-                port=settings.http_port,
-                console=console.folder(),
-                stop=stop,
-            )
+        await importlib.import_module(f"fengsui.roles.{role}").run(settings, stop)
     finally:
         if watch is not None:
             watch.cancel()

@@ -1,0 +1,22 @@
+"""The ingest role: from the broker to the record."""
+
+import asyncio
+
+from alarms.errors import SettingError
+from fengsui.settings import Settings
+from ingest import service
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Bring readings into the record until `stop`; needs both addresses."""
+    if settings.database_url is None or settings.broker_url is None:
+        raise SettingError(
+            "the ingest role needs FENGSUI_DATABASE_URL and FENGSUI_BROKER_URL; "
+            "set them, or run `fengsui serve` for everything with embedded servers"
+        )
+    await service.run(
+        database_url=settings.database_url,
+        broker_url=settings.broker_url,
+        topic_prefix=settings.topic_prefix,
+        stop=stop,
+    )
