@@ -1,4 +1,4 @@
-"""kill -9 at every step of a batch, then a restart: the record is that of a run nobody disturbed."""
+"""kill -9 at every step of a batch, then a restart: the record is as if nobody had."""
 
 import json
 import os
@@ -36,7 +36,7 @@ class Record(NamedTuple):
 def stream(base_ms: int) -> list[bytes]:
     """Forty-four seconds of an overfill: level straight past HH and back, pressure over H for long.
 
-    The level returns after its off-delay of 30 s, the pressure is raised after its on-delay of 15 s.
+    The level returns after its off-delay of 30 s; the pressure is raised after its on-delay, 15 s.
     """
     bodies = []
     for k in range(23):
@@ -125,7 +125,8 @@ def settled(database: str, readings: int) -> None:
     def done() -> bool:
         seen = record(database)
         kinds = [row[2] for row in seen.journal]
-        return len(seen.readings) >= readings and "returned" in kinds and kinds.count("raised") == 2
+        stored = len(seen.readings) >= readings
+        return stored and "returned" in kinds and kinds.count("raised") == 2
 
     servers.until(done, deadline_s=60, what="every reading stored and judged")
 

@@ -5,7 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 import pytest
@@ -25,7 +25,7 @@ class Load:
         self._broker, self._base_ms = broker, base_ms
         self._thread = threading.Thread(target=self._publish, name="load")
 
-    def __enter__(self) -> "Load":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -43,9 +43,7 @@ class Load:
                 sent = client.publish(topic, json.dumps(body), qos=1)
                 time.sleep(0.01)
             sent.wait_for_publish(100)
-            servers.until(
-                lambda: client._out_messages == {}, deadline_s=60, what="every PUBACK"
-            )
+            servers.until(lambda: client._out_messages == {}, deadline_s=60, what="every PUBACK")
 
 
 def counted(database: str) -> int:

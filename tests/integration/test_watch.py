@@ -128,7 +128,7 @@ def run(database: str, *words: str, given: str = "") -> "subprocess.CompletedPro
     """Run a command to its end."""
     return subprocess.run(
         [sys.executable, "-m", "fengsui", *words],
-        env={"FENGSUI_DATABASE_URL": database, "PATH": "/usr/bin:/bin", "HOME": "/tmp"},  # noqa: S108
+        env={"FENGSUI_DATABASE_URL": database, "PATH": "/usr/bin:/bin", "HOME": "/tmp"},
         input=given,
         capture_output=True,
         text=True,
