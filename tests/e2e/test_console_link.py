@@ -88,6 +88,7 @@ async def test_an_ended_session_leaves_the_view_and_asks_for_the_password_in_pla
     await made.page.keyboard.press("a")
     await expect(made.page.locator(".toasts .error")).to_contain_text("登录已到期")
     await expect(made.row(alarm_id)).to_contain_text("未确认")
+    await expect(made.page.locator(".banner")).to_have_count(1)
     await made.page.get_by_role("button", name="重新登录").click()
     await made.page.get_by_role("dialog").get_by_label("密码").fill(beacons.PASSWORD)
     await made.page.keyboard.press("Enter")
