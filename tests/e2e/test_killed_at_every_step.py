@@ -120,7 +120,7 @@ def ready(database: str, *, after: Any = None) -> Any:
 
 
 def settled(database: str, readings: int) -> None:
-    """Wait until so many readings are stored and the pressure's alarm and the level's return are."""
+    """Wait until so many readings are stored and both alarms are raised and one returned."""
 
     def done() -> bool:
         seen = record(database)
