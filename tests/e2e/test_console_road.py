@@ -1,6 +1,7 @@
 """The whole road with a person at its end: gateway, broker, engine, record, screen, and back."""
 
 import json
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -55,6 +56,28 @@ async def test_a_value_over_hh_is_on_the_screen_within_a_second_and_watch_prints
     last = test_beacon.frames(watch)[-1]["event"]["data"]
     assert (last["acks"]["site"]["by"], last["simulated"]) == (operator, True), json.dumps(last)
     assert window.faults == []
+
+
+async def test_a_value_that_nothing_follows_is_marked_old_on_an_open_page(
+    fengsui: Callable[..., Any], served: Any, broker: Broker, database: str, console: Open
+) -> None:
+    browsing.built()
+    server, _ = served
+    window = await console(server.url)
+    await window.sign_in(await beacons.person(database, f"op-{secrets.token_hex(4)}"))
+    await window.live()
+    await window.show("/area/510603/DYD-01/DYD01-R001/V101")
+    cell = window.page.locator(f"[data-point='{test_beacon.POINT}'] .live")
+    await expect(cell).to_have_text("–")
+    # Stamped 20 s ago: after three periods, but at least 30 s, it is old.
+    stamp = time.time_ns() // 1_000_000 - 20_000
+    test_beacon.publish(
+        broker, test_beacon.GATEWAY, {"ts": stamp, "values": {test_beacon.POINT: 3.21}}
+    )
+    await expect(cell).to_have_text("3.21")
+    await expect(cell).to_have_text("? 3.21", timeout=30_000)
+    await expect(cell).to_have_class(re.compile("distrusted"))
+    await expect(window.page.locator("[data-link=live]")).to_be_visible()
 
 
 def _kind(frame: dict[str, Any]) -> str:
