@@ -139,11 +139,12 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shelf(msgspec.Struct, frozen=True, kw_only=True):
-    """A timed shelving: until when (Micros), by whom and why."""
+    """A timed shelving: until when (Micros), by whom, why, and at which tier; above it, it ends."""
 
     until: int
     by: str
     at: int
+    tier: Tier
     reason: str = ""
 
 

@@ -122,7 +122,7 @@ def _over(alarm: Alarm | None, event: ProcessEvent) -> Outcome:
     annunciates = not event.late or event.still_over
     if annunciates:
         moved |= {"acks": alarm.acks | {"site": None}, "last_alarm_rev": alarm.rev + 1}
-    return _one(
+    outcome = _one(
         alarm,
         event,
         change,
@@ -133,6 +133,24 @@ def _over(alarm: Alarm | None, event: ProcessEvent) -> Outcome:
         **moved,
         **_reading(alarm, event),
     )
+    if alarm.shelf is None or event.tier <= alarm.shelf.tier:
+        return outcome
+    return _off_shelf(outcome, event)
+
+
+def _off_shelf(outcome: Outcome, event: ProcessEvent) -> Outcome:
+    """Take back an alarm that went above the tier it was shelved at: nobody agreed to that.
+
+    Else one person's shelving of orange would keep red silent (two must agree to that).
+    """
+    risen = outcome.alarm
+    assert risen is not None  # noqa: S101  it has just risen
+    alarm = msgspec.structs.replace(
+        risen, rev=risen.rev + 1, shelf=None, last_alarm_rev=risen.rev + 1
+    )
+    note = f"went up to {event.tier.name}"
+    entry = msgspec.structs.replace(_entry(alarm, event, Transition.unshelved), note=note)
+    return Outcome(alarm=alarm, entries=(*outcome.entries, entry))
 
 
 def _returned(alarm: Alarm, event: ProcessEvent, now: int) -> Outcome:
@@ -226,7 +244,7 @@ def _shelve(alarm: Alarm, action: Action, now: int) -> Outcome:
             f"a {alarm.tier.name} alarm can be shelved for up to {most // 3_600_000_000} h; "
             "give an `until` between now and then"
         )
-    shelf = Shelf(until=action.until, by=action.actor, at=now, reason=action.note)
+    shelf = Shelf(until=action.until, by=action.actor, at=now, reason=action.note, tier=alarm.tier)
     return _deed(alarm, action, Transition.shelved, now, shelf=shelf)
 
 

@@ -96,11 +96,11 @@ def limit_event(
             zh += f" {shown}，达到{words_zh} {bar}"
             en += f" {shown}, at {words_en} {bar}"
         else:
-            zh += f" {shown}，尚未离开{words_zh} {bar}"
-            en += f" {shown}, not yet clear of {words_en} {bar}"
+            zh += f" {shown}，在{words_zh} {bar} 的死区内，尚未恢复"
+            en += f" {shown}, within the deadband of {words_en} {bar}, not yet returned"
     if lost is not None:
-        zh += "（信号中断，未确认）"
-        en += " (signal lost, unconfirmed)"
+        zh += "（信号中断，按报警处理，待核实）"
+        en += " (signal lost; taken as an alarm, to be verified)"
     return ProcessEvent(
         subject=plant.subject(row),
         rule=RULES[side],

@@ -26,6 +26,8 @@ MOST_MESSAGES: Final = 500
 LINGER_S: Final = 0.002
 IDLE_S: Final = 0.2
 TICK_US: Final = 1_000_000
+STALL_US: Final = 5_000_000
+"""A longer gap between two ticks was our own: who spoke in it may still wait at the broker."""
 FIRST_BACKOFF_S: Final = 0.1
 LONGEST_BACKOFF_S: Final = 10.0
 
@@ -88,6 +90,7 @@ class _Service:
         self._tally = Tally(log)
         self._conn: AsyncConnection | None = None
         self._ticked = 0
+        self._listening_since = 0
 
     async def open(self) -> str:
         """Wait for the record and the right to write it; return its name."""
@@ -143,9 +146,12 @@ class _Service:
 
     async def _tick(self) -> None:
         moment = now()
-        since = self._source.link_up_since
+        self._listening_since = listening_since(self._listening_since, self._ticked, moment)
+        link = self._source.link_up_since
         await self._pipeline.tick(
-            await self._writer(), now=moment, link_since=moment if since is None else since
+            await self._writer(),
+            now=moment,
+            link_since=moment if link is None else max(link, self._listening_since),
         )
         self._ticked = moment
 
@@ -214,6 +220,18 @@ class _Service:
 
 class _Stopped(Exception):  # noqa: N818  # no error: the way out of a wait
     """Someone said stop while work was waiting for the database."""
+
+
+def listening_since(since: int, ticked: int, moment: int) -> int:
+    """Return since when we listen without a gap, at a tick now and the tick before (Micros).
+
+    A process that stood still, or waited for its database, heard nobody: silence is counted anew.
+    """
+    if moment - ticked <= STALL_US:
+        return since
+    if ticked:
+        log.warning("stood still for_s=%.1f, silence is counted anew", (moment - ticked) / 1e6)
+    return moment
 
 
 def now() -> int:

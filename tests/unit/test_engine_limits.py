@@ -264,7 +264,7 @@ def test_an_alarm_quotes_the_clause_that_bounds_its_limit() -> None:
     )
     gas.feed([row(0, 21.0)])
     assert only(gas).basis == "GB/T 50493-2019 5.5.2"
-    assert "一级报警值 20 %LEL" in only(gas).message_zh
+    assert "低报值 20 %LEL" in only(gas).message_zh
 
 
 @pytest.mark.parametrize(("flags", "received"), [(HISTORY, 0.0), (0, 61.0)])

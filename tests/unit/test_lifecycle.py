@@ -172,8 +172,8 @@ def shelved(hours: float = 1) -> Action:
 
 
 def test_a_shelved_alarm_goes_on_being_evaluated_and_journalled() -> None:
-    story = Story().tell(RAISED, shelved(), UP, RETURNED)
-    assert story.told == ["raised", "shelved", "tier_up", "returned"]
+    story = Story().tell(RAISED, UP, shelved(), DOWN, RETURNED)
+    assert story.told == ["raised", "tier_up", "shelved", "tier_down", "returned"]
     assert story.now.state is State.SHLVD
 
 
@@ -196,6 +196,17 @@ def test_a_timer_before_its_time_does_nothing() -> None:
 def test_lifting_the_shelf_says_who_did_it() -> None:
     story = Story().tell(RAISED, shelved(), does(Deed.unshelve))
     assert (story.told[-1], story.journal[-1].actor) == ("unshelved", "张三")
+
+
+def test_an_alarm_that_goes_above_the_tier_it_was_shelved_at_is_taken_off_the_shelf() -> None:
+    story = Story().tell(RAISED, ACK, shelved(), UP)
+    assert story.told == ["raised", "acknowledged", "shelved", "tier_up", "unshelved"]
+    assert (story.now.state, story.now.last_alarm_rev) == (State.UNACK, story.now.rev)
+
+
+def test_an_alarm_that_comes_back_up_to_the_tier_it_was_shelved_at_stays_shelved() -> None:
+    story = Story().tell(RAISED, UP, shelved(), DOWN, UP)
+    assert (story.told[-1], story.now.state) == ("tier_up", State.SHLVD)
 
 
 @pytest.mark.parametrize(("tier", "hours"), [(Tier.orange, 8.1), (Tier.red, 1.1), (Tier.red, 0)])
