@@ -19,6 +19,7 @@ LOW: Final = slice(0, 2)
 HIGH: Final = slice(2, 5)
 RULES: Final = ("limit.low", "limit.high")
 LEVEL_NAMES: Final = ("l", "ll", "h", "hh", "cut")
+_ASCENDING: Final = ("ll", "l", "h", "hh", "cut")
 DEFAULT_PERIOD_S: Final = 10.0
 """Expected spacing of a point whose registry entry gives no `period_s`."""
 SECOND: Final = 1_000_000
@@ -128,6 +129,12 @@ def high_levels(point: Point) -> list[Level]:
 def low_levels(point: Point) -> list[Level]:
     """Return the levels of `limit.low`, innermost first; none where `detect` leaves limits out."""
     return _levels(point, ("l", "ll"), -1)
+
+
+def on_delays_s(point: Point) -> dict[str, float]:
+    """Return the on-delay in force of each level the point is judged by, seconds, by its name."""
+    levels = {level.name: level for level in (*low_levels(point), *high_levels(point))}
+    return {name: levels[name].on_delay / SECOND for name in sorted(levels, key=_ASCENDING.index)}
 
 
 def tier_of(point: Point, name: str) -> Tier:

@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from alarms import instants, lifecycle
 from alarms.alarm import Tier
 from alarms.errors import ConflictError, FengsuiError, NotFoundError
+from alarms.scope import Scope
 from alarms.storage import alarms, idempotency, journal, pending, queries
 from alarms.storage.idempotency import Answer
 from api import clock, permissions
@@ -40,6 +41,14 @@ class Awaiting(Struct, frozen=True, kw_only=True):
     expires_at: str
 
 
+class Asked(Struct, frozen=True, kw_only=True):
+    """`pending` of an alarm's document."""
+
+    action: str
+    asked_by: str
+    expires_at: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
     """What came of an action: HTTP status, the alarm's document, and what it waits for."""
@@ -55,6 +64,27 @@ class Done:
             return self.document
         waits = msgspec.json.encode(self.pending).decode()
         return f'{{"status":"pending","pending":{waits},"alarm":{self.document}}}'
+
+
+async def present(conn: AsyncConnection, alarm_id: str, scope: Scope, *, now: int) -> str | None:
+    """Return an alarm's document with, as `pending`, what waits for a second person, or None.
+
+    The journal keeps documents as they were pushed, so this member is of one alarm's answers only.
+    """
+    row = await queries.alarm(conn, alarm_id, scope)
+    if row is None:
+        return None
+    request = await pending.of_alarm(conn, alarm_id, now=instants.to_datetime(now))
+    asked = (
+        None
+        if request is None
+        else Asked(
+            action=request.action,
+            asked_by=request.asked_by,
+            expires_at=instants.to_text(instants.from_datetime(request.expires_at)),
+        )
+    )
+    return f'{row.document.removesuffix("}")},"pending":{msgspec.json.encode(asked).decode()}}}'
 
 
 async def perform(
@@ -124,18 +154,21 @@ async def _act(
             both = f"{wanted.note} · {agreed} + {identity.name}".removeprefix(" · ")
             wanted = msgspec.structs.replace(wanted, note=both)
         await alarms.act(conn, alarm_id, wanted, scope=identity.scope, now=now)
-    row = await queries.alarm(conn, alarm_id, identity.scope)
-    if row is None:
-        raise NotFoundError(f"there is no alarm {alarm_id} within your scope")
     if not isinstance(agreed, datetime):
+        row = await queries.alarm(conn, alarm_id, identity.scope)
+        if row is None:
+            raise NotFoundError(f"there is no alarm {alarm_id} within your scope")
         return Done(status=200, document=row.document)
+    document = await present(conn, alarm_id, identity.scope, now=now)
+    if document is None:
+        raise NotFoundError(f"there is no alarm {alarm_id} within your scope")
     waits = Awaiting(
         action=action,
         asked_by=identity.name,
         asked_at=instants.to_text(now),
         expires_at=instants.to_text(instants.from_datetime(agreed)),
     )
-    return Done(status=202, document=row.document, pending=waits)
+    return Done(status=202, document=document, pending=waits)
 
 
 async def _second_person(

@@ -54,15 +54,16 @@ JOURNAL_ENTRY: Final[dict[str, Any]] = {
     "note": "",
     "data": ALARM,
 }
+_ASKED: Final[dict[str, Any]] = {
+    "action": "shelve",
+    "asked_by": "wang",
+    "expires_at": "2026-11-21T08:11:00Z",
+}
+ALARM_NOW: Final[dict[str, Any]] = ALARM | {"pending": _ASKED}
 PENDING: Final[dict[str, Any]] = {
     "status": "pending",
-    "pending": {
-        "action": "shelve",
-        "asked_by": "wang",
-        "asked_at": "2026-11-21T08:01:00Z",
-        "expires_at": "2026-11-21T08:11:00Z",
-    },
-    "alarm": ALARM,
+    "pending": _ASKED | {"asked_at": "2026-11-21T08:01:00Z"},
+    "alarm": ALARM_NOW,
 }
 SESSION: Final[dict[str, Any]] = {
     "name": "wang",
@@ -130,6 +131,7 @@ POINT: Final[dict[str, Any]] = {
     "deadband": 0.05,
     "on_delay_s": None,
     "off_delay_s": 30.0,
+    "delays": {"ll": 0.0, "l": 60.0, "h": 60.0, "hh": 0.0},
     "tiers": {},
     "detect": None,
     "gateway": "gw-dyc-01",

@@ -96,6 +96,16 @@ ALARM: Final = _thing(
     },
     message=_thing("In words.", zh=_TEXT, en=_TEXT),
 )
+PENDING: Final[Schema] = {
+    "type": ["object", "null"],
+    "description": "What one person asked for and another has not yet: shelve, unshelve.",
+    "required": ["action", "asked_by", "expires_at"],
+    "properties": {
+        "action": {"enum": ["shelve", "unshelve"]},
+        "asked_by": _TEXT,
+        "expires_at": _MOMENT,
+    },
+}
 CLOUD_EVENT: Final = _thing(
     "CloudEvents 1.0.",
     specversion={"const": "1.0"},
@@ -181,6 +191,13 @@ THINGS: Final[dict[str, Schema]] = {
     "Alarm": ALARM,
     "CloudEvent": CLOUD_EVENT,
     "Problem": _thing("RFC 9457.", type=_TEXT, title=_TEXT, status=_WHOLE, detail=_TEXT),
+    "AlarmNow": {
+        "description": "An alarm asked for by itself: with what waits for a second person.",
+        "allOf": [
+            reference("Alarm"),
+            {"required": ["pending"], "properties": {"pending": PENDING}},
+        ],
+    },
     "JournalEntry": _thing(
         "One transition of an alarm and who did it.",
         offset=_OFFSET,
@@ -211,7 +228,7 @@ THINGS: Final[dict[str, Schema]] = {
         pending=_thing(
             "Until when.", action=_TEXT, asked_by=_TEXT, asked_at=_MOMENT, expires_at=_MOMENT
         ),
-        alarm=reference("Alarm"),
+        alarm=reference("AlarmNow"),
     ),
     "Session": _thing(
         "Who am I.",
@@ -275,6 +292,11 @@ THINGS: Final[dict[str, Schema]] = {
         deadband={"type": "number"},
         on_delay_s=_NUMBER_OR_NULL,
         off_delay_s=_NUMBER_OR_NULL,
+        delays={
+            "type": "object",
+            "description": "The on-delay in force of each level judged (ll, l, h, hh, cut), s.",
+            "additionalProperties": {"type": "number", "minimum": 0},
+        },
         tiers=_OBJECT,
         detect={"type": ["array", "null"], "items": _TEXT},
         gateway=_TEXT_OR_NULL,

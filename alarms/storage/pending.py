@@ -1,11 +1,21 @@
 """What waits for a second person: shelving red, and lifting it (contracts.md section 5)."""
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from psycopg import AsyncConnection
 
+from alarms.alarm import State, Tier
+
 WAITS: Final = timedelta(minutes=10)
+
+
+class Request(NamedTuple):
+    """What one person asked for, and when it lapses unless another asks for the same."""
+
+    action: str
+    asked_by: str
+    expires_at: datetime
 
 
 async def agreed(
@@ -45,3 +55,21 @@ async def agreed(
         (alarm_id, action, actor, until, note, now),
     )
     return now + WAITS
+
+
+async def of_alarm(conn: AsyncConnection, alarm_id: str, *, now: datetime) -> Request | None:
+    """Return the request on an alarm that a second person can still make good, or None.
+
+    A request that the alarm has outgrown counts no more: closed, no longer red, shelved already.
+    """
+    cursor = await conn.execute(
+        """
+        select p.action, p.actor, p.asked_at
+          from pending_action p join alarm a on a.id = p.alarm_id
+         where a.id = %s and a.t_closed is null and a.tier = %s
+           and (p.action = 'unshelve') = (a.state = %s) and p.asked_at > %s
+        """,
+        (alarm_id, Tier.red.value, State.SHLVD.value, now - WAITS),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else Request(row[0], row[1], row[2] + WAITS)

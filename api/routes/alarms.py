@@ -10,7 +10,7 @@ from alarms import instants
 from alarms.alarm import Kind, State, Tier
 from alarms.storage import journal, queries
 from alarms.storage.journal import JournalRow
-from api import actions, answers, examples
+from api import actions, answers, clock, examples
 from api.problems import ProblemError
 from api.service import Asking, Shared
 
@@ -68,7 +68,7 @@ async def list_alarms(
 @router.get(
     "/alarms/{alarm_id}",
     summary="One alarm",
-    responses=answers.described("Alarm", examples.ALARM, problems=(401, 404)),
+    responses=answers.described("AlarmNow", examples.ALARM_NOW, problems=(401, 404)),
 )
 async def one_alarm(
     identity: Asking,
@@ -76,7 +76,7 @@ async def one_alarm(
     alarm_id: str,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """Answer an alarm with its revision as ETag."""
+    """Answer an alarm, `pending` with it; the ETag is its revision and, if any, that request."""
     document = await _document(identity, service, alarm_id)
     etag = _etag(document)
     if if_none_match is not None and etag in if_none_match:
@@ -166,21 +166,25 @@ def _wish(body: bytes) -> actions.Wish:
 
 async def _document(identity: Asking, service: Shared, alarm_id: str) -> str:
     async with service.transaction() as conn:
-        row = await queries.alarm(conn, alarm_id, identity.scope)
-    if row is None:
+        document = await actions.present(conn, alarm_id, identity.scope, now=clock.micros())
+    if document is None:
         raise ProblemError(404, f"there is no alarm {alarm_id} within your scope")
-    return row.document
+    return document
 
 
-class _Rev(msgspec.Struct):
+class _Version(msgspec.Struct):
     rev: int
+    pending: actions.Asked | None = None
 
 
-_REV = msgspec.json.Decoder(_Rev)
+_VERSION = msgspec.json.Decoder(_Version)
 
 
 def _etag(document: str) -> str:
-    return f'"{_REV.decode(document).rev}"'
+    version = _VERSION.decode(document)
+    if version.pending is None:
+        return f'"{version.rev}"'
+    return f'"{version.rev}-{version.pending.action}-{version.pending.expires_at}"'
 
 
 def _among(name: str, given: list[str] | None, known: frozenset[str]) -> tuple[str, ...]:

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 
+from alarms import rules
 from alarms.alarm import Tier
+from alarms.plant import Point
 from alarms.readings import QUALITY_MASK, Quality
 from alarms.storage import places, trends
 from alarms.storage.places import Count, Page
@@ -17,6 +19,10 @@ from api.service import Asking, Shared
 
 router = APIRouter(prefix="/api/v1", tags=["plant"])
 _ANSWERED = (401, 422)
+_JUDGED_BY = (
+    *("enterprise", "source", "unit", "tag", "quantity", "engineering_unit", "limits", "deadband"),
+    *("on_delay_s", "off_delay_s", "tiers"),
+)
 
 
 @router.get(
@@ -207,6 +213,7 @@ def _point(row: places.Row) -> dict[str, Any]:
     return {name: row[name] for name in row if name not in hidden} | {
         "id": str(row["id"]),
         "range": None if low is None else [low, high],
+        "delays": rules.on_delays_s(_judged(row)),
         "gateway": row["gateway_id"],
         "registered_at": answers.text_of(row["registered_at"]),
         "last": None
@@ -217,6 +224,14 @@ def _point(row: places.Row) -> dict[str, Any]:
             "q": row["quality"] & QUALITY_MASK,
         },
     }
+
+
+def _judged(row: places.Row) -> Point:
+    """Return what the rules need to know of a point."""
+    return Point(
+        **{name: row[name] for name in _JUDGED_BY},
+        detect=None if row["detect"] is None else tuple(row["detect"]),
+    )
 
 
 @router.get(

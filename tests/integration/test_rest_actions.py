@@ -1,12 +1,14 @@
 """REST: what people do to alarms, once, and with whom."""
 
 import asyncio
+import secrets
 from datetime import UTC, datetime, timedelta
 
 import jsonschema
 import pytest
 
 from alarms.alarm import Tier, Transition
+from alarms.storage import connection
 from api import schemas
 from tests import beacons
 from tests.beacons import House
@@ -79,6 +81,57 @@ async def test_shelving_red_waits_for_another_person(house: House) -> None:
         assert journal[-1]["note"] == f"检修 · {names[0]} + {names[1]}"
         lift = await second.post(f"alarms/{alarm}/unshelve")
         assert lift.status_code == 202
+
+
+async def test_whoever_asks_for_a_red_alarm_sees_what_waits_for_a_second_person(
+    house: House,
+) -> None:
+    alarm = await house.raise_alarm(tier=Tier.red)
+    body = {"until": in_an_hour(), "note": "检修"}
+    async with (
+        await house.http("all", "operator") as first,
+        await house.http("all", "supervisor") as second,
+    ):
+        before = await second.get(f"alarms/{alarm}")
+        assert before.json()["pending"] is None
+        asked = (await first.post(f"alarms/{alarm}/shelve", json=body)).json()
+        etag = {"if-none-match": before.headers["etag"]}
+        seen = await second.get(f"alarms/{alarm}", headers=etag)
+        assert seen.status_code == 200
+        jsonschema.validate(seen.json(), schemas.standing_alone("AlarmNow"))
+        expected = {name: asked["pending"][name] for name in ("action", "asked_by", "expires_at")}
+        assert seen.json()["pending"] == asked["alarm"]["pending"] == expected
+        assert expected["asked_by"] == (await first.get("session")).json()["name"]
+        await second.post(f"alarms/{alarm}/shelve", json=body)
+        assert (await second.get(f"alarms/{alarm}")).json()["pending"] is None
+        await second.post(f"alarms/{alarm}/unshelve")
+        lifting = (await first.get(f"alarms/{alarm}")).json()["pending"]
+        assert lifting["action"] == "unshelve"
+        journal = (await first.get(f"alarms/{alarm}/journal")).json()["items"]
+        assert not any("pending" in row["data"] for row in journal)
+
+
+async def test_a_request_that_has_lapsed_or_is_needed_no_more_is_not_shown(house: House) -> None:
+    rule = f"limit.{secrets.token_hex(4)}"
+    raised = beacons.event(rule=rule, tier=Tier.red)
+    await beacons.happen(house.database, raised)
+    async with await house.http("all", "operator") as http:
+        alarms = (await http.get("alarms", params={"limit": 1000})).json()["items"]
+        alarm = next(item["id"] for item in alarms if item["rule"] == rule)
+        body = {"until": in_an_hour(), "note": "检修"}
+        await http.post(f"alarms/{alarm}/shelve", json=body)
+        async with await connection.connect(house.database) as conn:
+            await conn.execute(
+                "update pending_action set asked_at = asked_at - interval '10 minutes'"
+                " where alarm_id = %s",
+                (alarm,),
+            )
+        assert (await http.get(f"alarms/{alarm}")).json()["pending"] is None
+        await http.post(f"alarms/{alarm}/shelve", json=body)
+        assert (await http.get(f"alarms/{alarm}")).json()["pending"] is not None
+        lower = beacons.event(rule=rule, tier=Tier.orange, change=Transition.tier_down)
+        await beacons.happen(house.database, lower)
+        assert (await http.get(f"alarms/{alarm}")).json()["pending"] is None
 
 
 async def test_shelving_what_is_not_red_needs_no_second_person(house: House) -> None:

@@ -180,6 +180,15 @@ async def test_every_list_keeps_its_published_schema(house: House, path: str, sc
         jsonschema.validate(item, schemas.standing_alone(schema))
 
 
+async def test_a_point_tells_the_delays_in_force_where_its_registry_entry_gives_none(
+    house: House,
+) -> None:
+    async with await house.http() as http:
+        point = (await http.get("points", params={"tag": "T1"})).json()["items"][0]
+    assert point["on_delay_s"] is None
+    assert point["delays"] == {"ll": 0, "l": 60, "h": 60, "hh": 0}
+
+
 async def test_every_answer_carries_the_security_headers(house: House) -> None:
     async with httpx.AsyncClient(base_url=house.serve.url) as http:
         for path in ("/", "/api/v1/healthz", "/api/v1/nothing", "/metrics"):

@@ -6,7 +6,7 @@ import pytest
 
 from alarms.alarm import Tier
 from alarms.rulepacks import MARKS, parse, shipped
-from alarms.rules import bounds_for, high_levels, low_levels, problems_of, rules_of
+from alarms.rules import bounds_for, high_levels, low_levels, on_delays_s, problems_of, rules_of
 from tests.unit.plants import plant, point
 
 ALL = {"ll": 0.5, "l": 1.0, "h": 9.0, "hh": 10.0}
@@ -45,6 +45,14 @@ def test_on_delays_follow_the_quantity_and_are_none_for_the_outer_limits(
     one = point(quantity=quantity, limits=ALL)
     assert [level.on_delay for level in high_levels(one)] == [seconds * 1_000_000, 0]
     assert [level.on_delay for level in low_levels(one)] == [seconds * 1_000_000, 0]
+
+
+def test_the_delays_in_force_stand_by_the_names_of_the_levels_judged() -> None:
+    one = point(quantity="level", limits=ALL)
+    assert on_delays_s(one) == {"ll": 0, "l": 60, "h": 60, "hh": 0}
+    mine = point(quantity="methane", limits={"h": 1.0, "cut": 1.5, "reset": 1.0}, on_delay_s=2.5)
+    assert on_delays_s(mine) == {"h": 2.5, "cut": 2.5}
+    assert on_delays_s(point(limits=ALL, detect=("silence",))) == {}
 
 
 def test_off_delays_are_thirty_seconds_and_sixty_for_red() -> None:
