@@ -113,8 +113,8 @@ async def test_shelving_is_timed_has_a_reason_and_stays_countable(
     assert found["shelf"]["reason"] == "仪表标校"
 
 
-async def test_shelving_red_waits_for_a_second_person(
-    house: beacons.House, window: Console, console: Open
+async def test_shelving_red_waits_for_a_second_person_who_sees_who_asked(
+    house: beacons.House, window: Console, operator: str, console: Open
 ) -> None:
     alarm_id = await house.raise_alarm(tier=Tier.red)
     other = await console(house.serve.url)
@@ -127,9 +127,31 @@ async def test_shelving_red_waits_for_a_second_person(
         await expect(made.page.get_by_role("dialog")).to_have_count(0)
         if made is window:
             await expect(made.row(alarm_id)).to_contain_text("等待第二人")
-            assert (await document(house, alarm_id))["state"] == "UNACK"
+            found = await document(house, alarm_id)
+            assert found["state"] == "UNACK"
+            await other.row(alarm_id).click()
+            request = other.page.locator("[data-request]")
+            await expect(request).to_contain_text(f"{operator} 已提交搁置，尚未生效")
+            await expect(other.row(alarm_id)).to_contain_text(f"等待第二人（{operator} 已提交）")
     await expect(other.row(alarm_id)).to_contain_text("搁置")
+    await expect(other.page.locator("[data-request]")).to_have_count(0)
     assert (await document(house, alarm_id))["state"] == "SHLVD"
+
+
+async def test_the_detail_tells_the_delay_in_force_and_the_tier_with_its_colour(
+    house: beacons.House, window: Console
+) -> None:
+    await beacons.happen(house.database, beacons.event(tag="T3", tier=Tier.yellow))
+    async with await house.http() as http:
+        found = (await http.get("/alarms", params={"limit": 1000})).json()["items"]
+    named = (each["id"] for each in found if each["rule"] == "limit.high" and each["point"] == "T3")
+    await window.row(next(named)).click()
+    facts = window.page.locator(".detail .facts.small")
+    await expect(facts).to_contain_text("延时高 60 s · 高高 0 s")
+    await expect(window.page.locator(".journal")).to_contain_text("报警 · 三级黄")
+    await window.page.get_by_role("button", name="English").click()
+    await expect(facts).to_contain_text("DelayH 60 s · HH 0 s")
+    await expect(window.page.locator(".journal")).to_contain_text("Raised · Tier 3 yellow")
 
 
 async def test_a_comment_stands_in_the_journal_and_in_the_time_line(

@@ -13,6 +13,8 @@ import pytest
 from playwright.async_api import expect
 
 from alarms.alarm import Tier
+from alarms.storage import accounts, connection
+from api import identity
 from tests import beacons
 from tests.databases import Databases
 from tests.e2e import browsing
@@ -96,6 +98,36 @@ async def test_an_ended_session_leaves_the_view_and_asks_for_the_password_in_pla
     await made.page.locator("[role=listbox]").focus()
     await made.page.keyboard.press("a")
     await expect(made.row(alarm_id)).to_contain_text("已确认")
+
+
+async def test_a_session_ended_at_the_server_says_to_sign_in_and_since_when_values_are_old(
+    house: beacons.House, console: Open
+) -> None:
+    alarm_id = await house.raise_alarm(tier=Tier.orange)
+    name = await beacons.person(house.database, f"op-{secrets.token_hex(4)}")
+    made: Console = await console(house.serve.url)
+    await made.sign_in(name)
+    await made.live()
+    hashed = await asyncio.to_thread(identity.hash_password, beacons.PASSWORD)
+    async with await connection.connect(house.database) as conn:
+        await accounts.change_password(conn, name, hashed)
+    banner = made.page.locator(".banner")
+    await expect(banner).to_contain_text("登录已到期：自", timeout=20_000)
+    await expect(banner).to_have_count(1)
+    await expect(banner).not_to_contain_text("备用监视")
+    ages: list[int] = []
+    while not ages or ages[-1] < 12:
+        found = re.search(r"已 (\d+):(\d\d)", await banner.inner_text())
+        assert found is not None
+        ages.append(int(found[1]) * 60 + int(found[2]))
+        await made.page.wait_for_timeout(250)
+    assert ages == sorted(ages)
+    await made.page.get_by_role("button", name="重新登录").click()
+    await made.page.get_by_role("dialog").get_by_label("密码").fill(beacons.PASSWORD)
+    await made.page.keyboard.press("Enter")
+    await made.live()
+    await expect(banner).to_have_count(0)
+    await expect(made.row(alarm_id)).to_be_visible()
 
 
 async def test_the_filter_in_the_address_is_what_is_shown(

@@ -140,7 +140,8 @@ function act(response, session, id, action, body, key) {
   else if (action === 'unshelve') outcome = done({ state: alarm.acks.site ? 'ACKED' : 'UNACK', shelf: null }, 'unshelved')
   else if (alarm.tier === 'red' && (pending.get(id) ?? session.name) === session.name) {
     pending.set(id, session.name)
-    outcome = [202, { status: 'pending' }]
+    const asked = { action, asked_by: session.name, asked_at: new Date().toISOString(), expires_at: new Date(Date.now() + 6e5).toISOString() }
+    outcome = [202, { status: 'pending', pending: asked, alarm: { ...alarm, pending: asked } }]
   } else outcome = done({ state: 'SHLVD', shelf: { until: body.until, by: session.name, at, reason: body.note } }, 'shelved')
   repeated.set(key, outcome)
   setTimeout(() => answer(response, ...outcome), 150)

@@ -1,5 +1,5 @@
 /** REST calls to our own origin, relative to the page so that any sub-path works. */
-import type { Alarm, Enterprise, Gateway, JournalRow, Point, Problem, ReadingRows, Region, Session, Source } from './contract'
+import type { Alarm, Enterprise, Gateway, JournalRow, Pending, Point, Problem, ReadingRows, Region, Session, Source } from './contract'
 
 const PAGE = 1000
 const MOST_PAGES = 20
@@ -92,12 +92,12 @@ export interface ActionBody {
   until?: string
 }
 
-export type ActionAnswer = { kind: 'done'; alarm: Alarm | null } | { kind: 'pending' }
+export type ActionAnswer = { kind: 'done'; alarm: Alarm | null } | { kind: 'pending'; pending: Pending | null }
 
 /** Act on an alarm. The key makes a repeated call after a lost answer count once. */
 export async function act(id: string, action: ActionName, body: ActionBody, key: string): Promise<ActionAnswer> {
   const answer = await call('POST', `alarms/${encodeURIComponent(id)}/${action}`, body, { 'Idempotency-Key': key })
-  if (answer.status === 202) return { kind: 'pending' }
+  if (answer.status === 202) return { kind: 'pending', pending: ((await answer.json()) as { pending?: Pending }).pending ?? null }
   const document = answer.status === 204 ? null : ((await answer.json()) as Partial<Alarm>)
   return { kind: 'done', alarm: document?.id === id && document.rev !== undefined ? (document as Alarm) : null }
 }

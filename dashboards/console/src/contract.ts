@@ -13,6 +13,13 @@ export interface Acknowledgement {
   note?: string
 }
 
+/** An action on a red alarm that waits for a second person. */
+export interface Pending {
+  action: string
+  asked_by: string
+  expires_at: string
+}
+
 export interface Alarm {
   id: string
   rev: number
@@ -49,8 +56,8 @@ export interface Alarm {
   message: { zh: string; en: string }
   name?: string | null
   subject?: string | null
-  /** An action on a red alarm that waits for a second person. */
-  pending?: { action: string; asked_by: string; expires_at: string } | null
+  /** Only in the answer about one alarm, never in the stream. */
+  pending?: Pending | null
   shelf?: { until: string; by: string; at?: string; reason?: string } | null
 }
 
@@ -132,6 +139,8 @@ export interface Point {
   deadband?: number | null
   on_delay_s?: number | null
   off_delay_s?: number | null
+  /** The on-delays in force by the level's name, s. */
+  delays?: Record<string, number>
   simulated?: boolean
   last?: { t: number | string; v: number; q: number | string } | null
 }

@@ -58,7 +58,7 @@ test('the limits are in sight of the trend', () => {
 
 test('a conflict says what has changed', () => {
   const now = alarm({ rev: 4, tier: 'red', acks: { site: { by: '李某', at: '' }, county: null, city: null, province: null } })
-  expect(difference(alarm(), now)).toBe('三级 → 一级, 李某 已确认')
+  expect(difference(alarm(), now)).toBe('三级黄 → 一级红, 李某 已确认')
   expect(difference(alarm(), alarm({ rev: 2 }))).toBe('再次报警')
   expect(difference(alarm(), alarm({ rev: 2, active: false }))).toBe('内容已更新')
   expect(difference(alarm(), alarm({ rev: 2, t_closed: '2026-11-22T06:10:00Z', state: 'NORM' }))).toBe('已关闭')

@@ -1,9 +1,9 @@
 /** What an operator does to alarms: shown at once as being done, true only when the server has said so. */
 import { reactive } from 'vue'
 import { act, idempotencyKey, Refusal, type ActionBody, type ActionName } from '../api'
-import type { Alarm } from '../contract'
-import { t, word } from '../i18n'
-import { link } from '../link/feed'
+import type { Alarm, Pending } from '../contract'
+import { t, tierText, word } from '../i18n'
+import { link, serverNow } from '../link/feed'
 import { toast } from '../parts/toasts'
 import { account, rights, sessionEnded } from '../session'
 import { isHidden } from './order'
@@ -11,16 +11,26 @@ import { alarms } from './store'
 
 /** Alarm id to the action under way. */
 export const underWay = reactive(new Map<string, ActionName>())
-/** Alarm id to the action that waits for a second person, for as long as the server waits. */
-const secondPerson = reactive(new Map<string, ActionName>())
-const SECOND_PERSON_MS = 10 * 60_000
+/** Alarm id to what waits for a second person, as this page last heard: the stream does not tell. */
+const requests = reactive(new Map<string, Pending>())
 
-/** The action that waits for a second person, and who asked for it first; null if none waits. */
-export function awaited(alarm: Alarm): { action: string; by: string | null } | null {
-  if (alarm.pending) return { action: alarm.pending.action, by: alarm.pending.asked_by }
-  const action = secondPerson.get(alarm.id)
-  if (action === undefined || (action === 'shelve') === (alarm.state === 'SHLVD')) return null
-  return { action, by: null }
+/** Remember what the server says waits for a second person on an alarm, until it lapses. */
+export function rememberRequest(id: string, pending: Pending | null): void {
+  const left = pending === null ? 0 : Date.parse(pending.expires_at) - serverNow()
+  if (pending === null || !(left > 0)) {
+    requests.delete(id)
+    return
+  }
+  requests.set(id, pending)
+  const mine = requests.get(id)
+  setTimeout(() => requests.get(id) === mine && requests.delete(id), left)
+}
+
+/** What waits for a second person; null if nothing does, or the alarm has moved on since. */
+export function awaited(alarm: Alarm): Pending | null {
+  const pending = requests.get(alarm.id)
+  if (pending === undefined || alarm.t_closed !== null || alarm.tier !== 'red') return null
+  return (pending.action === 'unshelve') === (alarm.state === 'SHLVD') ? pending : null
 }
 
 export function canAct(action: ActionName): boolean {
@@ -75,11 +85,10 @@ async function perform(alarm: Alarm, action: ActionName, more: Omit<ActionBody, 
   try {
     const answer = await twice(() => act(alarm.id, action, { rev: alarm.rev, ...more }, key))
     if (answer.kind === 'pending') {
-      secondPerson.set(alarm.id, action)
-      setTimeout(() => secondPerson.delete(alarm.id), SECOND_PERSON_MS)
+      rememberRequest(alarm.id, answer.pending)
       toast('note', t('action.pending', { tag: nameOf(alarm), action: word('action', action) }))
     } else {
-      secondPerson.delete(alarm.id)
+      if (action === 'shelve' || action === 'unshelve') rememberRequest(alarm.id, null)
       if (answer.alarm !== null) alarms.apply([{ alarm: answer.alarm, type: action }])
     }
     return true
@@ -122,7 +131,7 @@ function report(alarm: Alarm, action: ActionName, error: unknown): void {
 export function difference(seen: Alarm, now: Alarm): string {
   if (now.t_closed !== null) return t('error.closed')
   const changes: string[] = []
-  if (seen.tier !== now.tier) changes.push(`${word('tier', seen.tier)} → ${word('tier', now.tier)}`)
+  if (seen.tier !== now.tier) changes.push(`${tierText(seen.tier)} → ${tierText(now.tier)}`)
   if (seen.state !== now.state) changes.push(`${word('state', seen.state)} → ${word('state', now.state)}`)
   const by = now.acks.site?.by
   if (by && !seen.acks.site) changes.push(t('error.acked_by', { by }))

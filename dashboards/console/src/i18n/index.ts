@@ -1,5 +1,6 @@
 /** Two catalogues with the same keys; `{name}` placeholders as Python's format_map reads them. */
 import { ref } from 'vue'
+import type { Tier } from '../contract'
 import zh from './zh-CN.json'
 import en from './en.json'
 
@@ -18,4 +19,9 @@ export function t(key: Key, named: Record<string, string | number> = {}): string
 export function word(prefix: string, code: string | null | undefined): string {
   if (code === null || code === undefined) return ''
   return catalogues[locale.value][`${prefix}.${code}`] ?? code
+}
+
+/** A tier by number and colour, as the handbook names it: `Tier 1 red`. */
+export function tierText(tier: Tier): string {
+  return t('tier.coloured', { tier: word('tier', tier), colour: word('tier_colour', tier) })
 }
