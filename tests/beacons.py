@@ -325,3 +325,20 @@ def house(databases: Databases, folder: Path) -> Iterator[House]:
     finally:
         serve.kill()
         databases.drop(name)
+
+
+@asynccontextmanager
+async def watching(
+    house: House, scope: str = "all", role: str = "viewer", start: object = "now", **wish: object
+) -> AsyncIterator[Client]:
+    """Open a socket with one subscription that has caught up."""
+    async with client(house.serve, await house.token(scope, role)) as socket:
+        await socket.send(op="subscribe", sub="a", **{"from": start}, **wish)
+        await socket.next("caught_up")
+        yield socket
+
+
+def the(frame: Document) -> Document:
+    """Return the alarm of an event frame."""
+    data: Document = frame["event"]["data"]
+    return data

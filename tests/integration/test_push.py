@@ -1,9 +1,7 @@
 """The push of alarms: snapshots, events, scopes, filters, commands."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator
 
 import jsonschema
 import pytest
@@ -11,7 +9,7 @@ import pytest
 from alarms.alarm import Tier, Transition
 from api import schemas
 from tests import beacons
-from tests.beacons import FAR, NEAR, Client, Document, House
+from tests.beacons import FAR, NEAR, House, the, watching
 
 _SCHEMA_OF = {
     "subscribed": "SubscribedFrame",
@@ -25,23 +23,6 @@ _SCHEMA_OF = {
     "goaway": "GoawayFrame",
     "unsubscribed": "UnsubscribedFrame",
 }
-
-
-@contextlib.asynccontextmanager
-async def watching(
-    house: House, scope: str = "all", role: str = "viewer", start: object = "now", **wish: object
-) -> AsyncIterator[Client]:
-    """Open a socket with one subscription that has caught up."""
-    async with beacons.client(house.serve, await house.token(scope, role)) as client:
-        await client.send(op="subscribe", sub="a", **{"from": start}, **wish)
-        await client.next("caught_up")
-        yield client
-
-
-def the(frame: Document) -> Document:
-    """Return the alarm of an event frame."""
-    data: Document = frame["event"]["data"]
-    return data
 
 
 async def test_a_snapshot_shows_what_is_open_red_first_and_then_what_happens(

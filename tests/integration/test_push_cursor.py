@@ -1,34 +1,16 @@
 """The push of alarms misses nothing: resume, chains, consumers, slow clients, a stop."""
 
 import asyncio
-import contextlib
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import pytest
 
 from alarms.alarm import Transition
 from tests import beacons
-from tests.beacons import FAR, NEAR, Client, Document, House
+from tests.beacons import FAR, NEAR, Document, House, the, watching
 from tests.processes import Serve
-
-
-@contextlib.asynccontextmanager
-async def watching(
-    house: House, scope: str = "all", role: str = "viewer", start: object = "now", **wish: object
-) -> AsyncIterator[Client]:
-    """Open a socket with one subscription that has caught up."""
-    async with beacons.client(house.serve, await house.token(scope, role)) as client:
-        await client.send(op="subscribe", sub="a", **{"from": start}, **wish)
-        await client.next("caught_up")
-        yield client
-
-
-def the(frame: Document) -> Document:
-    """Return the alarm of an event frame."""
-    data: Document = frame["event"]["data"]
-    return data
 
 
 async def _head(house: House) -> Document:

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 import websockets
@@ -11,24 +10,7 @@ import websockets
 from alarms.storage import accounts, connection
 from api import clock
 from tests import beacons
-from tests.beacons import Client, Document, House
-
-
-@contextlib.asynccontextmanager
-async def watching(
-    house: House, scope: str = "all", role: str = "viewer", start: object = "now", **wish: object
-) -> AsyncIterator[Client]:
-    """Open a socket with one subscription that has caught up."""
-    async with beacons.client(house.serve, await house.token(scope, role)) as client:
-        await client.send(op="subscribe", sub="a", **{"from": start}, **wish)
-        await client.next("caught_up")
-        yield client
-
-
-def the(frame: Document) -> Document:
-    """Return the alarm of an event frame."""
-    data: Document = frame["event"]["data"]
-    return data
+from tests.beacons import House, the, watching
 
 
 async def _cookie(house: House, name: str) -> str:
