@@ -12,6 +12,8 @@ from alarms.errors import FengsuiError
 from fengsui.settings import Settings
 
 _COMMANDS: Final = {
+    "audit": "audit",
+    "backtest": "backtest",
     "bench": "bench",
     "demo": "demo",
     "doctor": "doctor",

@@ -105,6 +105,67 @@ def sift(arrived: Sequence[Arrived], roster: Roster, ledger: Ledger) -> Sifted:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What recorded columns come to; `taken` marks the rows that are readings."""
+
+    readings: Readings
+    taken: Mask
+    faults: Sequence[PointFault]
+    refused: dict[Reason, int]
+
+
+def sift_recorded(readings: Readings, roster: Roster, gateway_of: NDArray[np.int32]) -> Recorded:
+    """Sift readings that come as columns, by the rules of `sift`; row -1 is an unknown point.
+
+    `gateway_of` has a point row's gateway (its place in the roster), -1 for none: whose clock is
+    ahead where a stamp lies in the future.
+    """
+    columns = _Columns([])
+    columns.rows, columns.values = readings.point, readings.value
+    columns.stamps, columns.marks = readings.stamp, readings.quality
+    columns.received, columns.good = readings.received, np.ones(len(readings), np.bool_)
+    columns.message = np.zeros(0, np.int64)
+    columns.gateway = np.zeros(0, np.int32)
+    future = columns.stamps > columns.received + FUTURE_US
+    outside = _outside(columns, roster)
+    refused: dict[Reason, int] = {}
+    faults: list[PointFault] = []
+    times = _times(columns, future)
+    for bad, reason in (
+        (columns.rows < 0, Reason.unknown_point),
+        (columns.stamps < columns.received - RAW_RETENTION_US, Reason.too_old),
+        (outside, Reason.out_of_range),
+    ):
+        if reason is Reason.out_of_range:
+            faults = _out_of_range(columns, outside & columns.good, times)
+        count = int((bad & columns.good).sum())
+        if count:
+            refused[reason] = count
+        columns.good &= ~bad
+    quality, values = _quality_and_value(columns, roster, future)
+    good = columns.good
+    names = list(roster.gateways)
+    for place in np.flatnonzero(future & good).tolist():
+        gateway = int(gateway_of[columns.rows[place]])
+        if gateway >= 0:
+            received = int(columns.received[place])
+            faults.append(
+                PointFault(
+                    reason="future_time", gateway=names[gateway], time=received, received=received
+                )
+            )
+    taken = Readings(
+        point=columns.rows[good],
+        time=times[good],
+        value=values[good],
+        quality=quality[good],
+        received=columns.received[good],
+        stamp=columns.stamps[good],
+    )
+    return Recorded(readings=taken, taken=good, faults=faults, refused=refused)
+
+
 class _Columns:
     """Everything decoded, one entry a reading; `good` marks what is not refused."""
 

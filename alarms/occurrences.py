@@ -1,0 +1,154 @@
+"""Occurrences as nobody acknowledged them: every raise up to its return is one of its own."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from alarms.alarm import Alarm, Kind, ProcessEvent, Tier, Transition, occurrence_id
+from alarms.lifecycle import step
+
+MOVES: Final = (
+    Transition.raised,
+    Transition.tier_up,
+    Transition.tier_down,
+    Transition.returned,
+)
+"""What an occurrence's process does; the rest of a journal is what people and clocks do."""
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of an occurrence: `t_change` when it became true, `t_event` of the reading behind."""
+
+    type: Transition
+    t_change: int
+    t_event: int
+    tier: Tier
+    value: float | None
+
+
+class Occurrence(msgspec.Struct, kw_only=True):
+    """One raise and its return, with the steps between; times in Micros.
+
+    `tier`, `value` and `limit` are those at the raise. `key` names the subject for ever, `point`
+    as people do: `<enterprise>/<tag>`, or a gateway's id.
+    """
+
+    id: str
+    key: str
+    point: str
+    rule: str
+    kind: Kind
+    tier: Tier
+    peak_tier: Tier
+    t_raised: int
+    t_returned: int | None
+    late: bool
+    value: float | None
+    limit: float | None
+    forecast_eta: int | None
+    moves: list[Move]
+
+    @property
+    def tiers(self) -> tuple[Tier, ...]:
+        """Return the tier path: that of the raise and of every step up or down."""
+        return tuple(move.tier for move in self.moves if move.type is not Transition.returned)
+
+
+class Episodes:
+    """Folds the engine's events into occurrences, by the life cycle's own rules.
+
+    A returned alarm is taken as acknowledged: the next raise of its rule begins a new occurrence.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[Occurrence] = []
+        self._open: dict[tuple[str, str], tuple[Alarm, Occurrence]] = {}
+        self._past: dict[tuple[str, str], list[Occurrence]] = {}
+
+    def add(self, events: Iterable[ProcessEvent], *, now: int) -> None:
+        """Take events in the engine's order; `now` is the clock in Micros."""
+        for event in events:
+            if event.change is Transition.late:
+                self._late(event, now)
+            else:
+                self._live(event, now)
+
+    def _live(self, event: ProcessEvent, now: int) -> None:
+        slot = event.subject.key, event.rule
+        held = self._open.get(slot)
+        outcome = step(None if held is None else held[0], event, now=now)
+        if outcome.alarm is None or not outcome.entries:
+            return
+        change = outcome.entries[0].transition
+        occurrence = self._opened(slot, event) if held is None else held[1]
+        if change in MOVES:
+            _move(occurrence, change, event)
+        occurrence.late |= event.late
+        if outcome.alarm.active:
+            self._open[slot] = outcome.alarm, occurrence
+        else:
+            occurrence.t_returned = outcome.alarm.t_returned
+            self._past.setdefault(slot, []).append(occurrence)
+            del self._open[slot]
+
+    def _late(self, event: ProcessEvent, now: int) -> None:
+        """Record what was over before anyone heard of it, unless it is part of what is known."""
+        slot = event.subject.key, event.rule
+        end = event.t_change if event.t_end is None else event.t_end
+        for known in self._past.get(slot, ()):
+            if known.t_raised <= event.t_change and end <= (known.t_returned or end):
+                return
+        if slot in self._open:
+            alarm, occurrence = self._open[slot]
+            moved = step(alarm, event, now=now).alarm
+            if moved is not None and moved is not alarm:
+                occurrence.t_raised, occurrence.late = moved.t_raised, True
+                self._open[slot] = moved, occurrence
+            return
+        occurrence = self._opened(slot, event)
+        occurrence.id = occurrence_id(slot[0], f"{event.rule} late", event.t_change)
+        occurrence.late, occurrence.t_returned = True, end
+        _move(occurrence, Transition.raised, event)
+        _move(occurrence, Transition.returned, msgspec.structs.replace(event, t_change=end))
+        self._past.setdefault(slot, []).append(occurrence)
+
+    def _opened(self, slot: tuple[str, str], event: ProcessEvent) -> Occurrence:
+        key, rule = slot
+        occurrence = Occurrence(
+            id=occurrence_id(key, rule, event.t_change),
+            key=key,
+            point=key.removeprefix("gateway:"),
+            rule=rule,
+            kind=event.kind,
+            tier=event.tier,
+            peak_tier=event.tier,
+            t_raised=event.t_change,
+            t_returned=None,
+            late=event.late,
+            value=event.value,
+            limit=event.limit,
+            forecast_eta=_eta(event),
+            moves=[],
+        )
+        self.found.append(occurrence)
+        return occurrence
+
+
+def _move(occurrence: Occurrence, change: Transition, event: ProcessEvent) -> None:
+    occurrence.peak_tier = max(occurrence.peak_tier, event.tier)
+    occurrence.moves.append(
+        Move(
+            type=change,
+            t_change=event.t_change,
+            t_event=event.t_event,
+            tier=event.tier,
+            value=event.value,
+        )
+    )
+
+
+def _eta(event: ProcessEvent) -> int | None:
+    """Return when a forecast expects its limit to be reached, Micros."""
+    eta = getattr(getattr(event, "forecast", None), "eta", None)
+    return eta if isinstance(eta, int) else None

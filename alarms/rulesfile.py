@@ -1,0 +1,245 @@
+"""The rules file: settings laid over a plant's points, the most specific match winning."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from alarms.errors import Fault, RefusedError
+from alarms.plant import GASES, QUANTITIES, Plant, Point
+from alarms.registry_checks import point_findings
+from alarms.registry_fields import Choice, Form, Key, Number, Spot, Text
+from alarms.registry_form import CODE, DETECTORS, LIMITS, LONGEST_S, TIERED, TIERS
+from alarms.registry_tree import Items, Plain, Table, read
+
+_FORECAST: Final = GASES | {"level", "temperature", "pressure", "differential_pressure", "flow"}
+_SETTINGS: Final = ("limits", "tiers", "on_delay_s", "off_delay_s", "deadband")
+_WEIGHTS: Final = {"point": 8, "source": 4, "enterprise": 2, "quantity": 1}
+"""A match by point outweighs all others together, then one by source, by enterprise, by quantity."""
+
+_MATCH: Final = Form(
+    keys={
+        "quantity": Key(kind=Choice(words=QUANTITIES)),
+        "enterprise": Key(kind=CODE),
+        "source": Key(kind=CODE),
+        "point": Key(kind=Text(longest=193, words="a tag or enterprise/tag")),
+    }
+)
+_RULE: Final = Form(
+    keys={
+        "id": Key(kind=CODE, required=True),
+        "match": Key(kind=_MATCH),
+        "kind": Key(kind=Choice(words=DETECTORS), required=True),
+        "limits": Key(kind=Form(keys={name: Key(kind=Number()) for name in LIMITS})),
+        "tiers": Key(kind=Form(keys={name: Key(kind=Choice(words=TIERS)) for name in TIERED})),
+        "on_delay_s": Key(kind=Number(least=0, most=LONGEST_S)),
+        "off_delay_s": Key(kind=Number(least=0, most=LONGEST_S)),
+        "deadband": Key(kind=Number(least=0)),
+        "params": Key(below="params"),
+    }
+)
+_FILE: Final = Form(keys={"rules": Key(below="rule", required=True)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One entry: what it matches and what it sets there; `line` is where it stands."""
+
+    id: str
+    line: int
+    kind: str
+    match: Mapping[str, str]
+    settings: Mapping[str, Any]
+
+    @property
+    def weight(self) -> int:
+        """Return how specific the match is."""
+        return sum(_WEIGHTS[name] for name in self.match)
+
+    def matches(self, point: Point) -> bool:
+        """Tell whether this rule speaks of a point."""
+        match = self.match
+        return (
+            match.get("quantity", point.quantity) == point.quantity
+            and match.get("enterprise", point.enterprise) == point.enterprise
+            and match.get("source", point.source) == point.source
+            and match.get("point", point.tag) in (point.tag, point.key)
+        )
+
+
+def parse(document: bytes, plant: Plant, *, name: str = "the rules file") -> tuple[Rule, ...]:
+    """Read a rules file for a plant; raises RefusedError with every fault, in order of lines.
+
+    Refused are a rule that matches no point, two equally specific rules that set one thing
+    differently, and whatever would not be allowed in the registry.
+    """
+    root, faults = read(document)
+    found = list(faults)
+    rules = _rules(root, found) if root is not None else []
+    for rule in rules:
+        if not any(rule.matches(point) for point in plant.points):
+            found.append(_fault(rule, "matches no point of the registry: correct its match"))
+    found += _contradictions(rules, plant)
+    if not found:
+        found += _unsound(rules, plant)
+    if found:
+        ordered = sorted(dict.fromkeys(found), key=lambda fault: fault.line)
+        raise RefusedError(name, tuple(ordered))
+    return tuple(rules)
+
+
+def apply(rules: tuple[Rule, ...], plant: Plant) -> Plant:
+    """Return the plant with the rules laid over its points; rows stay as they are.
+
+    Each setting, and each single limit and tier, is the most specific matching rule's; what no
+    rule sets stays as the registry has it. A rule's kind is watched wherever the rule matches.
+    """
+    return replace(plant, points=[_applied(rules, point) for point in plant.points])
+
+
+def _applied(rules: tuple[Rule, ...] | list[Rule], point: Point) -> Point:
+    changes: dict[str, Any] = {}
+    limits, tiers = dict(point.limits), dict(point.tiers)
+    detect = point.detect
+    for rule in sorted(rules, key=lambda rule: rule.weight):
+        if not rule.matches(point):
+            continue
+        for name, value in rule.settings.items():
+            match name:
+                case "limits":
+                    limits |= value
+                case "tiers":
+                    tiers |= value
+                case _:
+                    changes[name] = value
+        watched = _default_kinds(point) if detect is None else detect
+        if rule.kind not in watched:
+            detect = (*watched, rule.kind)
+    return replace(point, limits=limits, tiers=tiers, detect=detect, **changes)
+
+
+def _default_kinds(point: Point) -> tuple[str, ...]:
+    """Return what is watched at a point whose registry entry has no `detect`."""
+    forecast = ("forecast",) if point.quantity in _FORECAST else ()
+    return ("limit", *forecast, "sensor", "comms")
+
+
+def _rules(root: Table, faults: list[Fault]) -> list[Rule]:
+    top = Spot(faults, root.line, "")
+    _FILE.read(root, top)
+    listed = root.entries.get("rules")
+    if listed is None:
+        return []
+    if not isinstance(listed, Items):
+        top.fault_at(root.lines["rules"], "rules", "a list of rules is wanted, each begun with -")
+        return []
+    rules: list[Rule] = []
+    seen: dict[str, int] = {}
+    for place, (item, line) in enumerate(zip(listed.items, listed.lines, strict=True)):
+        at = Spot(faults, line, f"rules[{place}]")
+        found = _RULE.read(item, at)
+        if found is None or not isinstance(item, Table):
+            continue
+        _check_params(item, at)
+        if "id" not in found or "kind" not in found:
+            continue
+        if found["id"] in seen:
+            at.fault(f"id {found['id']} stands in line {seen[found['id']]} already: ids are unique")
+        seen[found["id"]] = line
+        settings = {name: found[name] for name in _SETTINGS if name in found}
+        if settings and found["kind"] != "limit":
+            at.fault(
+                f"{', '.join(settings)} belong to kind limit, not to {found['kind']}: "
+                "write them into a rule of kind limit"
+            )
+            continue
+        rules.append(
+            Rule(
+                id=found["id"],
+                line=line,
+                kind=found["kind"],
+                match=found.get("match", {}),
+                settings=settings,
+            )
+        )
+    return rules
+
+
+def _check_params(item: Table, at: Spot) -> None:
+    """Note parameters: no kind has any that a rule could set."""
+    params = item.entries.get("params")
+    if params is None or (isinstance(params, Plain) and params.value is None):
+        return
+    spot = at.of(item.lines["params"], "params")
+    if not isinstance(params, Table):
+        spot.fault("a mapping is wanted")
+        return
+    for name in params.entries:
+        spot.fault_at(params.lines[name], name, "no kind has this parameter: remove it")
+
+
+def _contradictions(rules: list[Rule], plant: Plant) -> list[Fault]:
+    """Find pairs of equally specific rules that set one thing of one point differently."""
+    by_weight: dict[int, list[Rule]] = {}
+    for rule in rules:
+        by_weight.setdefault(rule.weight, []).append(rule)
+    found: list[Fault] = []
+    for equals in by_weight.values():
+        for place, second in enumerate(equals):
+            for first in equals[:place]:
+                names = _differing(first.settings, second.settings)
+                if not names:
+                    continue
+                both = next(
+                    (p for p in plant.points if first.matches(p) and second.matches(p)), None
+                )
+                if both is not None:
+                    problem = (
+                        f"sets {', '.join(names)} of {both.key} otherwise than {first.id} in line "
+                        f"{first.line}, and both are as specific: narrow one match"
+                    )
+                    found.append(_fault(second, problem))
+    return found
+
+
+def _differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+    names: list[str] = []
+    for name in first.keys() & second.keys():
+        one, other = first[name], second[name]
+        if isinstance(one, Mapping):
+            names += [
+                f"{name}.{key}" for key in one.keys() & other.keys() if one[key] != other[key]
+            ]
+        elif one != other:
+            names.append(name)
+    return sorted(names)
+
+
+def _unsound(rules: list[Rule], plant: Plant) -> list[Fault]:
+    """Find points that the rules would leave with settings no registry may have."""
+    found: list[Fault] = []
+    for point in plant.points:
+        matching = [rule for rule in rules if rule.matches(point) and rule.settings]
+        if not matching:
+            continue
+        kind = plant.sources[point.enterprise, point.source].kind
+        known = {finding.problem for finding in point_findings(point, kind)}
+        for finding in point_findings(_applied(rules, point), kind):
+            if finding.refused and finding.problem not in known:
+                blamed = _blamed(matching, finding.key)
+                found.append(_fault(blamed, f"{point.key}: {finding.key} {finding.problem}"))
+    return found
+
+
+def _blamed(matching: list[Rule], key: str) -> Rule:
+    """Return the most specific rule that sets what is wrong."""
+    name, _, inner = key.partition(".")
+    setting = [
+        rule
+        for rule in matching
+        if name in rule.settings and (not inner or inner in rule.settings[name])
+    ]
+    return max(setting or matching, key=lambda rule: rule.weight)
+
+
+def _fault(rule: Rule, problem: str) -> Fault:
+    return Fault(line=rule.line, place=f"rule {rule.id}", problem=problem)

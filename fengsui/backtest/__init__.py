@@ -1,0 +1,1 @@
+"""The back-test: the live engine over recorded readings, without server or database."""

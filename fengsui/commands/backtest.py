@@ -1,0 +1,165 @@
+"""`fengsui backtest`: the live engine over recorded readings, without server or database."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from alarms import rulesfile
+from alarms.errors import FengsuiError
+from alarms.plant import Plant
+from fengsui.backtest import advice, cells, comparison, page, recorded, rehearsal, report
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_READINGS = click.Path(exists=True, path_type=Path)
+_ENDINGS = (".csv", ".csv.gz", ".parquet")
+
+
+@click.command(name="backtest")
+@click.option("--registry", type=_FILE, required=True, help="The plant: a registry file.")
+@click.option(
+    "--readings", type=_READINGS, multiple=True, required=True, help="Recordings, or their folder."
+)
+@click.argument("more", type=_READINGS, nargs=-1, metavar="[FILE]...")
+@click.option("--rules", type=_FILE, help="A rules file to lay over the registry.")
+@click.option("--against", type=_FILE, help="A rules file to compare with, as it was before.")
+@click.option("--until", metavar="T", help="How long silence lasts (default: to the last row).")
+@click.option("--advise", is_flag=True, help="Advise deadbands and delays from each point's past.")
+@click.option(
+    "--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with plots here."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(
+    *,
+    registry: Path,
+    readings: tuple[Path, ...],
+    more: tuple[Path, ...],
+    rules: Path | None,
+    against: Path | None,
+    until: str | None,
+    advise: bool,
+    html: Path | None,
+    as_json: bool,
+) -> None:
+    """Judge recorded readings with the live engine and say which alarms arise.
+
+    FILEs have the columns ts,point,value[,quality][,received] (.csv, .csv.gz, .parquet).
+    """
+    wanted = _Wanted(files=_files((*readings, *more)), until=_instant(until), advise=advise)
+    plant, _ = rehearsal.plant_of(registry.read_bytes(), registry.name)
+    after = _run(_ruled(plant, rules), wanted)
+    before = None if against is None else _run(_ruled(plant, against), wanted)
+    if html is not None:
+        text = page.page(plant, after.outcome, None if before is None else before.outcome)
+        try:
+            html.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise FengsuiError(
+                f"{html} cannot be written: {error.strerror}; name another"
+            ) from error
+    if as_json:
+        click.echo(json.dumps(_document(after, before), ensure_ascii=False))
+    else:
+        _show(after, before)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """What every run has in common."""
+
+    files: tuple[Path, ...]
+    until: int | None
+    advise: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """One run."""
+
+    outcome: rehearsal.Outcome
+    elapsed_s: float
+    advice: list[advice.Advice] | None
+
+
+def _run(plant: Plant, wanted: _Wanted) -> _Done:
+    began = time.perf_counter()
+    history = advice.History(plant) if wanted.advise else None
+    with _progress(wanted.files) as advance:
+        outcome = rehearsal.run(
+            plant,
+            recorded.chunks(wanted.files, cells.Points(plant), advance),
+            until=wanted.until,
+            observe=None if history is None else history.add,
+        )
+    return _Done(
+        outcome=outcome,
+        elapsed_s=time.perf_counter() - began,
+        advice=None if history is None else history.advice(),
+    )
+
+
+def _document(after: _Done, before: _Done | None) -> dict[str, Any]:
+    document = report.document(after.outcome, elapsed_s=after.elapsed_s)
+    if after.advice is not None:
+        document["advice"] = [each.document() for each in after.advice]
+    if before is not None:
+        document["against"] = report.document(before.outcome, elapsed_s=before.elapsed_s)
+        document["comparison"] = comparison.compare(before.outcome, after.outcome).document()
+    return document
+
+
+def _show(after: _Done, before: _Done | None) -> None:
+    console = Console()
+    report.show(console, after.outcome, elapsed_s=after.elapsed_s)
+    if before is not None:
+        comparison.compare(before.outcome, after.outcome).show(console)
+    if after.advice is not None:
+        advice.show(console, after.advice)
+
+
+def _ruled(plant: Plant, rules: Path | None) -> Plant:
+    if rules is None:
+        return plant
+    return rulesfile.apply(rulesfile.parse(rules.read_bytes(), plant, name=rules.name), plant)
+
+
+def _files(named: tuple[Path, ...]) -> tuple[Path, ...]:
+    found: list[Path] = []
+    for path in named:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(file for file in path.iterdir() if file.name.endswith(_ENDINGS))
+        if not inside:
+            raise FengsuiError(f"{path} holds no recording; one ends in {', '.join(_ENDINGS)}")
+        found += inside
+    return tuple(found)
+
+
+def _instant(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return cells.instant(text, "--until")
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--until") from error
+
+
+@contextmanager
+def _progress(files: tuple[Path, ...]) -> Iterator[Callable[[int], None]]:
+    """Show how much of the files has been read, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield lambda _bytes: None
+        return
+    total = sum(file.stat().st_size for file in files)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("judging", total=total)
+        yield lambda read: progress.advance(task, read)
