@@ -14,7 +14,7 @@ from alarms.registry_tree import Items, Plain, Table, read
 _FORECAST: Final = GASES | {"level", "temperature", "pressure", "differential_pressure", "flow"}
 _SETTINGS: Final = ("limits", "tiers", "on_delay_s", "off_delay_s", "deadband")
 _WEIGHTS: Final = {"point": 8, "source": 4, "enterprise": 2, "quantity": 1}
-"""A match by point outweighs all others together, then one by source, by enterprise, by quantity."""
+"""A match by point outweighs all others together; then source, enterprise, quantity."""
 
 _MATCH: Final = Form(
     keys={
@@ -75,9 +75,11 @@ def parse(document: bytes, plant: Plant, *, name: str = "the rules file") -> tup
     root, faults = read(document)
     found = list(faults)
     rules = _rules(root, found) if root is not None else []
-    for rule in rules:
-        if not any(rule.matches(point) for point in plant.points):
-            found.append(_fault(rule, "matches no point of the registry: correct its match"))
+    found += [
+        _fault(rule, "matches no point of the registry: correct its match")
+        for rule in rules
+        if not any(rule.matches(point) for point in plant.points)
+    ]
     found += _contradictions(rules, plant)
     if not found:
         found += _unsound(rules, plant)
@@ -145,7 +147,7 @@ def _rules(root: Table, faults: list[Fault]) -> list[Rule]:
         if found["id"] in seen:
             at.fault(f"id {found['id']} stands in line {seen[found['id']]} already: ids are unique")
         seen[found["id"]] = line
-        settings = {name: found[name] for name in _SETTINGS if name in found}
+        settings: dict[str, Any] = {name: found[name] for name in _SETTINGS if name in found}
         if settings and found["kind"] != "limit":
             at.fault(
                 f"{', '.join(settings)} belong to kind limit, not to {found['kind']}: "

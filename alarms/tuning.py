@@ -12,9 +12,9 @@ from alarms.readings import Instants, Mask, Values
 CHOICES: Final = ((1, 1), (2, 1), (2, 2), (3, 1), (3, 3), (5, 3))
 """Delays to choose from: n samples over to raise, m samples under to return."""
 BASE_RATE: Final = 0.010
-"""False raises a point and day that people can live with: the national base rate (alarms.md 2.1)."""
+"""False raises a point and day one can live with: the national base rate (alarms.md 2.1)."""
 OVER_WHEN_ABNORMAL: Final = 0.90
-"""Share of samples over the limit in an abnormal state, where the past holds none (alarms.md 4.1)."""
+"""Share of samples over in an abnormal state, where the past holds none (alarms.md 4.1)."""
 WINDOW: Final = 15
 """Samples whose median tells whether a point was beyond its limit or only its noise was."""
 _LEAST: Final = 4 * WINDOW

@@ -2,16 +2,17 @@
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from alarms import rules, tuning
 from alarms.plant import Plant
 from alarms.proposal import judged
-from alarms.readings import Readings
+from alarms.readings import Instants, Readings, Values
 
 _MOST: Final = 20_000_000
 """Readings kept to learn from; beyond it the oldest are forgotten."""
@@ -98,12 +99,12 @@ class History:
         order = np.lexsort((times, points))
         starts = np.searchsorted(points[order], np.arange(len(self.plant.points) + 1))
         found: list[Advice] = []
-        for row, (first, end) in enumerate(zip(starts, starts[1:], strict=False)):
+        for row, (first, end) in enumerate(pairwise(starts.tolist())):
             mine = order[first:end]
             found += self._of_point(row, times[mine], values[mine])
         return found
 
-    def _of_point(self, row: int, times: Any, values: Any) -> list[Advice]:
+    def _of_point(self, row: int, times: Instants, values: Values) -> list[Advice]:
         point = self.plant.points[row]
         found: list[Advice] = []
         levels = [(level, True) for level in rules.high_levels(point)]
@@ -138,7 +139,7 @@ def show(console: Console, advised: list[Advice]) -> None:
         console.print("no point with limits has enough of a past to advise on")
         return
     table = Table(
-        "point", "limit", "deadband now", "advised", "on/off delay now", "advised",
+        Column("point", overflow="fold"), "limit", "deadband now", "advised", "on/off delay now", "advised",
         "false raises/day", "found late by",
         title="advice",
     )  # fmt: skip

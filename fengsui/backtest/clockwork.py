@@ -17,7 +17,7 @@ Hear = Callable[[Sequence[ProcessEvent], int], None]
 
 
 def second_of(clock: Instants) -> Instants:
-    """Return the second whose tick follows an instant: readings of the tick's instant come first."""
+    """Return the second whose tick follows an instant; readings of that instant come first."""
     seconds: Instants = -(-clock // SECOND_US)
     return seconds
 

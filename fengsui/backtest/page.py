@@ -156,7 +156,8 @@ def _load(title: str, outcome: Outcome) -> str:
     return (
         f'{heading}<svg viewBox="0 0 {_WIDTH} 122" role="img"><title>报警负荷 alarm load</title>'
         f"{''.join(drawn)}</svg><small>最高 {most} 次/格 at most {most} a bar; "
-        f"{span / _BINS / 60e6:.3g} min 一格 a bar; 泛滥 {outcome.load.floods} floods (shaded)</small>"
+        f"{span / _BINS / 60e6:.3g} min 一格 a bar; "
+        f"泛滥 {outcome.load.floods} floods (shaded)</small>"
     )
 
 

@@ -198,7 +198,7 @@ def _parquet(file: Path, faults: list[str], progress: Progress) -> Iterator[tupl
         faults.append(f"{file.name}, row {line}: cannot be read: {error}")
 
 
-def _cells_of(pyarrow: Any, column: Any) -> list[str]:
+def _cells_of(pyarrow: Any, column: Any) -> list[str]:  # noqa: ANN401  # may be absent
     """Write a Parquet column as the cells a CSV would have."""
     if pyarrow.types.is_timestamp(column.type):
         micros = column.cast(pyarrow.timestamp("us")).cast(pyarrow.int64()).to_pylist()

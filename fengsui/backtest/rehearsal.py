@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -98,14 +99,12 @@ class _Rehearsal:
             chunk = chunk.take(chunk.clock <= self.until)
         if len(chunk) == 0:
             return
-        if self.clockwork is None:
-            self._begin(int(chunk.clock[0]))
+        clockwork = self.clockwork or self._begin(int(chunk.clock[0]))
         self.outcome.until = int(chunk.clock[-1])
         infinite = np.isinf(chunk.value)
         if infinite.any():
             self.outcome.rejected["bad_value"] += int(infinite.sum())
         chunk = chunk.take(np.isfinite(chunk.value))
-        assert self.clockwork is not None
         sifted = sift_recorded(
             Readings(
                 point=chunk.point,
@@ -116,11 +115,11 @@ class _Rehearsal:
                 stamp=chunk.stamp,
             ),
             self.roster,
-            self.clockwork.engine.watch.gateway_of,
+            clockwork.engine.watch.gateway_of,
         )
         for reason, count in sifted.refused.items():
             self.outcome.rejected[reason.value] += count
-        self._seconds(self.clockwork, self._without_known(sifted.readings), sifted.faults)
+        self._seconds(clockwork, self._without_known(sifted.readings), sifted.faults)
 
     def end(self) -> Outcome:
         outcome = self.outcome
@@ -134,7 +133,7 @@ class _Rehearsal:
         )
         return outcome
 
-    def _begin(self, started: int) -> None:
+    def _begin(self, started: int) -> Clockwork:
         engine = Engine.build(
             self.plant,
             states=(),
@@ -144,6 +143,7 @@ class _Rehearsal:
         self.roster = Roster.of(self.plant, engine.gateways)
         self.clockwork = Clockwork(engine, self._hear, started=started)
         self.outcome.first = started
+        return self.clockwork
 
     def _hear(self, events: Sequence[ProcessEvent], now: int) -> None:
         self.episodes.add(events, now=now)
@@ -153,9 +153,8 @@ class _Rehearsal:
     ) -> None:
         """Give the engine one second after the other, and ticks between them."""
         seconds = second_of(readings.received)
-        starts = np.flatnonzero(np.r_[True, seconds[1:] != seconds[:-1]]) if len(seconds) else []
-        ends = [*starts[1:], len(seconds)]
-        parts = {int(seconds[a]): slice(a, b) for a, b in zip(starts, ends, strict=True)}
+        borders = [0, *(np.flatnonzero(np.diff(seconds)) + 1).tolist(), len(seconds)]
+        parts = {int(seconds[a]): np.arange(a, b) for a, b in pairwise(borders) if a < b}
         faulty: dict[int, list[PointFault]] = {}
         for fault in faults:
             faulty.setdefault(-(-fault.received // SECOND_US), []).append(fault)
@@ -164,7 +163,7 @@ class _Rehearsal:
             clockwork.pass_seconds(second - 1)
             part = readings.take(nobody)
             if second in parts:
-                part = readings.take(np.r_[parts[second]])
+                part = readings.take(parts[second])
             self._batch(clockwork, part, faulty.get(second, ()), second * SECOND_US)
 
     def _batch(
@@ -182,7 +181,7 @@ class _Rehearsal:
             self.observe(part)
 
     def _not_met(self, engine: Engine, behind: Readings, fresh: Readings) -> Readings:
-        """Keep late readings that are no duplicates; a second value of an instant is none either."""
+        """Keep late readings of instants not met before; a second value is no reading."""
         here = set(zip(fresh.point.tolist(), fresh.time.tolist(), strict=True))
         keep = [
             place

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from alarms import instants
 from alarms.occurrences import Occurrence
@@ -39,7 +39,16 @@ def load(outcome: Outcome) -> dict[str, float | int]:
 
 def show(console: Console, outcome: Outcome, *, elapsed_s: float) -> None:
     """Print a table of occurrences, a line for each kind, and the load."""
-    table = Table("raised", "returned", "point", "rule", "tier", "peak", "value", "limit")
+    table = Table(
+        "raised",
+        "returned",
+        Column("point", overflow="fold"),
+        "rule",
+        "tier",
+        "peak",
+        "value",
+        "limit",
+    )
     for each in outcome.occurrences[:_MOST_ROWS]:
         table.add_row(
             instants.to_text(each.t_raised),
