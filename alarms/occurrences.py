@@ -30,8 +30,9 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
 class Occurrence(msgspec.Struct, kw_only=True):
     """One raise and its return, with the steps between; times in Micros.
 
-    `tier`, `value` and `limit` are those at the raise. `key` names the subject for ever, `point`
-    as people do: `<enterprise>/<tag>`, or a gateway's id.
+    `tier`, `value` and `limit` are those at the raise. `told_late` marks one that was over before
+    anyone heard of it; `late` also one that rests on an old reading. `key` names the subject for
+    ever, `point` as people do: `<enterprise>/<tag>`, or a gateway's id.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Occurrence(msgspec.Struct, kw_only=True):
     t_raised: int
     t_returned: int | None
     late: bool
+    told_late: bool = False
     value: float | None
     limit: float | None
     forecast_eta: int | None
@@ -108,7 +110,7 @@ class Episodes:
             return
         occurrence = self._opened(slot, event)
         occurrence.id = occurrence_id(slot[0], f"{event.rule} late", event.t_change)
-        occurrence.late, occurrence.t_returned = True, end
+        occurrence.late, occurrence.told_late, occurrence.t_returned = True, True, end
         _move(occurrence, Transition.raised, event)
         _move(occurrence, Transition.returned, msgspec.structs.replace(event, t_change=end))
         self._past.setdefault(slot, []).append(occurrence)

@@ -16,11 +16,11 @@ from alarms.storage import migrate
 Ids = NDArray[np.int32]
 """Database ids along a plant's points, shape (points,)."""
 
-_POSTGRES_EPOCH_US: Final = 946_684_800_000_000
+POSTGRES_EPOCH_US: Final = 946_684_800_000_000
 """2000-01-01 in Micros: PostgreSQL's binary timestamps count from there."""
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER: Final = b"\xff\xff"
-_ROW: Final = np.dtype(
+ROW: Final = np.dtype(
     [
         ("fields", ">i2"),
         ("ts_len", ">i4"),
@@ -47,12 +47,12 @@ class Late(NamedTuple):
 
 def pack(readings: Readings, ids: Ids) -> bytes:
     """Pack readings as PostgreSQL's binary COPY format, whole columns at a time."""
-    rows = np.empty(len(readings), _ROW)
+    rows = np.empty(len(readings), ROW)
     rows["fields"] = 5
     for name, size in (("ts", 8), ("received", 8), ("value", 8), ("point", 4), ("quality", 2)):
         rows[f"{name}_len"] = size
-    rows["ts"] = readings.time - _POSTGRES_EPOCH_US
-    rows["received"] = readings.received - _POSTGRES_EPOCH_US
+    rows["ts"] = readings.time - POSTGRES_EPOCH_US
+    rows["received"] = readings.received - POSTGRES_EPOCH_US
     rows["value"] = readings.value
     rows["point"] = ids[readings.point]
     rows["quality"] = readings.quality

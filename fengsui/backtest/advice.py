@@ -139,7 +139,8 @@ def show(console: Console, advised: list[Advice]) -> None:
         console.print("no point with limits has enough of a past to advise on")
         return
     table = Table(
-        Column("point", overflow="fold"), "limit", "deadband now", "advised", "on/off delay now", "advised",
+        Column("point", overflow="fold"), "limit",
+        "deadband now", "advised", "on/off delay now", "advised",
         "false raises/day", "found late by",
         title="advice",
     )  # fmt: skip

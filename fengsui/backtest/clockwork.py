@@ -60,6 +60,11 @@ class Clockwork:
             self._commit([self._tick(last)], last * SECOND_US)
             self._ticked = last
 
+    def stand_until(self, moment: int) -> None:
+        """Pass over the time to `moment` (Micros) as if the server had been away."""
+        self.link_since = moment
+        self._ticked = max(self._ticked, moment // SECOND_US)
+
     def tick_at(self, now: int) -> None:
         """Tick once at an instant between two seconds, Micros."""
         self._commit([self.engine.tick(now=now, link_since=self.link_since)], now)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from alarms import instants
-from alarms.alarm import Tier
+from alarms.alarm import Kind, Tier
 from alarms.occurrences import Occurrence
 from fengsui.backtest import report
 from fengsui.backtest.rehearsal import Outcome
@@ -20,7 +20,10 @@ _FAR_US = 3_600_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What a change of rules does; `leads_s` has how much sooner each common alarm is raised."""
+    """What a change of rules does; `leads_s` has how much sooner each common alarm is raised.
+
+    Alarms of silence have no lead: no rule decides when a point falls silent.
+    """
 
     before: Outcome
     after: Outcome
@@ -103,7 +106,8 @@ def compare(before: Outcome, after: Outcome) -> Comparison:
             continue
         match = min(near, key=lambda other: abs(other.t_raised - each.t_raised))
         candidates.remove(match)
-        leads.append((match.t_raised - each.t_raised) / 1e6)
+        if each.kind is not Kind.comms:
+            leads.append((match.t_raised - each.t_raised) / 1e6)
     left = {id(each) for those in theirs.values() for each in those}
     return Comparison(
         before=before,

@@ -1,0 +1,184 @@
+"""What an audit needs of the record: readings by receipt, and what the journal says."""
+
+from collections.abc import AsyncIterator
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import numpy as np
+from psycopg import AsyncConnection, sql
+
+from alarms import instants
+from alarms.plant import Plant
+from alarms.proposal import LastReadings
+from alarms.readings import JUDGED, QUALITY_MASK, Readings
+from alarms.storage.readings import POSTGRES_EPOCH_US, ROW
+
+_HEADER: Final = 19
+_TRAILER: Final = 2
+_CHUNK: Final = 1 << 16
+_AHEAD_US: Final = 300_000_000
+"""A stored stamp lies at most so far ahead of its receipt (contracts.md section 4, Time)."""
+
+
+class Row(NamedTuple):
+    """A journal row: what happened, and the alarm after it as it was sent."""
+
+    alarm_id: str
+    type: str
+    key: str
+    document: dict[str, Any]
+
+
+async def beat(conn: AsyncConnection, service: str) -> int | None:
+    """Return when a service last noted that it was at work, Micros."""
+    cursor = await conn.execute("select at from service_heartbeat where service = %s", (service,))
+    row = await cursor.fetchone()
+    return None if row is None else instants.from_datetime(row[0])
+
+
+async def changed_points(conn: AsyncConnection, first: int, end: int) -> set[str]:
+    """Return the points (`<enterprise>/<tag>`) whose settings changed between, Micros."""
+    cursor = await conn.execute(
+        """
+        select object from audit_trail
+         where at >= %s and at < %s and action = 'registry.point.changed'
+        """,
+        (instants.to_datetime(first), instants.to_datetime(end)),
+    )
+    return {name for (name,) in await cursor.fetchall()}
+
+
+async def last_before(conn: AsyncConnection, plant: Plant, moment: int) -> LastReadings:
+    """Return each point's newest reading and newest judged one received before a moment, Micros."""
+    found = LastReadings.never(len(plant.points))
+    rows = {point_id: row for row, point_id in enumerate(plant.point_ids)}
+    cursor = await conn.execute(
+        """
+        select p.id, newest.*, judged.*
+          from point p
+          cross join lateral (
+               select extract(epoch from ts) * 1000000, extract(epoch from received) * 1000000,
+                      value, quality
+                 from reading
+                where point_id = p.id and ts <= %(latest)s and received < %(moment)s
+                order by ts desc limit 1
+          ) newest
+          left join lateral (
+               select extract(epoch from ts) * 1000000, extract(epoch from received) * 1000000,
+                      value, quality
+                 from reading
+                where point_id = p.id and ts <= %(latest)s and received < %(moment)s
+                  and quality & %(mask)s = any(%(judged)s)
+                order by ts desc limit 1
+          ) judged on true
+        """,
+        {
+            "moment": instants.to_datetime(moment),
+            "latest": instants.to_datetime(moment + _AHEAD_US),
+            "mask": QUALITY_MASK,
+            "judged": [int(quality) for quality in JUDGED],
+        },
+        binary=True,
+    )
+    columns = (
+        (found.time, found.received, found.value, found.quality),
+        (found.judged_time, found.judged_received, found.judged_value, found.judged_quality),
+    )
+    async for point_id, *recalled in cursor:
+        row = rows.get(point_id)
+        if row is None:
+            continue
+        for first, (times, receipts, values, qualities) in zip((0, 4), columns, strict=True):
+            time, received, value, quality = recalled[first : first + 4]
+            if time is not None:
+                times[row], receipts[row] = int(time), int(received)
+                values[row], qualities[row] = value, quality
+    return found
+
+
+async def received_between(
+    conn: AsyncConnection, plant: Plant, first: int, end: int
+) -> AsyncIterator[Readings]:
+    """Yield the readings received from `first` to before `end` (Micros), in order of receipt."""
+    rows = np.full(max(plant.point_ids, default=0) + 1, -1, np.int32)
+    rows[list(plant.point_ids)] = np.arange(len(plant.point_ids))
+    statement = sql.SQL(
+        """
+        copy (select ts, received, value, point_id, quality from reading
+               where received >= {} and received < {}
+               order by received, point_id, ts) to stdout (format binary)
+        """
+    ).format(
+        sql.Literal(instants.to_datetime(first)),
+        sql.Literal(instants.to_datetime(end)),
+    )
+    waiting = bytearray()
+    skip = _HEADER
+    async with conn.cursor() as cursor, cursor.copy(statement) as copy:
+        async for block in copy:
+            waiting += block
+            if len(waiting) >= skip + _CHUNK * ROW.itemsize:
+                whole = (len(waiting) - skip) // ROW.itemsize * ROW.itemsize
+                yield _unpacked(bytes(waiting[skip : skip + whole]), rows)
+                del waiting[: skip + whole]
+                skip = 0
+    if len(waiting) > skip + _TRAILER:
+        yield _unpacked(bytes(waiting[skip:-_TRAILER]), rows)
+
+
+async def open_at(conn: AsyncConnection, moment: int) -> list[Row]:
+    """Return the newest row, at a moment of the server's clock (Micros), of alarms active then."""
+    cursor = await conn.execute(
+        """
+        select newest.alarm_id, newest.type, alarm.key, newest.data
+          from alarm
+          cross join lateral (
+               select alarm_id, type, data from journal
+                where alarm_id = alarm.id and t_committed <= %(moment)s
+                order by rev desc limit 1
+          ) newest
+         where alarm.t_raised <= %(moment)s
+           and (alarm.t_closed is null or alarm.t_closed > %(moment)s)
+         order by newest.alarm_id
+        """,
+        {"moment": instants.to_datetime(moment)},
+    )
+    rows = [_row(*row) for row in await cursor.fetchall()]
+    return [row for row in rows if row.document["active"]]
+
+
+async def journalled(conn: AsyncConnection, first: int, end: int) -> list[Row]:
+    """Return the rows of what processes did, committed after `first` up to `end`, in order."""
+    cursor = await conn.execute(
+        """
+        select journal.alarm_id, journal.type, alarm.key, journal.data
+          from journal left join alarm on alarm.id = journal.alarm_id
+         where t_committed > %s and t_committed <= %s
+           and journal.type in ('raised', 'reraised', 'tier_up', 'tier_down', 'returned', 'late')
+         order by log_offset
+        """,
+        (instants.to_datetime(first), instants.to_datetime(end)),
+    )
+    return [_row(*row) for row in await cursor.fetchall()]
+
+
+def _row(alarm_id: str, type_: str, key: str | None, document: str) -> Row:
+    decoded: dict[str, Any] = msgspec.json.decode(document)
+    if key is None:
+        key = f"{decoded.get('enterprise')}/{decoded.get('point')}"
+    return Row(alarm_id=alarm_id, type=type_, key=key, document=decoded)
+
+
+def _unpacked(rows: bytes, row_of: np.ndarray[tuple[int], np.dtype[np.int32]]) -> Readings:
+    """Read COPY's binary rows; readings of points registered no more are left out."""
+    columns = np.frombuffer(rows, ROW)
+    time = columns["ts"].astype(np.int64) + POSTGRES_EPOCH_US
+    found = Readings(
+        point=row_of[np.minimum(columns["point"].astype(np.int64), len(row_of) - 1)],
+        time=time,
+        value=columns["value"].astype(np.float64),
+        quality=columns["quality"].astype(np.int16),
+        received=columns["received"].astype(np.int64) + POSTGRES_EPOCH_US,
+        stamp=time,
+    )
+    return found.take(found.point >= 0)
