@@ -119,8 +119,8 @@ async def audit(conn: AsyncConnection, *, first: int, end: int) -> Findings:
     """
     plant = await registered.load(conn)
     start = first - WARM_UP_US
-    alive = await recount.beat(conn, "ingest")
-    stop = end + TAIL_US if alive is None else min(end + TAIL_US, alive)
+    alive = await recount.alive(conn)
+    stop = end + TAIL_US if alive is None else min(end + TAIL_US, alive + 1)
     span = Span(first=first, end=end if alive is None else min(end, alive - PRESENT_US))
     opened = await recount.open_at(conn, start)
     rows = await recount.journalled(conn, start, stop + TAIL_US)
@@ -133,7 +133,7 @@ async def audit(conn: AsyncConnection, *, first: int, end: int) -> Findings:
         for road in roads:
             road.take(readings)
     steady, patient = (road.end(stop) for road in roads)
-    journal = [each for each in _journal(opened, rows) if each.key not in left_out]
+    journal = [each for each in episodes(opened, rows) if each.key not in left_out]
     _compare(
         findings,
         span,
@@ -272,7 +272,7 @@ def _episode(each: Occurrence, *, seeded: bool) -> Episode:
     )
 
 
-def _journal(opened: Iterable[recount.Row], rows: Iterable[recount.Row]) -> list[Episode]:
+def episodes(opened: Iterable[recount.Row], rows: Iterable[recount.Row]) -> list[Episode]:
     """Fold the journal's rows into episodes."""
     found: list[Episode] = []
     standing: dict[str, Episode] = {}

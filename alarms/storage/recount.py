@@ -29,11 +29,17 @@ class Row(NamedTuple):
     document: dict[str, Any]
 
 
-async def beat(conn: AsyncConnection, service: str) -> int | None:
-    """Return when a service last noted that it was at work, Micros."""
-    cursor = await conn.execute("select at from service_heartbeat where service = %s", (service,))
+async def alive(conn: AsyncConnection) -> int | None:
+    """Return until when ingest was surely at work, Micros: its last beat, or a later reading."""
+    cursor = await conn.execute(
+        """
+        with beat as (select max(at) as at from service_heartbeat where service = 'ingest')
+        select greatest(beat.at, (select max(received) from reading where received >= beat.at))
+          from beat
+        """
+    )
     row = await cursor.fetchone()
-    return None if row is None else instants.from_datetime(row[0])
+    return None if row is None or row[0] is None else instants.from_datetime(row[0])
 
 
 async def changed_points(conn: AsyncConnection, first: int, end: int) -> set[str]:
