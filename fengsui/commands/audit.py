@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 
 import click
 from psycopg import IsolationLevel
@@ -17,8 +18,8 @@ from fengsui.settings import Settings
 @click.option("--from", "first", metavar="T", required=True, help="From this instant on.")
 @click.option("--to", "end", metavar="T", required=True, help="To before this instant.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@click.pass_context
-def command(ctx: click.Context, *, first: str, end: str, as_json: bool) -> None:
+@click.pass_obj
+def command(settings: Settings, *, first: str, end: str, as_json: bool) -> None:
     """Compute every alarm again from the stored readings and compare with the journal.
 
     T is RFC 3339 with its offset, or milliseconds. Exit code 1 when an alarm was missed, is there
@@ -29,13 +30,13 @@ def command(ctx: click.Context, *, first: str, end: str, as_json: bool) -> None:
     if span[0] >= span[1]:
         raise click.UsageError("--from lies not before --to; give an earlier one")
     with Console(stderr=True).status("computing alarms again"):
-        found = asyncio.run(_audit(ctx.obj, *span))
+        found = asyncio.run(_audit(settings, *span))
     if as_json:
         click.echo(json.dumps(_document(found), ensure_ascii=False))
     else:
         _show(found)
     if not found.sound:
-        ctx.exit(1)
+        sys.exit(1)
 
 
 async def _audit(settings: Settings, first: int, end: int) -> audit.Findings:
