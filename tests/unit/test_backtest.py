@@ -20,6 +20,7 @@ from alarms.readings import Readings
 from fengsui.backtest import cells, clockwork, recorded, rehearsal
 from fengsui.backtest.recorded import Chunk
 from fengsui.commands.backtest import command
+from tests.house import readme_commands
 from tests.unit.plants import SECOND, START, at, plant, point
 from tests.unit.streams import POINTS, Step, small_plant, streams
 
@@ -367,3 +368,14 @@ def test_tiers_rise_and_fall_along_one_occurrence() -> None:
         "raised", "tier_up", "tier_down", "returned",
     ]  # fmt: skip
     assert occurrence.peak_tier is Tier.orange
+
+
+def test_the_commands_of_its_page_run(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "backtest.md").read_text("utf-8")
+    (tmp_path / "examples").symlink_to(root / "examples")
+    env = {"PYTHONPATH": str(root)}
+    done = readme_commands.run(readme_commands.runnable(page), folder=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    assert readme_commands.unmarked(page) == []
+    assert "<svg" in (tmp_path / "change.html").read_text("utf-8")
