@@ -20,7 +20,7 @@ from alarms.readings import Mask
 from fengsui.backtest import cells
 from fengsui.backtest.cells import Instants, Points
 
-CHUNK: Final = 1 << 16
+CHUNK: Final = 1 << 13
 MOST_FAULTS: Final = 1000
 """A file too wrong is read no further."""
 _NEEDED: Final = ("ts", "point", "value")

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from alarms.storage import connection
 from fengsui import audit, embedded
+from fengsui.audit_findings import Findings
 from fengsui.backtest import cells
 from fengsui.settings import Settings
 
@@ -39,7 +40,7 @@ def command(settings: Settings, *, first: str, end: str, as_json: bool) -> None:
         sys.exit(1)
 
 
-async def _audit(settings: Settings, first: int, end: int) -> audit.Findings:
+async def _audit(settings: Settings, first: int, end: int) -> Findings:
     async with (
         embedded.servers(settings, broker=False) as served,
         await connection.connect(served.database_url) as conn,
@@ -49,7 +50,7 @@ async def _audit(settings: Settings, first: int, end: int) -> audit.Findings:
         return await audit.audit(conn, first=first, end=end)
 
 
-def _document(found: audit.Findings) -> dict[str, object]:
+def _document(found: Findings) -> dict[str, object]:
     return {
         "checked": found.checked,
         "readings": found.readings,
@@ -60,7 +61,7 @@ def _document(found: audit.Findings) -> dict[str, object]:
     }
 
 
-def _show(found: audit.Findings) -> None:
+def _show(found: Findings) -> None:
     click.echo(
         f"{found.checked} alarms checked against {found.readings} readings: {len(found.missed)} "
         f"missed, {len(found.extra)} extra, {len(found.mistimed)} mistimed"

@@ -1,9 +1,11 @@
 """The recorded, the served and the recomputed are one: same readings, same alarms."""
 
 import asyncio
+import contextlib
 import json
 import random
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +17,7 @@ import pytest
 
 from alarms import instants
 from alarms.storage import connection, recount
-from fengsui import audit
+from fengsui import audit_findings
 from tests import servers
 from tests.conftest import Broker
 from tests.e2e.test_killed_at_every_step import (
@@ -81,7 +83,7 @@ def told(database: str) -> list[tuple[Any, ...]]:
                 None if each.began is None else instants.to_text(each.began),
                 None if each.returned is None else instants.to_text(each.returned),
             )
-            for each in audit.episodes((), rows)
+            for each in audit_findings.episodes((), rows)
         )
 
     return asyncio.run(read())
@@ -148,7 +150,7 @@ def killed_run(
     beat = ready(database)
     running.send_signal(signal.SIGKILL)
     running.wait(30)
-    done = threading.Event()
+    killed = threading.Event()
 
     def publish() -> None:
         with gateway(broker) as client:
@@ -157,14 +159,17 @@ def killed_run(
                 client.publish(
                     f"{broker.prefix}/{GATEWAY}/readings", json.dumps(body).encode(), qos=1
                 ).wait_for_publish(30)
-                time.sleep(0.01)
-        done.set()
+                killed.wait(0.04)  # slowly while there is killing to do
 
     thread = threading.Thread(target=publish)
     thread.start()
     for _ in range(kills):
-        dying = ingest(database, broker, chance.choice(STEPS), chance.randint(1, 12))
-        assert dying.wait(60) == -signal.SIGKILL
+        dying = ingest(database, broker, chance.choice(STEPS), chance.randint(1, 4))
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            dying.wait(10)
+        dying.kill()
+        assert dying.wait(10) == -signal.SIGKILL
+    killed.set()
     last = ingest(database, broker, "none", 0)
     try:
         beat = ready(database, after=beat)
