@@ -294,6 +294,47 @@ def test_seconds_passed_over_are_seconds_in_which_a_tick_says_nothing(
     assert outcome.occurrences == every_second(steps, until)
 
 
+@given(streams(ticks=False), st.integers(1, 90))
+@settings(max_examples=80, deadline=None)
+def test_every_event_is_said_in_the_second_in_which_its_tick_comes(
+    steps: list[Step], silence: int
+) -> None:
+    chunk = chunk_of(steps)
+    started = int(chunk.clock[0])
+    seconds = [(int(clock) + SECOND - 1) // SECOND for clock in chunk.clock]
+    end = seconds[-1] + silence
+    columns = Readings(
+        point=chunk.point, time=chunk.stamp, value=chunk.value, quality=chunk.quality,
+        received=chunk.clock, stamp=chunk.stamp,
+    )  # fmt: skip
+    said: list[list[Any]] = [[], []]
+    for skipping in (False, True):
+        engine = Engine.build(
+            small_plant(), states=(), last=LastReadings.never(len(POINTS)), started=started
+        )
+        heard = said[skipping]
+
+        def hear(events: Any, now: int, heard: list[Any] = heard) -> None:
+            heard.extend((now, event) for event in events)
+
+        clocks = clockwork.Clockwork(engine, hear, started=started)
+        for second in range(started // SECOND, end + 1):
+            here = np.flatnonzero(np.array(seconds) == second)
+            if len(here):
+                clocks.pass_seconds(second - 1)
+                part = columns.take(here)
+                clocks.take(part, Readings.none(), (), now=second * SECOND)
+            if not skipping:
+                clocks.pass_seconds(second)
+        clocks.pass_seconds(end)
+    assert said[True] == said[False]
+
+
+def test_a_reading_of_the_ticks_own_instant_comes_before_it() -> None:
+    seconds = clockwork.second_of(np.array([at(1), at(1) + 1, at(2)]))
+    assert (seconds - START // SECOND).tolist() == [1, 2, 2]
+
+
 @given(streams(ticks=False), st.frozensets(st.integers(1, 39)))
 @settings(max_examples=50, deadline=None)
 def test_however_a_recording_is_cut_into_chunks_the_occurrences_are_the_same(
