@@ -313,13 +313,20 @@ def _reading(alarm: Alarm, event: ProcessEvent) -> dict[str, object]:
     return {
         "value": event.value,
         "limit": event.limit,
-        "peak": alarm.peak if event.peak is None else event.peak,
+        "peak": _peak(alarm, event),
         "quality": event.quality,
         "late": alarm.late or event.late,
         "basis": event.basis,
         "message_zh": event.message_zh,
         "message_en": event.message_en,
     }
+
+
+def _peak(alarm: Alarm, event: ProcessEvent) -> float | None:
+    """Return the worst value of the whole occurrence: an alarm raised again keeps the older one."""
+    known = [peak for peak in (alarm.peak, event.peak) if peak is not None]
+    worst = min if event.rule.endswith(".low") else max
+    return worst(known, default=None)
 
 
 def _one(alarm: Alarm, event: ProcessEvent, change: Transition, **changes: object) -> Outcome:

@@ -96,8 +96,9 @@ def limit_event(
             zh += f" {shown}，达到{words_zh} {bar}"
             en += f" {shown}, at {words_en} {bar}"
         else:
-            zh += f" {shown}，在{words_zh} {bar} 的死区内，尚未恢复"
-            en += f" {shown}, within the deadband of {words_en} {bar}, not yet returned"
+            zh += f" {shown}，已不{'高于' if high else '低于'}{words_zh} {bar}，尚未恢复"
+            side_en = "above" if high else "below"
+            en += f" {shown}, no longer {side_en} {words_en} {bar}, not yet returned"
     if lost is not None:
         zh += "（信号中断，按报警处理，待核实）"
         en += " (signal lost; taken as an alarm, to be verified)"

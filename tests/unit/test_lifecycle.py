@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -191,6 +192,18 @@ def test_a_shelf_that_runs_out_closes_what_is_over_and_acknowledged() -> None:
 def test_a_timer_before_its_time_does_nothing() -> None:
     story = Story().tell(RAISED, shelved()).tell(Timer(), now=NOW + HOUR - 1)
     assert story.now.state is State.SHLVD
+
+
+@pytest.mark.parametrize(("rule", "worst"), [("limit.high", 100.0), ("limit.low", 41.1)])
+def test_an_alarm_raised_again_keeps_the_worst_value_of_the_whole_occurrence(
+    rule: str, worst: float
+) -> None:
+    first = says(Transition.raised, peak=100.0)
+    again = says(Transition.raised, at=60, peak=41.1)
+    story = Story().tell(
+        *(msgspec.structs.replace(event, rule=rule) for event in (first, RETURNED, again))
+    )
+    assert (story.told[-1], story.now.peak) == ("reraised", worst)
 
 
 def test_lifting_the_shelf_says_who_did_it() -> None:
