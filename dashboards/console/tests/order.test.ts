@@ -18,6 +18,14 @@ describe('the default order', () => {
     expect(ids(rows.sort(compare))).toEqual(['red', 'returned-orange', 'new-yellow', 'old-yellow', 'blue', 'acked-red'])
   })
 
+  test('puts what is still active before what has returned, within a tier', () => {
+    const rows = [
+      alarm({ id: 'returned', t_raised: '2026-11-22T07:00:00Z', state: 'RTNUN', active: false }),
+      alarm({ id: 'active', t_raised: '2026-11-22T05:00:00Z' }),
+    ]
+    expect(ids(rows.sort(compare))).toEqual(['active', 'returned'])
+  })
+
   test('a shelved alarm is not owed an acknowledgement, a latched one without it is', () => {
     expect(isUnacked(alarm({ state: 'SHLVD' }))).toBe(false)
     expect(isUnacked(alarm({ state: 'LATCHED' }))).toBe(true)

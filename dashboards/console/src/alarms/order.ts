@@ -1,4 +1,4 @@
-/** The order of the alarm list: unacknowledged first, then tier, then newest; held while someone reads it. */
+/** The order of the alarm list: unacknowledged, tier, still active, newest; held while someone reads it. */
 import { TIERS, type Alarm } from '../contract'
 
 const RANK = Object.fromEntries(TIERS.map((tier, place) => [tier, place]))
@@ -18,6 +18,7 @@ export function compare(a: Alarm, b: Alarm): number {
   return (
     Number(isUnacked(b)) - Number(isUnacked(a)) ||
     (RANK[a.tier] ?? 9) - (RANK[b.tier] ?? 9) ||
+    Number(b.active) - Number(a.active) ||
     (a.t_raised < b.t_raised ? 1 : a.t_raised > b.t_raised ? -1 : 0) ||
     (a.id < b.id ? 1 : a.id > b.id ? -1 : 0)
   )
