@@ -149,9 +149,8 @@ def source_findings(
         warn(at, f"S is {appraisal.s:g}: give exposed_population, without it R and level are open")
     missing = [role for role in _ROLES if role not in {each.get("role") for each in responsible}]
     if appraisal.s >= 1 and missing:
-        warn(
-            at, f"a major hazard source names three responsible persons: {', '.join(missing)} lacks"
-        )
+        lacking = f"lacks: {', '.join(missing)}"
+        warn(at, f"a major hazard source names three responsible persons; this one {lacking}")
     return appraisal
 
 
@@ -186,6 +185,7 @@ def point_findings(point: Point, source_kind: str) -> Iterator[PointFinding]:
         yield PointFinding(key="substance", problem=problem)
     yield from _tiers_without_limit(point)
     yield from _past_bounds(point, source_kind)
+    yield from _unchecked(point, source_kind)
 
 
 def _tiers_without_limit(point: Point) -> Iterator[PointFinding]:
@@ -208,6 +208,15 @@ def _past_bounds(point: Point, source_kind: str) -> Iterator[PointFinding]:
         yield PointFinding(
             key=f"limits.{bound.limit}", problem=problem, refused=bound.mark in _BINDING
         )
+
+
+def _unchecked(point: Point, source_kind: str) -> Iterator[PointFinding]:
+    """Say where a limit has a bound, but only in units that are not the point's."""
+    spoken = rules.units_bound_elsewhere(point, source_kind)
+    if spoken:
+        told = ", ".join(f"{basis} speaks of {' or '.join(units)}" for basis, units in spoken)
+        problem = f"no bound was checked: {told}, this point of {point.engineering_unit}"
+        yield PointFinding(key="unit", problem=problem, refused=False)
 
 
 def _key_of(problem: str) -> str:

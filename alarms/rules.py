@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from alarms.alarm import Tier
 from alarms.plant import GASES, Plant, Point
-from alarms.rulepacks import Bound, bounds
+from alarms.rulepacks import Bound, bounds, units_bound
 
 SLOTS: Final = 5
 """A point has two low levels (slots 0, 1) and three high ones (2, 3, 4), innermost first."""
@@ -158,6 +158,21 @@ def bounds_for(point: Point, source_kind: str) -> list[Bound]:
         source_kind=source_kind,
         sector=point.sector,
         substance=point.substance,
+    )
+
+
+def units_bound_elsewhere(point: Point, source_kind: str) -> list[tuple[str, tuple[str, ...]]]:
+    """Return (standard and clause, its units) of limits that have a bound only in other units.
+
+    Empty where every limit with a bound has one in the point's own unit.
+    """
+    own = {bound.limit for bound in bounds_for(point, source_kind)}
+    return units_bound(
+        quantity=point.quantity,
+        source_kind=source_kind,
+        sector=point.sector,
+        substance=point.substance,
+        limits=point.limits.keys() - own,
     )
 
 

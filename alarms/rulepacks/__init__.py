@@ -1,6 +1,6 @@
 """Rule packs: bounds that standards put on limits, each with its clause and verification mark."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -49,6 +49,17 @@ class Entry:
     substances: tuple[str, ...]
     bounds: tuple[Bound, ...]
 
+    def speaks_of(
+        self, *, quantity: str, source_kind: str, sector: str | None, substance: str | None
+    ) -> bool:
+        """Tell whether the clause means such a point, whatever its unit."""
+        return (
+            quantity in self.quantities
+            and (not self.source_kinds or source_kind in self.source_kinds)
+            and (not self.sectors or (sector or "").upper() in self.sectors)
+            and (not self.substances or _plain(substance or quantity) in self.substances)
+        )
+
 
 def parse(text: str) -> tuple[Entry, ...]:
     """Read a rule pack's YAML; KeyError or ValueError where the pack itself is wrong."""
@@ -68,6 +79,27 @@ def bounds(
     return list(_bounds(quantity, unit, source_kind, sector, substance))
 
 
+def units_bound(
+    *,
+    quantity: str,
+    source_kind: str,
+    sector: str | None,
+    substance: str | None,
+    limits: Collection[str],
+) -> list[tuple[str, tuple[str, ...]]]:
+    """Return each standard and clause that binds one of the limits, with the units it speaks of."""
+    found: dict[str, dict[str, None]] = {}
+    for entry in shipped():
+        if not entry.speaks_of(
+            quantity=quantity, source_kind=source_kind, sector=sector, substance=substance
+        ):
+            continue
+        for bound in entry.bounds:
+            if bound.limit in limits:
+                found.setdefault(bound.basis, {}).update(dict.fromkeys(entry.units))
+    return [(basis, tuple(units)) for basis, units in found.items()]
+
+
 @cache
 def shipped() -> tuple[Entry, ...]:
     """Return the entries of the packs that come with the software."""
@@ -83,15 +115,13 @@ def shipped() -> tuple[Entry, ...]:
 def _bounds(
     quantity: str, unit: str, source_kind: str, sector: str | None, substance: str | None
 ) -> tuple[Bound, ...]:
-    unit = _plain(unit)
     return tuple(
         bound
         for entry in shipped()
-        if quantity in entry.quantities
-        and unit in entry.units
-        and (not entry.source_kinds or source_kind in entry.source_kinds)
-        and (not entry.sectors or (sector or "").upper() in entry.sectors)
-        and (not entry.substances or _plain(substance or quantity) in entry.substances)
+        if _plain(unit) in map(_plain, entry.units)
+        and entry.speaks_of(
+            quantity=quantity, source_kind=source_kind, sector=sector, substance=substance
+        )
         for bound in entry.bounds
     )
 
@@ -124,7 +154,7 @@ def _entry(entry: Mapping[str, Any], pack: Mapping[str, Any]) -> Entry:
         )
     return Entry(
         quantities=tuple(entry["quantities"]),
-        units=tuple(_plain(unit) for unit in entry["units"]),
+        units=tuple(str(unit).replace("m3", "m³") for unit in entry["units"]),
         source_kinds=tuple(entry.get("source_kinds", pack.get("source_kinds", ()))),
         sectors=tuple(str(sector).upper() for sector in entry.get("sectors", ())),
         substances=tuple(_plain(str(name)) for name in entry.get("substances", ())),

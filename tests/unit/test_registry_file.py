@@ -178,26 +178,6 @@ def test_gases_may_have_cut_and_reset_and_they_may_be_equal() -> None:
     assert parse(plant(text, kind="coal_mine")).points[0].limits["cut"] == 1
 
 
-def test_a_limit_looser_than_a_verified_bound_is_refused_with_its_clause() -> None:
-    fault = only(plant(f"{COMBUSTIBLE}, limits: {{h: 30}}"))
-    assert "GB/T 50493-2019 5.5.2" in fault.problem
-    assert "at most 25 [V]" in fault.problem
-
-
-def test_a_limit_looser_than_a_bound_from_memory_only_warns() -> None:
-    text = 'tag: T1, quantity: methane, unit: "%CH4", limits: {h: 1.2}, sector: T6'
-    found = parse(plant(text, kind="coal_mine"))
-    assert "[M]" in found.warnings[0].problem
-    assert found.warnings[0].line == 14
-
-
-def test_a_bound_binds_only_its_unit_and_kind_of_source() -> None:
-    assert faults(plant('tag: T1, quantity: combustible_gas, unit: "%VOL", limits: {h: 30}')) == ()
-    assert faults(plant("tag: T1, quantity: carbon_monoxide, unit: ppm, limits: {h: 30}")) == ()
-    text = plant("tag: T1, quantity: carbon_monoxide, unit: ppm, limits: {h: 30}", kind="coal_mine")
-    assert "24" in only(text).problem
-
-
 def test_a_tier_without_its_limit_only_warns() -> None:
     found = parse(plant(f"{POINT}, tiers: {{h: red}}"))
     assert [warning.place[-7:] for warning in found.warnings] == ["tiers.h"]
@@ -296,7 +276,13 @@ def test_a_major_source_without_population_or_persons_only_warns() -> None:
     found = parse(plant(source=", chemicals: [{name: 氨, tonnes: 50}]"))
     assert found.sources[0].level is None
     assert "exposed_population" in found.warnings[0].problem
-    assert "principal, technical, operation" in found.warnings[1].problem
+    assert found.warnings[1].problem.endswith("lacks: principal, technical, operation")
+
+
+def test_only_the_responsible_persons_that_are_missing_are_named() -> None:
+    person = "responsible: [{role: technical, name: 李}]"
+    found = parse(plant(source=f", chemicals: [{{name: 氨, tonnes: 50}}], {person}"))
+    assert found.warnings[1].problem.endswith("lacks: principal, operation")
 
 
 @pytest.mark.parametrize(
