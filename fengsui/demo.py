@@ -23,7 +23,7 @@ from alarms.storage import accounts, credentials, migrate
 from alarms.storage import plant as plants
 from alarms.storage.connection import connect
 from api import identity
-from fengsui import embedded, plant_copies
+from fengsui import console, embedded, plant_copies
 from fengsui.embedded import access
 from fengsui.embedded.broker import Files, address
 from fengsui.embedded.kept import Kept, Program
@@ -55,15 +55,19 @@ class System:
     logins: tuple[Login, ...]
 
     @property
-    def host(self) -> str:
-        """Return the address a browser on this machine uses."""
-        host = self.settings.http_host
-        return "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104  # compared only
-
-    @property
     def url(self) -> str:
         """Return the console's address."""
-        return f"http://{self.host}:{self.settings.http_port}/"
+        return console.address(self.settings.http_host, self.settings.http_port)
+
+    @property
+    def broker(self) -> str:
+        """Return the broker's address, without an account: each gateway has its own."""
+        found = address(self.settings.data_dir)
+        if found is None:
+            raise UnavailableError(
+                "the embedded broker's address is not known; start the demo again"
+            )
+        return f"mqtt://{found.host}:{found.port}"
 
     @property
     def logs(self) -> Path:
@@ -112,14 +116,11 @@ async def gateways(
     system: System, *, scenarios: Sequence[str], speed: float, lead_in_s: float | None = None
 ) -> AsyncIterator[None]:
     """Let the simulated gateways of the scenarios publish while the block runs."""
-    found = address(system.settings.data_dir)
-    if found is None:
-        raise UnavailableError("the embedded broker's address is not known; start the demo again")
     async with contextlib.AsyncExitStack() as stack:
         for scenario in scenarios:
             words = [
                 *("simulate", scenario, "--speed", str(speed)),
-                *("--broker", f"mqtt://{found.host}:{found.port}"),
+                *("--broker", system.broker),
                 *("--credentials", str(_gateway_file(system.settings.data_dir))),
             ]
             if lead_in_s is not None:

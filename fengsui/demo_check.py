@@ -77,7 +77,7 @@ async def _check(
         progress.to("opening a WebSocket with a token")
         token = await _token(system.database_url)
         async with websockets.connect(
-            f"ws://{system.host}:{system.settings.http_port}/ws/v1/alarms",
+            f"ws{system.url.removeprefix('http')}ws/v1/alarms",
             subprotocols=[websockets.Subprotocol(PROTOCOL)],
             additional_headers={"Authorization": f"Bearer {token}"},
             max_size=None,

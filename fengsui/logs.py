@@ -15,3 +15,4 @@ def configure(process: str) -> None:
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("yoyo").setLevel(logging.WARNING)  # it tells every step of a migration

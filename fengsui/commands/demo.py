@@ -153,6 +153,7 @@ def _welcome(system: demo.System, names: Sequence[str], speed: float) -> None:
     click.echo(f"console    {system.url}")
     for login in system.logins:
         click.echo(f"login      {login.name}  {login.password}  ({login.role})")
+    click.echo(f"broker     {system.broker}, accounts by `fengsui gateway create`")
     click.echo(f"plants     {', '.join(names)}, simulated, {speed:g} times real time")
     click.echo(f"data       {system.settings.data_dir}")
     click.echo("Ctrl-C stops everything; the same command goes on with the same data.")

@@ -1,11 +1,14 @@
 """The API role: REST, push and the console."""
 
 import asyncio
+import logging
 
 from alarms.errors import SettingError
 from api import server
 from fengsui import console
 from fengsui.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -15,11 +18,24 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             "the api role needs FENGSUI_DATABASE_URL; "
             "set it, or run `fengsui serve` for everything with embedded servers"
         )
-    await server.run(
-        database_url=settings.database_url,
-        host=settings.http_host,
-        port=settings.http_port,
-        console=console.folder(),
-        topic_prefix=settings.topic_prefix,
-        stop=stop,
-    )
+    ready = asyncio.Event()
+    telling = asyncio.create_task(_tell(settings, ready), name="console's address")
+    try:
+        await server.run(
+            database_url=settings.database_url,
+            host=settings.http_host,
+            port=settings.http_port,
+            console=console.folder(),
+            topic_prefix=settings.topic_prefix,
+            stop=stop,
+            ready=ready,
+        )
+    finally:
+        telling.cancel()
+
+
+async def _tell(settings: Settings, ready: asyncio.Event) -> None:
+    """Say where the console is once it answers; with port 0 the server's own line has the port."""
+    await ready.wait()
+    if settings.http_port:
+        _log.info("console at %s", console.address(settings.http_host, settings.http_port))

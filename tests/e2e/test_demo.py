@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -110,6 +111,10 @@ def test_the_demo_lets_its_operator_in_and_ctrl_c_leaves_nothing_running(
     first = fengsui(*words, http_port=port)
     told = started(first)
     assert told["console"] == f"http://127.0.0.1:{port}/"
+    broker, _, how = told["broker"].partition(", ")
+    assert how == "accounts by `fengsui gateway create`"
+    with socket.create_connection((urlsplit(broker).hostname, urlsplit(broker).port or 0), 10):
+        pass
     assert sign_in(told["console"], "demo", told["demo"])["role"] == "operator"
     assert sign_in(told["console"], "admin", told["admin"])["role"] == "administrator"
     with urllib.request.urlopen(told["console"], timeout=10) as page:  # noqa: S310  # loopback
