@@ -3,6 +3,7 @@
 # make test     install what tests need, then every check and every test   (ARGS go to pytest)
 # make check    style, types, fences and the console's own checks
 # make picture  take the README's picture anew
+# make evaluate DATA=DIR   measure the detectors on recorded public feeds, into docs/evaluation.md
 # make lock     write the locked versions anew   (LOCK=--upgrade: with the newest of everything)
 PYTHON ?= python3
 VENV := .venv
@@ -14,7 +15,7 @@ HASHED := install --require-hashes --no-deps -r
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_ROOT_USER_ACTION := ignore
 .DELETE_ON_ERROR:
-.PHONY: demo test check provision install picture lock clean
+.PHONY: demo test check provision install picture evaluate lock clean
 
 demo: $(VENV)/.product $(VENV)/.console
 	@$(BIN)/fengsui demo $(ARGS)
@@ -62,6 +63,9 @@ $(VENV)/.development: $(VENV)/.product requirements-dev.lock
 # The README's picture is taken by the test that looks at the demo's console.
 picture: provision $(VENV)/.development $(VENV)/.console
 	FENGSUI_TEST_PICTURE=$(CURDIR)/docs/console.png $(BIN)/python -m pytest tests/e2e/test_picture.py
+
+evaluate: $(VENV)/.product
+	@$(BIN)/fengsui evaluate --recordings $(DATA) --page docs/evaluation.md
 
 lock: $(VENV)/.made
 	$(PIP) install uv

@@ -17,6 +17,7 @@ _COMMANDS: Final = {
     "bench": "bench",
     "demo": "demo",
     "doctor": "doctor",
+    "evaluate": "evaluate",
     "gateway": "gateway",
     "import": "import_",
     "migrate": "migrate",

@@ -1,0 +1,1 @@
+"""Measures early warning on recorded public feeds, by the protocol that stands beside them."""

@@ -1,0 +1,87 @@
+"""The protocol's arithmetic: NAB's scoring, replays, episodes."""
+
+import numpy as np
+import pytest
+
+from fengsui.evaluation import nab, recordings
+
+STANDARD = nab.Profile(name="standard", found=1.0, missed=1.0, outside=0.11)
+MINUTE = 60_000_000
+
+
+def series(*windows: tuple[int, int], rows: int = 1000) -> nab.Series:
+    """Return a series with these windows."""
+    return nab.Series(
+        name="a", time=np.arange(rows) * MINUTE, value=np.zeros(rows), windows=windows
+    )
+
+
+def raised(*rows: int) -> nab.Scores:
+    """Return scores of 1 at these rows."""
+    scores = np.zeros(1000)
+    scores[list(rows)] = 1.0
+    return scores
+
+
+def test_silence_scores_nothing_and_first_rows_of_every_window_score_100() -> None:
+    one = series((300, 349), (700, 749))
+    assert nab.score([one], [raised()], STANDARD).score == 0.0
+    assert nab.score([one], [raised(300, 700)], STANDARD).score == pytest.approx(100.0)
+
+
+def test_only_the_first_raise_in_a_window_counts() -> None:
+    one = series((300, 349))
+    late = nab.score([one], [raised(340)], STANDARD).score
+    assert nab.score([one], [raised(310, 340)], STANDARD).score > late > 50.0
+
+
+def test_a_raise_just_behind_a_window_costs_less_than_one_far_from_any() -> None:
+    one = series((300, 349))
+    near = nab.score([one], [raised(300, 352)], STANDARD).score
+    far = nab.score([one], [raised(300, 900)], STANDARD).score
+    assert 100.0 > near > far
+    assert far == pytest.approx(100.0 - 100 * 0.11 / 2)
+
+
+def test_raises_in_the_probation_count_for_nothing() -> None:
+    one = series((300, 349))
+    assert one.probation == 150
+    assert nab.score([one], [raised(10, 149, 300)], STANDARD).score == pytest.approx(100.0)
+
+
+def test_the_threshold_is_the_one_that_suits_the_whole_corpus_best() -> None:
+    one = series((300, 349))
+    scores = raised(300)
+    scores[500:900:10] = 0.5
+    result = nab.score([one], [scores], STANDARD)
+    assert (result.threshold, result.found, result.outside) == (1.0, 1, 0)
+
+
+def test_episodes_closer_than_the_gap_are_one() -> None:
+    raises = np.array([0, 20, 70, 71]) * MINUTE
+    assert recordings.episodes(raises, 30 * MINUTE) == 2
+    assert recordings.episodes(raises[:0], 30 * MINUTE) == 0
+
+
+def test_a_disturbed_recording_is_in_order_without_doubles_and_repeatable() -> None:
+    time = np.arange(5000) * 10_000_000
+    whole = recordings.Recording(time=time, value=np.arange(5000.0))
+    one = recordings.disturbed(whole, np.random.default_rng(1))
+    assert (np.diff(one.time) > 0).all()
+    assert np.array_equal(one.time, recordings.disturbed(whole, np.random.default_rng(1)).time)
+    assert 0.3 < len(one.time) / 5000 < 0.95
+
+
+def test_series_of_unequal_length_are_judged_as_if_alone() -> None:
+    draws = np.random.default_rng(2)
+    feeds = [
+        recordings.Recording(time=np.arange(n) * MINUTE, value=draws.normal(size=n))
+        for n in (500, 900, 700)
+    ]
+    for feed in feeds:
+        feed.value[450:] += 30.0
+    together = recordings.judge(feeds, bar=8.0)
+    for feed, said in zip(feeds, together, strict=True):
+        [alone] = recordings.judge([feed], bar=8.0)
+        assert np.array_equal(alone.score, said.score)
+        assert said.raised.any()
