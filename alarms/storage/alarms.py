@@ -7,12 +7,15 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from alarms import instants, lifecycle
+from alarms import deadlines, instants, lifecycle
 from alarms.alarm import Alarm, Entry, ProcessEvent, Transition
 from alarms.errors import NotFoundError
 from alarms.proposal import ChannelState
 from alarms.scope import Scope
 from alarms.storage import journal
+
+DUE_MOST: Final = 5_000
+"""Alarms that time may move in one transaction."""
 
 
 async def apply_events(conn: AsyncConnection, events: Sequence[ProcessEvent], *, now: int) -> int:
@@ -40,24 +43,25 @@ async def apply_events(conn: AsyncConnection, events: Sequence[ProcessEvent], *,
     return len(entries)
 
 
-async def expire_shelves(conn: AsyncConnection, *, now: int) -> int:
-    """Bring back every alarm whose shelving has run out; return how many journal rows that made."""
-    due = await (
-        await conn.execute(
-            "select id from alarm where shelved_until <= %s and t_closed is null limit 1",
-            (instants.to_datetime(now),),
-        )
-    ).fetchone()
-    if due is None:
+async def due(conn: AsyncConnection, *, now: int) -> int:
+    """Let time move every alarm that is due (`deadlines`); return how many journal rows that made.
+
+    At most DUE_MOST alarms a call, the longest due first; the next call takes the others.
+    """
+    moment = instants.to_datetime(now)
+    waiting = await conn.execute(
+        "select true from alarm where due_at <= %s and t_closed is null limit 1", (moment,)
+    )
+    if await waiting.fetchone() is None:
         return 0
     head = await journal.lock(conn)
     rows = await (
         await conn.execute(
             """
-            select record from alarm where shelved_until <= %s and t_closed is null
-             order by id for update
+            select record from alarm where due_at <= %s and t_closed is null
+             order by due_at, id limit %s for update
             """,
-            (instants.to_datetime(now),),
+            (moment, DUE_MOST),
         )
     ).fetchall()
     entries: list[Entry] = []
@@ -216,13 +220,13 @@ async def _write(
 
 _UPSERT: Final = """
 insert into alarm (id, key, rule, rev, region, enterprise, source, unit, point, kind, tier, state,
-                   active, simulated, shelved_until, t_raised, t_closed, record)
+                   active, simulated, due_at, t_raised, t_closed, record)
 values (%(id)s, %(key)s, %(rule)s, %(rev)s, %(region)s, %(enterprise)s, %(source)s, %(unit)s,
-        %(point)s, %(kind)s, %(tier)s, %(state)s, %(active)s, %(simulated)s, %(shelved_until)s,
+        %(point)s, %(kind)s, %(tier)s, %(state)s, %(active)s, %(simulated)s, %(due_at)s,
         %(t_raised)s, %(t_closed)s, %(record)s)
 on conflict (id) do update
    set rev = excluded.rev, tier = excluded.tier, state = excluded.state, active = excluded.active,
-       shelved_until = excluded.shelved_until, t_raised = excluded.t_raised,
+       due_at = excluded.due_at, t_raised = excluded.t_raised,
        t_closed = excluded.t_closed, record = excluded.record
 """
 
@@ -230,6 +234,7 @@ on conflict (id) do update
 def _columns(alarm: Alarm) -> dict[str, object]:
     """Return an alarm's row."""
     subject = alarm.subject
+    due_at = deadlines.due_at(alarm)
     return {
         "id": alarm.id,
         "key": subject.key,
@@ -245,7 +250,7 @@ def _columns(alarm: Alarm) -> dict[str, object]:
         "state": alarm.state.value,
         "active": alarm.active,
         "simulated": subject.simulated,
-        "shelved_until": None if alarm.shelf is None else instants.to_datetime(alarm.shelf.until),
+        "due_at": None if due_at is None else instants.to_datetime(due_at),
         "t_raised": instants.to_datetime(alarm.t_raised),
         "t_closed": None if alarm.t_closed is None else instants.to_datetime(alarm.t_closed),
         "record": Jsonb(alarm, dumps=msgspec.json.encode),

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from psycopg import AsyncConnection
 
-from alarms.alarm import State, Tier
+from alarms.alarm import Tier
 
 WAITS: Final = timedelta(minutes=10)
 
@@ -67,9 +67,10 @@ async def of_alarm(conn: AsyncConnection, alarm_id: str, *, now: datetime) -> Re
         select p.action, p.actor, p.asked_at
           from pending_action p join alarm a on a.id = p.alarm_id
          where a.id = %s and a.t_closed is null and a.tier = %s
-           and (p.action = 'unshelve') = (a.state = %s) and p.asked_at > %s
+           and (p.action = 'unshelve') = (a.record ->> 'shelf' is not null)
+           and p.asked_at > %s
         """,
-        (alarm_id, Tier.red.value, State.SHLVD.value, now - WAITS),
+        (alarm_id, Tier.red.value, now - WAITS),
     )
     row = await cursor.fetchone()
     return None if row is None else Request(row[0], row[1], row[2] + WAITS)

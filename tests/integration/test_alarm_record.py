@@ -126,6 +126,25 @@ async def test_a_late_occurrence_within_a_closed_one_is_told_once(conn: AsyncCon
     assert [kind for _, kind, _ in await story(conn)][len(before) :] == ["late"]
 
 
+async def test_what_is_due_is_journaled_at_its_time_whoever_asks(
+    conn: AsyncConnection, database: str
+) -> None:
+    rung = NOON + 100 * SECOND
+    await apply(conn, event(Transition.raised, 0, tier=Tier.red))
+    for minutes, entries in ((1, 1), (1, 0), (3, 1), (9, 0), (10, 1), (99, 0)):
+        async with await connection.connect(database) as other:
+            now = rung + minutes * 60 * SECOND
+            assert await alarms.due(other, now=now) == entries
+    rows = (await journal.after(conn, 0, limit=10))[1:]
+    assert [row.type for row in rows] == ["escalated"] * 3
+    assert [row.org_level for row in rows] == ["site", "county", "city"]
+    assert [row.t_event.timestamp() * 1e6 - rung for row in rows] == [
+        60 * SECOND,
+        180 * SECOND,
+        600 * SECOND,
+    ]
+
+
 async def test_offsets_follow_commits_however_many_write(database: str) -> None:
     async def write(tag: str) -> None:
         async with await connection.connect(database, autocommit=True) as conn:
