@@ -10,7 +10,9 @@ from psycopg.types.json import Jsonb
 from alarms import deadlines, instants, lifecycle
 from alarms.alarm import Alarm, Entry, ProcessEvent, Transition
 from alarms.errors import NotFoundError
+from alarms.plant import Point
 from alarms.proposal import ChannelState
+from alarms.rule_changes import rule_change
 from alarms.scope import Scope
 from alarms.storage import journal
 
@@ -67,6 +69,38 @@ async def due(conn: AsyncConnection, *, now: int) -> int:
     entries: list[Entry] = []
     for (record,) in rows:
         entries += lifecycle.step(_alarm(record), lifecycle.Timer(), now=now).entries
+    await _write(conn, head, entries, now=now)
+    return len(entries)
+
+
+async def points_changed(
+    conn: AsyncConnection,
+    changed: Sequence[tuple[Point, Point]],
+    *,
+    head: tuple[int, bytes],
+    actor: str,
+    now: int,
+) -> int:
+    """Tell the open alarms of changed points (before, after) of it; return how many were told.
+
+    `head` is from `journal.lock`, taken before any row that ingest locks as well.
+    """
+    point_of = {after.key: (before, after) for before, after in changed}
+    rows = await (
+        await conn.execute(
+            """
+            select record from alarm where key = any(%s) and t_closed is null
+             order by id for update
+            """,
+            (list(point_of),),
+        )
+    ).fetchall()
+    entries: list[Entry] = []
+    for alarm in (_alarm(record) for (record,) in rows):
+        before, after = point_of[alarm.subject.key]
+        change = rule_change(before, after, alarm.rule, actor=actor)
+        if change is not None:
+            entries += lifecycle.step(alarm, change, now=now).entries
     await _write(conn, head, entries, now=now)
     return len(entries)
 

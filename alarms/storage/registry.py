@@ -12,7 +12,7 @@ from alarms import instants, regions
 from alarms.plant import Enterprise, Gateway, Point, Region, Source, Unit
 from alarms.registry import Known, Registry
 from alarms.registry_changes import KINDS, Changes, Entry, changes, name_of
-from alarms.storage import plant
+from alarms.storage import alarms, journal, plant
 
 
 async def known(conn: AsyncConnection) -> Known:
@@ -39,6 +39,8 @@ async def apply(conn: AsyncConnection, registry: Registry, *, actor: str, now: i
 
     Imports wait for each other at the revision's row. What changed is in the audit trail with
     before and after; the revision grows and `fengsui_plant` is notified when anything changed.
+    Open alarms of changed points get their row in the journal, whose head is therefore locked
+    before anything that ingest writes too.
     """
     await conn.execute("select revision from plant_revision for update")
     await load_builtin_regions(conn)
@@ -46,10 +48,18 @@ async def apply(conn: AsyncConnection, registry: Registry, *, actor: str, now: i
     if not done.created and not done.changed:
         return done
     at = instants.to_datetime(now)
+    changed_points = [
+        (before, after)
+        for before, after in done.kinds["point"].changed
+        if isinstance(before, Point) and isinstance(after, Point)
+    ]
+    head = await journal.lock(conn) if changed_points else None
     for kind, table in _TABLES.items():
         await _write(conn, table, done.kinds[kind].created, _INSERTS[kind], at)
         after = [after for _, after in done.kinds[kind].changed]
         await _write(conn, table, after, _UPDATES[kind], at)
+    if head is not None:
+        await alarms.points_changed(conn, changed_points, head=head, actor=actor, now=now)
     await _audit(conn, done, actor=actor, at=at)
     await conn.execute("update plant_revision set revision = revision + 1, changed_at = %s", (at,))
     await conn.execute("select pg_notify(%s, '')", (plant.CHANNEL,))
