@@ -28,7 +28,7 @@ def rule_change(before: Point, after: Point, rule: str, *, actor: str) -> RuleCh
         return None
     kind = rule.partition(".")[0]
     switched_off = kind in _BY_DETECT and after.detect is not None and kind not in after.detect
-    limits_gone = kind in ("limit", "forecast") and not now["limits"]
+    limits_gone = kind in ("limit", "forecast") and not now["limits"].keys() - {"reset"}
     gone = switched_off or limits_gone
     words = (f"{name} {_text(was[name])} → {_text(now[name])}" for name in was)
     return RuleChange(

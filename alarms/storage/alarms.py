@@ -29,18 +29,19 @@ async def apply_events(conn: AsyncConnection, events: Sequence[ProcessEvent], *,
         return 0
     head = await journal.lock(conn)
     current = await _open_for_update(conn, {(e.subject.key, e.rule) for e in events})
+    raised = {(e.subject.key, e.rule) for e in events if e.change is Transition.raised}
+    last = await _last_closed(conn, raised - current.keys())
     known = await _already_told(conn, events)
     entries: list[Entry] = []
     for event in events:
         slot = event.subject.key, event.rule
         if slot not in current and event in known:
             continue
-        outcome = lifecycle.step(current.get(slot), event, now=now)
+        outcome = lifecycle.step(current.get(slot) or last.get(slot), event, now=now)
         entries += outcome.entries
-        if outcome.alarm is None or outcome.alarm.t_closed is not None:
-            current.pop(slot, None)
-        else:
-            current[slot] = outcome.alarm
+        current.pop(slot, None)
+        if outcome.alarm is not None:
+            (current if outcome.alarm.t_closed is None else last)[slot] = outcome.alarm
     await _write(conn, head, entries, now=now)
     return len(entries)
 
@@ -207,6 +208,31 @@ async def _open_for_update(
              where alarm.t_closed is null
              order by alarm.id
                for update of alarm
+            """,
+            ([key for key, _ in wanted], [rule for _, rule in wanted]),
+        )
+    ).fetchall()
+    found = [_alarm(record) for (record,) in rows]
+    return {(alarm.subject.key, alarm.rule): alarm for alarm in found}
+
+
+async def _last_closed(
+    conn: AsyncConnection, slots: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], Alarm]:
+    """Return the last closed occurrences of these (key, rule) slots: a new one may chatter on."""
+    wanted = sorted(slots)
+    if not wanted:
+        return {}
+    rows = await (
+        await conn.execute(
+            """
+            select last.record
+              from unnest(%s::text[], %s::text[]) as asked (key, rule)
+             cross join lateral (
+                   select record from alarm
+                    where alarm.key = asked.key and alarm.rule = asked.rule
+                      and alarm.t_closed is not null
+                    order by alarm.t_raised desc limit 1) as last
             """,
             ([key for key, _ in wanted], [rule for _, rule in wanted]),
         )
