@@ -100,3 +100,21 @@ def test_a_hidden_alarm_is_told_to_nobody_until_it_comes_back() -> None:
     story.tell(Timer(), now=until)
     assert story.told[-1] == "unshelved"
     assert due_at(story.now) == until + MINUTE_US
+
+
+def test_raised_again_while_hidden_an_alarm_rings_for_nobody() -> None:
+    again = says(Transition.raised, Tier.red, 60)
+    story = Story().tell(RED, does(Deed.shelve, until=NOW + HOUR), RETURNED, again)
+    assert (story.told[-1], story.now.owed_since) == ("reraised", None)
+
+
+def test_what_came_back_from_the_shelf_unacknowledged_is_told_further_even_if_it_is_over() -> None:
+    story = Story().tell(RED, does(Deed.shelve, until=NOW + HOUR), RETURNED)
+    story.tell(does(Deed.unshelve), now=NOW + HOUR // 2)
+    assert story.now.state is State.RTNUN
+    assert due_at(story.now) == NOW + HOUR // 2 + MINUTE_US
+
+
+def test_acknowledged_red_does_not_ring_again_while_it_is_hidden() -> None:
+    story = Story().tell(RED, ACK, does(Deed.shelve, until=NOW + HOUR))
+    assert due_at(story.now) == NOW + HOUR
