@@ -8,8 +8,9 @@ from alarms.lifecycle import RuleChange
 from alarms.plant import Point
 
 _SIDES: Final = {"limit.high": ("h", "hh", "cut", "reset"), "limit.low": ("l", "ll")}
+_OWED: Final = ("latching", "needs_closeout")
 _FIELDS: Final = {
-    "limit": ("deadband", "on_delay_s", "off_delay_s", "substance", "sector"),
+    "limit": ("deadband", "on_delay_s", "off_delay_s", "substance", "sector", *_OWED),
     "comms": ("period_s",),
     "sensor": ("range", "period_s"),
 }

@@ -184,6 +184,19 @@ async def test_a_gateway_that_vanished_refuses_the_whole_file(conn: AsyncConnect
     assert len((await plant.load(conn)).enterprises) == 0
 
 
+async def test_what_latches_and_what_is_closed_out_is_kept_in_the_record(
+    conn: AsyncConnection,
+) -> None:
+    found = await example(conn)
+    await apply(conn, with_point(found, "V101.TT", latching=True))
+    loaded = await plant.load(conn)
+    row = loaded.rows["DYD-01"]["V101.TT"]
+    assert (loaded.points[row].latching, loaded.points[row].needs_closeout) == (True, False)
+    await apply(conn, with_point(found, "V101.TT", needs_closeout=True))
+    point = (await plant.load(conn)).points[row]
+    assert (point.latching, point.needs_closeout) == (False, True)
+
+
 async def test_open_alarms_of_a_changed_point_say_who_changed_their_rule(
     conn: AsyncConnection,
 ) -> None:

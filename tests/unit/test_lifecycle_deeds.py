@@ -140,8 +140,17 @@ def test_an_alarm_that_needs_a_close_out_waits_for_it() -> None:
 
 def test_a_close_out_comes_after_return_acknowledgement_and_reset() -> None:
     both = says(Transition.raised, needs_closeout=True, latching=True)
-    for events in ((OWING,), (OWING, RETURNED), (both, RETURNED, ACK), (RAISED, RETURNED)):
+    for events in ((OWING,), (OWING, RETURNED), (both, RETURNED, ACK), (OWING, ACK)):
         story = Story().tell(*events)
+        with pytest.raises(ConflictError):
+            step(story.alarm, CLOSE_OUT, now=NOW)
+
+
+def test_what_awaits_no_close_out_takes_none() -> None:
+    for first in (RAISED, OWING):
+        story = Story().tell(first, ACK, SHELVE, RETURNED)
+        if first is OWING:
+            story.tell(CLOSE_OUT)
         with pytest.raises(ConflictError):
             step(story.alarm, CLOSE_OUT, now=NOW)
 
