@@ -104,6 +104,7 @@ def _over(alarm: Alarm | None, event: ProcessEvent, *, before: Alarm | None, now
     if alarm is None:
         alarm = msgspec.structs.replace(
             _opened(event),
+            rule_version=1 if before is None else before.rule_version,
             latched=event.latching,
             owed_since=now if annunciates else None,
             **nuisance.raised(before, event.t_change),

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import jsonschema
 import msgspec
 import pytest
@@ -219,6 +220,11 @@ async def test_out_of_service_and_suppressed_are_said_with_permit_reason_and_end
         assert (await http.post(f"alarms/{alarm}/unsuppress")).json()["state"] == "UNACK"
 
 
+async def unacknowledged(http: httpx.AsyncClient) -> int:
+    regions = (await http.get("regions", params={"parent": ""})).json()["items"]
+    return sum(sum(region["unacknowledged"].values()) for region in regions)
+
+
 async def test_a_latched_alarm_that_needs_a_close_out_is_reset_and_closed_out(
     house: House,
 ) -> None:
@@ -229,7 +235,9 @@ async def test_a_latched_alarm_that_needs_a_close_out_is_reset_and_closed_out(
     async with await house.http("all", "supervisor") as http:
         listed = (await http.get("alarms", params={"state": "LATCHED"})).json()["items"]
         alarm = next(item["id"] for item in listed if item["rule"] == rule)
+        before = await unacknowledged(http)
         await http.post(f"alarms/{alarm}/acknowledge")
+        assert await unacknowledged(http) == before - 1
         early = await http.post(f"alarms/{alarm}/close_out", json={"note": "x"})
         assert early.status_code == 409
         assert (await http.post(f"alarms/{alarm}/reset")).json()["state"] == "AWAIT"

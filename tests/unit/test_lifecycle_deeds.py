@@ -212,6 +212,12 @@ def test_a_changed_rule_keeps_state_acknowledgement_and_latch() -> None:
     )
 
 
+def test_the_next_occurrence_stands_under_the_changed_rule() -> None:
+    change = RuleChange(change=Transition.rule_changed, actor="李四", note="h 8 → 9")
+    story = Story().tell(RAISED, change, ACK, RETURNED, says(Transition.raised, at=60))
+    assert (story.now.rev, story.now.rule_version) == (1, 2)
+
+
 def test_an_alarm_whose_rule_was_taken_away_closes_and_says_who_did_it() -> None:
     story = Story().tell(says(Transition.raised, Tier.red))
     story.tell(RuleChange(change=Transition.retired, actor="李四", note="h removed"))
