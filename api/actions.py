@@ -21,7 +21,11 @@ from api.problems import ProblemError
 from api.service import Service
 
 NOTE_MOST: Final = 2_000
-_TWO_PERSONS: Final = frozenset({lifecycle.Deed.shelve, lifecycle.Deed.unshelve})
+TWO_PERSONS: Final = (
+    *(lifecycle.Deed.shelve, lifecycle.Deed.unshelve),
+    *(lifecycle.Deed.suppress, lifecycle.Deed.out_of_service),
+)
+"""What takes two persons for red: else the one who may not shelve it alone would suppress it."""
 
 _NEEDS_NOTE: Final = {
     "comment": "a comment needs words",
@@ -194,7 +198,7 @@ async def _second_person(
 
     None where one person is enough. What could not be done is refused at the first call already.
     """
-    if wanted.kind not in _TWO_PERSONS:
+    if wanted.kind not in TWO_PERSONS:
         return None
     await journal.lock(conn)
     alarm = await alarms.get(conn, alarm_id, scope=identity.scope)

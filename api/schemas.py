@@ -110,8 +110,10 @@ ALARM: Final = _thing(
     message=_thing("In words.", zh=_TEXT, en=_TEXT),
 )
 PENDING: Final[Schema] = _thing_or_null(
-    action={"enum": ["shelve", "unshelve"]}, asked_by=_TEXT, expires_at=_MOMENT
-) | {"description": "What one person asked for and another has not yet: shelve, unshelve."}
+    action={"enum": [deed.value for deed in actions.TWO_PERSONS]},
+    asked_by=_TEXT,
+    expires_at=_MOMENT,
+) | {"description": "What one person asked for and another has not yet."}
 CLOUD_EVENT: Final = _thing(
     "CloudEvents 1.0.",
     specversion={"const": "1.0"},

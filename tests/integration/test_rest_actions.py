@@ -225,6 +225,27 @@ async def unacknowledged(http: httpx.AsyncClient) -> int:
     return sum(sum(region["unacknowledged"].values()) for region in regions)
 
 
+@pytest.mark.parametrize(("action", "state"), [("suppress", "DSUPR"), ("out_of_service", "OOSRV")])
+async def test_one_person_hides_no_red_alarm_by_another_name(
+    house: House, action: str, state: str
+) -> None:
+    alarm = await house.raise_alarm(tier=Tier.red)
+    body = {"until": in_an_hour(), "note": "作业票 17"}
+    async with (
+        await house.http("all", "administrator") as first,
+        await house.http("all", "supervisor") as second,
+    ):
+        asked = await first.post(f"alarms/{alarm}/{action}", json=body)
+        assert asked.status_code == 202
+        jsonschema.validate(asked.json(), schemas.standing_alone("Pending"))
+        assert asked.json()["alarm"]["state"] == "UNACK"
+        done = await second.post(f"alarms/{alarm}/{action}", json=body)
+        assert (done.status_code, done.json()["state"]) == (200, state)
+        assert (await first.get(f"alarms/{alarm}")).json()["pending"] is None
+        lift = "unsuppress" if action == "suppress" else "return_to_service"
+        assert (await second.post(f"alarms/{alarm}/{lift}")).json()["state"] == "UNACK"
+
+
 async def test_a_latched_alarm_that_needs_a_close_out_is_reset_and_closed_out(
     house: House,
 ) -> None:
