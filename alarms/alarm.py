@@ -128,6 +128,10 @@ class ProcessEvent(msgspec.Struct, frozen=True, kw_only=True):
     still_over: bool = True
     t_end: int | None = None
     peak: float | None = None
+    latching: bool = False
+    """The rule latches: somebody must reset its alarm after it has returned."""
+    needs_closeout: bool = False
+    """The rule's alarm closes only after its cause was written down."""
 
 
 class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,8 +152,52 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class Suppression(msgspec.Struct, frozen=True, kw_only=True):
+    """Suppressed by design: until when (Micros), by whom, why, and at which tier; above it ends."""
+
+    until: int
+    by: str
+    at: int
+    tier: Tier
+    reason: str
+
+
+class Outage(msgspec.Struct, frozen=True, kw_only=True):
+    """Out of service: under which permit, by whom, until when (Micros)."""
+
+    until: int
+    by: str
+    at: int
+    permit: str
+
+
+class CloseOut(msgspec.Struct, frozen=True, kw_only=True):
+    """What the cause was, in whose words, when (Micros)."""
+
+    by: str
+    at: int
+    cause: str
+    text: str
+
+
+class Escalation(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest step of the ladder, 1 the first: which levels were told, when (Micros)."""
+
+    step: int
+    targets: tuple[str, ...]
+    at: int
+
+
+class Nuisance(StrEnum):
+    """A label that helps tuning and never hides an alarm."""
+
+    none = "none"
+    chattering = "chattering"
+    fleeting = "fleeting"
+
+
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
-    """One occurrence, whole: process, acknowledgement, suppression and quality regions.
+    """One occurrence, whole: process, acknowledgement, latch, close-out, suppression, quality.
 
     `rev` grows by one with each journal row. `t_raised` and `t_returned` are the event times at
     which the rule became true and false. `t_closed` is set exactly on entry to NORM. Times are
@@ -184,19 +232,53 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
         default_factory=lambda: dict.fromkeys(ORG_LEVELS)
     )
     shelf: Shelf | None = None
+    suppression: Suppression | None = None
+    outage: Outage | None = None
+    latched: bool = False
+    needs_closeout: bool = False
+    closeout: CloseOut | None = None
+    owed_since: int | None = None
+    """Since when the site owes an acknowledgement, server's clock; None while nothing rings."""
+    escalation: Escalation | None = None
+    """The newest step since `owed_since`."""
+    nuisance: Nuisance = Nuisance.none
+    nuisance_until: int | None = None
+    """The label holds until then (event time) unless renewed."""
+    raises: tuple[int, ...] = ()
+    """Event times of the newest raises, three at most: what the label is judged by."""
     t_returned: int | None = None
     t_closed: int | None = None
     retired: bool = False
 
     @property
+    def hidden(self) -> bool:
+        """Tell whether any of the three suppressions holds: then it neither rings nor closes."""
+        return self.shelf is not None or self.suppression is not None or self.outage is not None
+
+    @property
+    def awaits_closeout(self) -> bool:
+        """Tell whether its cause must still be written down."""
+        return self.needs_closeout and self.closeout is None
+
+    @property
     def state(self) -> State:
-        """Return the displayed letter, first match wins (alarms.md 1.2)."""
+        """Return the displayed letter, first match wins (alarms.md 1.2); closed is NORM."""
         acked = self.acks["site"] is not None
+        if self.t_closed is not None:
+            return State.NORM
+        if self.outage is not None:
+            return State.OOSRV
+        if self.suppression is not None:
+            return State.DSUPR
         if self.shelf is not None:
             return State.SHLVD
         if self.active:
             return State.ACKED if acked else State.UNACK
-        return State.NORM if acked or self.t_closed is not None else State.RTNUN
+        if self.latched:
+            return State.LATCHED
+        if not acked:
+            return State.RTNUN
+        return State.AWAIT if self.awaits_closeout else State.NORM
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,72 +1,62 @@
 """One alarm's life: what the plant says and what people owe, each step with its journal entries.
 
-The table is alarms.md 1.5, rows 3-11, 14 and 15. `step` is pure: it returns the alarm after the
-step and the rows the journal gains, `rev` growing by one with each. The process side (`active`,
-tier, value) moves by process events only; people move acknowledgements and the shelf only.
+The table is alarms.md 1.5. `step` is pure: it returns the alarm after the step and the rows the
+journal gains, `rev` growing by one with each. The process side (`active`, tier, value) moves by
+process events only; what people do stands in `deeds`, what time does in `deadlines`.
 """
 
-from enum import StrEnum
-from typing import Final
+from typing import Any
 
 import msgspec
 
+from alarms import deadlines, deeds, nuisance
 from alarms.alarm import (
     ORG_LEVELS,
-    Acknowledgement,
     Alarm,
     Entry,
     ProcessEvent,
-    Shelf,
-    Tier,
     Transition,
     occurrence_id,
 )
-from alarms.errors import ConflictError, FengsuiError
+from alarms.deeds import SHELF_MOST_RED_US, SHELF_MOST_US, Action, Deed
+from alarms.errors import ConflictError
+from alarms.outcome import LIFTS, Outcome, bell, closed_if_done, moved
 
-SHELF_MOST_US: Final = 8 * 3_600_000_000
-"""An alarm can be shelved so long at most."""
-SHELF_MOST_RED_US: Final = 3_600_000_000
-"""A red alarm can be shelved so long at most; a second person must agree (kept by the caller)."""
-
-
-class Deed(StrEnum):
-    """What a person does to an alarm."""
-
-    acknowledge = "acknowledge"
-    unacknowledge = "unacknowledge"
-    comment = "comment"
-    shelve = "shelve"
-    unshelve = "unshelve"
-
-
-class Action(msgspec.Struct, frozen=True, kw_only=True):
-    """A person's action. `seen_rev` is the rev that person had on screen; `until` is in Micros."""
-
-    kind: Deed
-    actor: str
-    role: str = ""
-    org_level: str = "site"
-    seen_rev: int | None = None
-    note: str = ""
-    until: int | None = None
+__all__ = [
+    "SHELF_MOST_RED_US",
+    "SHELF_MOST_US",
+    "Action",
+    "Deed",
+    "Outcome",
+    "RuleChange",
+    "Timer",
+    "step",
+]
 
 
 class Timer(msgspec.Struct, frozen=True, kw_only=True):
-    """Time has passed: what is due by `now` happens (a shelf runs out)."""
+    """Time has passed: what is due by `now` happens (`deadlines`)."""
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """The alarm after a step, None if there still is none, and what the journal gains."""
+class RuleChange(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody changed the rule behind an alarm, or took it away: rows 24 and 25.
 
-    alarm: Alarm | None
-    entries: tuple[Entry, ...] = ()
+    `change` is rule_changed or retired; `note` says what was changed.
+    """
+
+    change: Transition
+    actor: str
+    note: str
 
 
-def step(alarm: Alarm | None, event: ProcessEvent | Action | Timer, *, now: int) -> Outcome:
+Event = ProcessEvent | Action | Timer | RuleChange
+
+
+def step(alarm: Alarm | None, event: Event, *, now: int) -> Outcome:
     """Move one alarm by one event; `now` is the server's clock in Micros.
 
-    `alarm` is the open occurrence of the event's subject and rule, or None. ConflictError where an
-    action does not fit the alarm as it is now; a process event always fits.
+    `alarm` is the open occurrence of the event's subject and rule, else its last one or None.
+    ConflictError where an action does not fit the alarm as it is now; a process event always fits.
     """
     match event:
         case ProcessEvent():
@@ -76,14 +66,15 @@ def step(alarm: Alarm | None, event: ProcessEvent | Action | Timer, *, now: int)
                 raise ConflictError(
                     f"cannot {event.kind} this alarm: it is closed; reload the list", alarm
                 )
-            return _act(alarm, event, now)
+            return deeds.act(alarm, event, now=now)
         case Timer():
-            if alarm is None or alarm.shelf is None or alarm.shelf.until > now:
-                return Outcome(alarm=alarm)
-            return _unshelve(alarm, now, at=alarm.shelf.until, actor="", note="time is up")
+            return Outcome(alarm=None) if alarm is None else deadlines.expire(alarm, now=now)
+        case RuleChange():
+            return _rule_changed(alarm, event, now)
 
 
 def _process(alarm: Alarm | None, event: ProcessEvent, now: int) -> Outcome:
+    before = alarm
     if alarm is not None and alarm.t_closed is not None:
         alarm = None
     match event.change:
@@ -104,24 +95,38 @@ def _process(alarm: Alarm | None, event: ProcessEvent, now: int) -> Outcome:
                 alarm, event, Transition.tier_down, tier=event.tier, **_reading(alarm, event)
             )
         case _:
-            return _over(alarm, event)
+            return _over(alarm, event, before=before, now=now)
 
 
-def _over(alarm: Alarm | None, event: ProcessEvent) -> Outcome:
+def _over(alarm: Alarm | None, event: ProcessEvent, *, before: Alarm | None, now: int) -> Outcome:
     """Raise, raise again, or move up: all of them annunciate, unless late and over with."""
+    annunciates = not event.late or event.still_over
     if alarm is None:
-        alarm = _opened(event)
+        alarm = msgspec.structs.replace(
+            _opened(event),
+            rule_version=1 if before is None else before.rule_version,
+            latched=event.latching,
+            owed_since=now if annunciates else None,
+            **nuisance.raised(before, event.t_change),
+        )
         return Outcome(alarm=alarm, entries=(_entry(alarm, event, Transition.raised),))
+    rings = bell(alarm, now=now) if annunciates else {}
     if not alarm.active:
         change = Transition.reraised
-        moved: dict[str, object] = {"t_returned": None, "reraise_count": alarm.reraise_count + 1}
+        if annunciates:
+            rings["acks"] = dict.fromkeys(ORG_LEVELS)
+        rings |= {
+            "t_returned": None,
+            "reraise_count": alarm.reraise_count + 1,
+            "latched": alarm.latched or event.latching,
+            "needs_closeout": alarm.needs_closeout or event.needs_closeout,
+            "closeout": None,
+            **nuisance.raised(alarm, event.t_change),
+        }
     elif event.tier > alarm.tier or event.change is Transition.tier_up:
-        change, moved = Transition.tier_up, dict[str, object]()
+        change = Transition.tier_up
     else:
         return Outcome(alarm=alarm)
-    annunciates = not event.late or event.still_over
-    if annunciates:
-        moved |= {"acks": alarm.acks | {"site": None}, "last_alarm_rev": alarm.rev + 1}
     outcome = _one(
         alarm,
         event,
@@ -130,27 +135,32 @@ def _over(alarm: Alarm | None, event: ProcessEvent) -> Outcome:
         tier=event.tier,
         peak_tier=max(alarm.peak_tier, event.tier),
         unconfirmed=event.unconfirmed,
-        **moved,
+        **rings,
         **_reading(alarm, event),
     )
-    if alarm.shelf is None or event.tier <= alarm.shelf.tier:
-        return outcome
-    return _off_shelf(outcome, event)
+    return _above_what_was_agreed(outcome, event, now)
 
 
-def _off_shelf(outcome: Outcome, event: ProcessEvent) -> Outcome:
-    """Take back an alarm that went above the tier it was shelved at: nobody agreed to that.
+def _above_what_was_agreed(outcome: Outcome, event: ProcessEvent, now: int) -> Outcome:
+    """Take back an alarm that went above the tier it was shelved or suppressed at.
 
-    Else one person's shelving of orange would keep red silent (two must agree to that).
+    Nobody agreed to that; else one person's shelving of orange would keep red silent (two must
+    agree to that). What is out of service stays so: its permit is for the instrument.
     """
-    risen = outcome.alarm
-    assert risen is not None  # noqa: S101  it has just risen
-    alarm = msgspec.structs.replace(
-        risen, rev=risen.rev + 1, shelf=None, last_alarm_rev=risen.rev + 1
-    )
-    note = f"went up to {event.tier.name}"
-    entry = msgspec.structs.replace(_entry(alarm, event, Transition.unshelved), note=note)
-    return Outcome(alarm=alarm, entries=(*outcome.entries, entry))
+    for transition in (Transition.unshelved, Transition.unsuppressed):
+        alarm = outcome.alarm
+        assert alarm is not None  # noqa: S101  it has just risen
+        agreed = alarm.shelf if transition is Transition.unshelved else alarm.suppression
+        if agreed is None or event.tier <= agreed.tier:
+            continue
+        bare = msgspec.structs.replace(alarm, **{LIFTS[transition]: None})
+        changes = {LIFTS[transition]: None} | bell(bare, now=now)
+        alarm = msgspec.structs.replace(alarm, rev=alarm.rev + 1, **changes)
+        entry = msgspec.structs.replace(
+            _entry(alarm, event, transition), note=f"went up to {event.tier.name}"
+        )
+        outcome = Outcome(alarm=alarm, entries=(*outcome.entries, entry))
+    return outcome
 
 
 def _returned(alarm: Alarm, event: ProcessEvent, now: int) -> Outcome:
@@ -160,9 +170,10 @@ def _returned(alarm: Alarm, event: ProcessEvent, now: int) -> Outcome:
         Transition.returned,
         active=False,
         t_returned=max(event.t_change, alarm.t_raised),
+        **nuisance.returned(alarm, event.t_change),
         **_reading(alarm, event),
     )
-    return _closed_if_done(outcome, at=event.t_change, received=event.t_received, now=now)
+    return closed_if_done(outcome, at=event.t_change, received=event.t_received, now=now)
 
 
 def _late(alarm: Alarm | None, event: ProcessEvent) -> Outcome:
@@ -186,101 +197,16 @@ def _late(alarm: Alarm | None, event: ProcessEvent) -> Outcome:
     return Outcome(alarm=alarm, entries=(_entry(alarm, event, Transition.late),))
 
 
-def _act(alarm: Alarm, action: Action, now: int) -> Outcome:
-    if action.org_level not in ORG_LEVELS:
-        raise FengsuiError(
-            f"organisation level {action.org_level!r} is unknown; use {', '.join(ORG_LEVELS)}"
-        )
-    match action.kind:
-        case Deed.acknowledge:
-            return _acknowledge(alarm, action, now)
-        case Deed.unacknowledge:
-            if alarm.acks[action.org_level] is None:
-                return Outcome(alarm=alarm)
-            acks = alarm.acks | {action.org_level: None}
-            last = alarm.rev + 1 if action.org_level == "site" else alarm.last_alarm_rev
-            return _deed(
-                alarm, action, Transition.unacknowledged, now, acks=acks, last_alarm_rev=last
-            )
-        case Deed.comment:
-            if not action.note.strip():
-                raise FengsuiError("a comment needs words; give them in `note`")
-            return _deed(alarm, action, Transition.commented, now)
-        case Deed.shelve:
-            return _shelve(alarm, action, now)
-        case Deed.unshelve:
-            if alarm.shelf is None:
-                raise ConflictError("cannot unshelve this alarm: it is not shelved", alarm)
-            return _unshelve(
-                alarm,
-                now,
-                at=now,
-                actor=action.actor,
-                note=action.note,
-                org_level=action.org_level,
-            )
-
-
-def _acknowledge(alarm: Alarm, action: Action, now: int) -> Outcome:
-    if action.seen_rev is not None and action.seen_rev < alarm.last_alarm_rev:
-        raise ConflictError(
-            f"the alarm was raised again after revision {action.seen_rev} (now {alarm.rev}); "
-            "look at it and acknowledge again",
-            alarm,
-        )
-    if alarm.acks[action.org_level] is not None:
+def _rule_changed(alarm: Alarm | None, event: RuleChange, now: int) -> Outcome:
+    """Keep the alarm under its new rule, or close it with its rule; acknowledgement stays."""
+    if alarm is None or alarm.t_closed is not None:
         return Outcome(alarm=alarm)
-    given = Acknowledgement(by=action.actor, at=now, note=action.note)
-    outcome = _deed(
-        alarm, action, Transition.acknowledged, now, acks=alarm.acks | {action.org_level: given}
+    changes: dict[str, Any] = {"rule_version": alarm.rule_version + 1}
+    if event.change is Transition.retired:
+        changes |= {"active": False, "retired": True, "t_closed": now, "owed_since": None}
+    return moved(
+        alarm, event.change, at=now, now=now, actor=event.actor, note=event.note, **changes
     )
-    return _closed_if_done(outcome, at=now, received=now, now=now, actor=action.actor)
-
-
-def _shelve(alarm: Alarm, action: Action, now: int) -> Outcome:
-    most = SHELF_MOST_RED_US if alarm.tier is Tier.red else SHELF_MOST_US
-    if action.until is None or not now < action.until <= now + most:
-        raise FengsuiError(
-            f"a {alarm.tier.name} alarm can be shelved for up to {most // 3_600_000_000} h; "
-            "give an `until` between now and then"
-        )
-    shelf = Shelf(until=action.until, by=action.actor, at=now, reason=action.note, tier=alarm.tier)
-    return _deed(alarm, action, Transition.shelved, now, shelf=shelf)
-
-
-def _unshelve(
-    alarm: Alarm, now: int, *, at: int, actor: str, note: str, org_level: str | None = None
-) -> Outcome:
-    """Take an alarm off the shelf; one that is still active rings again."""
-    changes: dict[str, object] = {"shelf": None}
-    if alarm.active:
-        changes |= {"acks": alarm.acks | {"site": None}, "last_alarm_rev": alarm.rev + 1}
-    alarm = msgspec.structs.replace(alarm, rev=alarm.rev + 1, t_event=at, t_received=now, **changes)
-    entry = Entry(
-        alarm=alarm,
-        transition=Transition.unshelved,
-        t_event=at,
-        t_received=now,
-        actor=actor,
-        org_level=org_level,
-        note=note,
-    )
-    outcome = Outcome(alarm=alarm, entries=(entry,))
-    return _closed_if_done(outcome, at=at, received=now, now=now, actor=actor)
-
-
-def _closed_if_done(
-    outcome: Outcome, *, at: int, received: int, now: int, actor: str = ""
-) -> Outcome:
-    """Close an occurrence that is over, acknowledged by the site and on no shelf (row 11)."""
-    alarm = outcome.alarm
-    if alarm is None or alarm.active or alarm.acks["site"] is None or alarm.shelf is not None:
-        return outcome
-    closed = msgspec.structs.replace(alarm, rev=alarm.rev + 1, t_closed=now)
-    entry = Entry(
-        alarm=closed, transition=Transition.closed, t_event=at, t_received=received, actor=actor
-    )
-    return Outcome(alarm=closed, entries=(*outcome.entries, entry))
 
 
 def _opened(event: ProcessEvent) -> Alarm:
@@ -305,6 +231,7 @@ def _opened(event: ProcessEvent) -> Alarm:
         basis=event.basis,
         message_zh=event.message_zh,
         message_en=event.message_en,
+        needs_closeout=event.needs_closeout,
     )
 
 
@@ -338,19 +265,3 @@ def _one(alarm: Alarm, event: ProcessEvent, change: Transition, **changes: objec
 
 def _entry(alarm: Alarm, event: ProcessEvent, change: Transition) -> Entry:
     return Entry(alarm=alarm, transition=change, t_event=event.t_event, t_received=event.t_received)
-
-
-def _deed(alarm: Alarm, action: Action, change: Transition, now: int, **changes: object) -> Outcome:
-    alarm = msgspec.structs.replace(
-        alarm, rev=alarm.rev + 1, t_event=now, t_received=now, **changes
-    )
-    entry = Entry(
-        alarm=alarm,
-        transition=change,
-        t_event=now,
-        t_received=now,
-        actor=action.actor,
-        org_level=action.org_level,
-        note=action.note,
-    )
-    return Outcome(alarm=alarm, entries=(entry,))

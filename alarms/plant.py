@@ -114,6 +114,8 @@ class Point:
     """A measured point as its engineer wrote it; absent settings are None and get defaults later.
 
     `limits` maps ll, l, h, hh, and for gases cut and reset, to values in `engineering_unit`.
+    `latching` limit alarms stay until they are reset, those that need a close-out until their cause
+    is written down.
     """
 
     enterprise: str
@@ -134,6 +136,8 @@ class Point:
     gateway: str | None = None
     substance: str | None = None
     sector: str | None = None
+    latching: bool = False
+    needs_closeout: bool = False
 
     @property
     def key(self) -> str:

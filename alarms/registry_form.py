@@ -124,6 +124,8 @@ FORMS: Final[Mapping[str, Form]] = {
             "gateway": Key(kind=GATEWAY_ID),
             "substance": Key(kind=NAME),
             "sector": Key(kind=Text(longest=32, words="a place code such as T1")),
+            "latching": Key(kind=Flag()),
+            "needs_closeout": Key(kind=Flag()),
         }
     ),
     "gateway": Form(

@@ -121,6 +121,8 @@ def limit_event(
         late=late,
         still_over=still_over if late else True,
         peak=peak,
+        latching=point.latching,
+        needs_closeout=point.needs_closeout,
     )
 
 

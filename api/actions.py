@@ -21,15 +21,30 @@ from api.problems import ProblemError
 from api.service import Service
 
 NOTE_MOST: Final = 2_000
-_TWO_PERSONS: Final = frozenset({lifecycle.Deed.shelve, lifecycle.Deed.unshelve})
+TWO_PERSONS: Final = (
+    *(lifecycle.Deed.shelve, lifecycle.Deed.unshelve),
+    *(lifecycle.Deed.suppress, lifecycle.Deed.out_of_service),
+)
+"""What takes two persons for red: else the one who may not shelve it alone would suppress it."""
+
+_NEEDS_NOTE: Final = {
+    "comment": "a comment needs words",
+    "suppress": "suppressing needs its reason",
+    "out_of_service": "taking out of service needs its permit",
+}
+_NEEDS_UNTIL: Final = frozenset({"shelve", "suppress", "out_of_service"})
 
 
 class Wish(Struct, frozen=True, kw_only=True):
-    """The body of an action: the rev that was seen, a note, and until when to shelve (RFC 3339)."""
+    """The body of an action: the rev that was seen, a note, until when to hide (RFC 3339).
+
+    `note` is the reason, the permit or the text of a close-out, `cause` what the cause was.
+    """
 
     rev: int | None = None
     note: str = ""
     until: str | None = None
+    cause: str = ""
 
 
 class Awaiting(Struct, frozen=True, kw_only=True):
@@ -134,7 +149,11 @@ async def _act(
     alarm = await alarms.get(conn, alarm_id, scope=identity.scope)
     own_shelf = alarm.shelf is not None and alarm.shelf.by == identity.name
     refusal = permissions.refusal(
-        identity.role, action, simulated=alarm.subject.simulated, own_shelf=own_shelf
+        identity.role,
+        action,
+        scope=identity.scope,
+        simulated=alarm.subject.simulated,
+        own_shelf=own_shelf,
     )
     if refusal is not None:
         raise ProblemError(403, refusal)
@@ -143,10 +162,11 @@ async def _act(
         kind=lifecycle.Deed(action),
         actor=identity.name,
         role=identity.role,
-        org_level="site",
+        org_level=permissions.org_level(identity.role, action, identity.scope),
         seen_rev=wish.rev,
         note=wish.note,
         until=_until(action, wish),
+        cause=wish.cause,
     )
     agreed = await _second_person(conn, identity, alarm_id, wanted, now=now)
     if not isinstance(agreed, datetime):
@@ -178,7 +198,7 @@ async def _second_person(
 
     None where one person is enough. What could not be done is refused at the first call already.
     """
-    if wanted.kind not in _TWO_PERSONS:
+    if wanted.kind not in TWO_PERSONS:
         return None
     await journal.lock(conn)
     alarm = await alarms.get(conn, alarm_id, scope=identity.scope)
@@ -207,15 +227,15 @@ async def _second_person(
 
 
 def _until(action: str, wish: Wish) -> int | None:
-    """Return until when to shelve, in Micros; raise ProblemError 422 for a missing or wrong one."""
-    if len(wish.note) > NOTE_MOST:
-        raise ProblemError(422, f"a note has at most {NOTE_MOST} characters")
-    if action == "comment" and not wish.note.strip():
-        raise ProblemError(422, "a comment needs a `note`")
-    if action != "shelve":
+    """Return until when to hide, in Micros; raise ProblemError 422 for words that are missing."""
+    if max(len(wish.note), len(wish.cause)) > NOTE_MOST:
+        raise ProblemError(422, f"a note has at most {NOTE_MOST} characters, a cause too")
+    if action in _NEEDS_NOTE and not wish.note.strip():
+        raise ProblemError(422, f"{_NEEDS_NOTE[action]} in `note`")
+    if action not in _NEEDS_UNTIL:
         return None
     if wish.until is None:
-        raise ProblemError(422, "to shelve, say `until` when, in RFC 3339")
+        raise ProblemError(422, f"to {action}, say `until` when, in RFC 3339")
     try:
         return instants.from_text(wish.until)
     except ValueError as error:

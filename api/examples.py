@@ -40,6 +40,14 @@ ALARM: Final[dict[str, Any]] = {
     "t_closed": None,
     "acks": {"site": None, "county": None, "city": None, "province": None},
     "shelf": None,
+    "suppression": None,
+    "out_of_service": None,
+    "latched": False,
+    "needs_closeout": False,
+    "closeout": None,
+    "escalation": {"step": 1, "targets": ["site"], "at": "2026-11-21T08:01:04.310Z"},
+    "nuisance": "none",
+    "nuisance_until": None,
     "message": {"zh": "可燃气体浓度达到二级报警值", "en": "combustible gas at its second limit"},
 }
 JOURNAL_ENTRY: Final[dict[str, Any]] = {
@@ -69,7 +77,7 @@ SESSION: Final[dict[str, Any]] = {
     "name": "wang",
     "role": "operator",
     "scope": "510603",
-    "actions": ["acknowledge", "comment", "shelve", "unshelve"],
+    "actions": ["acknowledge", "comment", "shelve", "unshelve", "reset"],
     "expires_at": "2026-11-21T16:00:00Z",
 }
 COUNTS: Final[dict[str, int]] = {"red": 1, "orange": 0, "yellow": 3, "blue": 0}

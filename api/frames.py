@@ -78,6 +78,7 @@ class Command(Struct, frozen=True, kw_only=True, tag_field="op", tag="command"):
     rev: int | None = None
     note: str = ""
     until: str | None = None
+    cause: str = ""
 
 
 AlarmOp = Auth | Subscribe | Unsubscribe | Ack | Command

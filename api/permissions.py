@@ -2,6 +2,9 @@
 
 from typing import Final
 
+from alarms.deeds import Deed
+from alarms.scope import Scope
+
 ROLES: Final = (
     "viewer",
     "operator",
@@ -13,35 +16,55 @@ ROLES: Final = (
     "platform",
     "administrator",
 )
-ACTIONS: Final = ("acknowledge", "unacknowledge", "comment", "shelve", "unshelve")
-"""The actions of this version; those of the contract that are not here do not exist yet."""
+ACTIONS: Final = tuple(deed.value for deed in Deed)
+_ON_SITE: Final = frozenset(ACTIONS) - {"receipt"}
 
 _MAY: Final[dict[str, frozenset[str]]] = {
     "viewer": frozenset(),
-    "operator": frozenset({"acknowledge", "comment", "shelve", "unshelve"}),
-    "supervisor": frozenset(ACTIONS),
-    "enterprise": frozenset({"acknowledge", "comment"}),
-    "duty": frozenset({"comment"}),
-    "engineer": frozenset(ACTIONS),
+    "operator": frozenset({"acknowledge", "comment", "shelve", "unshelve", "reset"}),
+    "supervisor": _ON_SITE,
+    "enterprise": frozenset({"acknowledge", "comment", "close_out"}),
+    "duty": frozenset({"comment", "receipt"}),
+    "engineer": _ON_SITE,
     "auditor": frozenset(),
     "platform": frozenset(),
     "administrator": frozenset(ACTIONS),
 }
+_LEVEL_OF_PREFIX: Final = {2: "province", 4: "city"}
 _READS_AUDIT: Final = frozenset({"auditor", "administrator"})
 
 
-def actions_of(role: str) -> tuple[str, ...]:
-    """Return the actions a role may take, in the contract's order."""
-    return tuple(action for action in ACTIONS if action in _MAY[role])
+def level_of(scope: Scope) -> str | None:
+    """Return the level of government a scope is: province, city or county; None for others."""
+    if scope.region is None:
+        return None
+    return _LEVEL_OF_PREFIX.get(len(scope.region), "county")
 
 
-def refusal(role: str, action: str, *, simulated: bool, own_shelf: bool) -> str | None:
+def org_level(role: str, action: str, scope: Scope) -> str:
+    """Return for which level somebody acts: duty desks for their government, others on site."""
+    if role == "duty" or action == "receipt":
+        return level_of(scope) or "site"
+    return "site"
+
+
+def actions_of(role: str, scope: Scope) -> tuple[str, ...]:
+    """Return the actions a role may take in a scope, in the contract's order."""
+    may = _MAY[role] if level_of(scope) is not None else _MAY[role] - {"receipt"}
+    return tuple(action for action in ACTIONS if action in may)
+
+
+def refusal(
+    role: str, action: str, *, scope: Scope, simulated: bool, own_shelf: bool
+) -> str | None:
     """Return why a role may not take an action on an alarm within its scope, or None.
 
     Engineers act only on what is simulated; an operator lifts only a shelving of their own.
     """
     if action not in _MAY[role]:
         return f"the role {role} may not {action} an alarm"
+    if action == "receipt" and level_of(scope) is None:
+        return "a receipt is a county's, city's or province's; use an account with a region's scope"
     if role == "engineer" and not simulated:
         return f"the role engineer may {action} simulated alarms only"
     if role == "operator" and action == "unshelve" and not own_shelf:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from alarms.alarm import Kind, State, Tier, Transition
+from alarms.alarm import ORG_LEVELS, Kind, Nuisance, State, Tier, Transition
 from api import actions, frames
 from api.routes.session import SignIn
 
@@ -47,6 +47,15 @@ ACKNOWLEDGEMENT: Final = {
     "required": ["by", "at"],
     "properties": {"by": _TEXT, "at": _MOMENT, "note": _TEXT},
 }
+_LEVEL: Final[Schema] = {"enum": list(ORG_LEVELS)}
+_PERSON: Final[Schema] = {"by": _TEXT, "at": _MOMENT}
+
+
+def _thing_or_null(**members: Schema) -> Schema:
+    """Describe an object whose named members are always there, or null."""
+    return {"type": ["object", "null"], "required": list(members), "properties": members}
+
+
 ALARM: Final = _thing(
     "An alarm's whole state.",
     id=_TEXT,
@@ -89,23 +98,22 @@ ALARM: Final = _thing(
         "required": ["site", "county", "city", "province"],
         "additionalProperties": ACKNOWLEDGEMENT,
     },
-    shelf={
-        "type": ["object", "null"],
-        "required": ["until", "by", "at", "reason"],
-        "properties": {"until": _MOMENT, "by": _TEXT, "at": _MOMENT, "reason": _TEXT},
-    },
+    shelf=_thing_or_null(until=_MOMENT, **_PERSON, reason=_TEXT),
+    suppression=_thing_or_null(until=_MOMENT, **_PERSON, reason=_TEXT),
+    out_of_service=_thing_or_null(until=_MOMENT, **_PERSON, permit=_TEXT),
+    latched=_FLAG,
+    needs_closeout=_FLAG,
+    closeout=_thing_or_null(**_PERSON, cause=_TEXT, text=_TEXT),
+    escalation=_thing_or_null(step=_WHOLE, targets={"type": "array", "items": _LEVEL}, at=_MOMENT),
+    nuisance={"enum": [label.value for label in Nuisance]},
+    nuisance_until=_MOMENT_OR_NULL,
     message=_thing("In words.", zh=_TEXT, en=_TEXT),
 )
-PENDING: Final[Schema] = {
-    "type": ["object", "null"],
-    "description": "What one person asked for and another has not yet: shelve, unshelve.",
-    "required": ["action", "asked_by", "expires_at"],
-    "properties": {
-        "action": {"enum": ["shelve", "unshelve"]},
-        "asked_by": _TEXT,
-        "expires_at": _MOMENT,
-    },
-}
+PENDING: Final[Schema] = _thing_or_null(
+    action={"enum": [deed.value for deed in actions.TWO_PERSONS]},
+    asked_by=_TEXT,
+    expires_at=_MOMENT,
+) | {"description": "What one person asked for and another has not yet."}
 CLOUD_EVENT: Final = _thing(
     "CloudEvents 1.0.",
     specversion={"const": "1.0"},

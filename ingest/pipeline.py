@@ -143,12 +143,12 @@ class Pipeline:
         )
 
     async def tick(self, conn: AsyncConnection, *, now: int, link_since: int) -> int:
-        """Let time speak: delays, silence, shelves that run out; return how many events."""
+        """Let time speak: delays, silence, what is due of alarms; return how many events."""
         await self.refresh(conn)
         proposal = self._engine.tick(now=now, link_since=link_since)
         async with conn.transaction():
             events = await self._journal(conn, [proposal], now=now)
-            events += await alarms.expire_shelves(conn, now=now)
+            events += await alarms.due(conn, now=now)
             await gateways.beat(conn, SERVICE, now=now)
         self._engine.adopt(proposal)
         return events

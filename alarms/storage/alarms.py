@@ -7,12 +7,17 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from alarms import instants, lifecycle
+from alarms import deadlines, instants, lifecycle
 from alarms.alarm import Alarm, Entry, ProcessEvent, Transition
 from alarms.errors import NotFoundError
+from alarms.plant import Point
 from alarms.proposal import ChannelState
+from alarms.rule_changes import rule_change
 from alarms.scope import Scope
 from alarms.storage import journal
+
+DUE_MOST: Final = 5_000
+"""Alarms that time may move in one transaction."""
 
 
 async def apply_events(conn: AsyncConnection, events: Sequence[ProcessEvent], *, now: int) -> int:
@@ -24,45 +29,79 @@ async def apply_events(conn: AsyncConnection, events: Sequence[ProcessEvent], *,
         return 0
     head = await journal.lock(conn)
     current = await _open_for_update(conn, {(e.subject.key, e.rule) for e in events})
+    raised = {(e.subject.key, e.rule) for e in events if e.change is Transition.raised}
+    last = await _last_closed(conn, raised - current.keys())
     known = await _already_told(conn, events)
     entries: list[Entry] = []
     for event in events:
         slot = event.subject.key, event.rule
         if slot not in current and event in known:
             continue
-        outcome = lifecycle.step(current.get(slot), event, now=now)
+        outcome = lifecycle.step(current.get(slot) or last.get(slot), event, now=now)
         entries += outcome.entries
-        if outcome.alarm is None or outcome.alarm.t_closed is not None:
-            current.pop(slot, None)
-        else:
-            current[slot] = outcome.alarm
+        current.pop(slot, None)
+        if outcome.alarm is not None:
+            (current if outcome.alarm.t_closed is None else last)[slot] = outcome.alarm
     await _write(conn, head, entries, now=now)
     return len(entries)
 
 
-async def expire_shelves(conn: AsyncConnection, *, now: int) -> int:
-    """Bring back every alarm whose shelving has run out; return how many journal rows that made."""
-    due = await (
-        await conn.execute(
-            "select id from alarm where shelved_until <= %s and t_closed is null limit 1",
-            (instants.to_datetime(now),),
-        )
-    ).fetchone()
-    if due is None:
+async def due(conn: AsyncConnection, *, now: int) -> int:
+    """Let time move every alarm that is due (`deadlines`); return how many journal rows that made.
+
+    At most DUE_MOST alarms a call, the longest due first; the next call takes the others.
+    """
+    moment = instants.to_datetime(now)
+    waiting = await conn.execute(
+        "select true from alarm where due_at <= %s and t_closed is null limit 1", (moment,)
+    )
+    if await waiting.fetchone() is None:
         return 0
     head = await journal.lock(conn)
     rows = await (
         await conn.execute(
             """
-            select record from alarm where shelved_until <= %s and t_closed is null
-             order by id for update
+            select record from alarm where due_at <= %s and t_closed is null
+             order by due_at, id limit %s for update
             """,
-            (instants.to_datetime(now),),
+            (moment, DUE_MOST),
         )
     ).fetchall()
     entries: list[Entry] = []
     for (record,) in rows:
         entries += lifecycle.step(_alarm(record), lifecycle.Timer(), now=now).entries
+    await _write(conn, head, entries, now=now)
+    return len(entries)
+
+
+async def points_changed(
+    conn: AsyncConnection,
+    changed: Sequence[tuple[Point, Point]],
+    *,
+    head: tuple[int, bytes],
+    actor: str,
+    now: int,
+) -> int:
+    """Tell the open alarms of changed points (before, after) of it; return how many were told.
+
+    `head` is from `journal.lock`, taken before any row that ingest locks as well.
+    """
+    point_of = {after.key: (before, after) for before, after in changed}
+    rows = await (
+        await conn.execute(
+            """
+            select record from alarm where key = any(%s) and t_closed is null
+             order by id for update
+            """,
+            (list(point_of),),
+        )
+    ).fetchall()
+    entries: list[Entry] = []
+    for alarm in (_alarm(record) for (record,) in rows):
+        before, after = point_of[alarm.subject.key]
+        change = rule_change(before, after, alarm.rule, actor=actor)
+        if change is not None:
+            entries += lifecycle.step(alarm, change, now=now).entries
     await _write(conn, head, entries, now=now)
     return len(entries)
 
@@ -177,6 +216,31 @@ async def _open_for_update(
     return {(alarm.subject.key, alarm.rule): alarm for alarm in found}
 
 
+async def _last_closed(
+    conn: AsyncConnection, slots: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], Alarm]:
+    """Return the last closed occurrences of these (key, rule) slots: a new one may chatter on."""
+    wanted = sorted(slots)
+    if not wanted:
+        return {}
+    rows = await (
+        await conn.execute(
+            """
+            select last.record
+              from unnest(%s::text[], %s::text[]) as asked (key, rule)
+             cross join lateral (
+                   select record from alarm
+                    where alarm.key = asked.key and alarm.rule = asked.rule
+                      and alarm.t_closed is not null
+                    order by alarm.t_raised desc limit 1) as last
+            """,
+            ([key for key, _ in wanted], [rule for _, rule in wanted]),
+        )
+    ).fetchall()
+    found = [_alarm(record) for (record,) in rows]
+    return {(alarm.subject.key, alarm.rule): alarm for alarm in found}
+
+
 async def _already_told(
     conn: AsyncConnection, events: Sequence[ProcessEvent]
 ) -> Sequence[ProcessEvent]:
@@ -216,13 +280,13 @@ async def _write(
 
 _UPSERT: Final = """
 insert into alarm (id, key, rule, rev, region, enterprise, source, unit, point, kind, tier, state,
-                   active, simulated, shelved_until, t_raised, t_closed, record)
+                   active, simulated, due_at, t_raised, t_closed, record)
 values (%(id)s, %(key)s, %(rule)s, %(rev)s, %(region)s, %(enterprise)s, %(source)s, %(unit)s,
-        %(point)s, %(kind)s, %(tier)s, %(state)s, %(active)s, %(simulated)s, %(shelved_until)s,
+        %(point)s, %(kind)s, %(tier)s, %(state)s, %(active)s, %(simulated)s, %(due_at)s,
         %(t_raised)s, %(t_closed)s, %(record)s)
 on conflict (id) do update
    set rev = excluded.rev, tier = excluded.tier, state = excluded.state, active = excluded.active,
-       shelved_until = excluded.shelved_until, t_raised = excluded.t_raised,
+       due_at = excluded.due_at, t_raised = excluded.t_raised,
        t_closed = excluded.t_closed, record = excluded.record
 """
 
@@ -230,6 +294,7 @@ on conflict (id) do update
 def _columns(alarm: Alarm) -> dict[str, object]:
     """Return an alarm's row."""
     subject = alarm.subject
+    due_at = deadlines.due_at(alarm)
     return {
         "id": alarm.id,
         "key": subject.key,
@@ -245,7 +310,7 @@ def _columns(alarm: Alarm) -> dict[str, object]:
         "state": alarm.state.value,
         "active": alarm.active,
         "simulated": subject.simulated,
-        "shelved_until": None if alarm.shelf is None else instants.to_datetime(alarm.shelf.until),
+        "due_at": None if due_at is None else instants.to_datetime(due_at),
         "t_raised": instants.to_datetime(alarm.t_raised),
         "t_closed": None if alarm.t_closed is None else instants.to_datetime(alarm.t_closed),
         "record": Jsonb(alarm, dumps=msgspec.json.encode),

@@ -59,6 +59,41 @@ def document(alarm: Alarm, *, t_committed: int | None) -> dict[str, Any]:
             "at": instants.to_text(alarm.shelf.at),
             "reason": alarm.shelf.reason,
         },
+        "suppression": None
+        if alarm.suppression is None
+        else {
+            "until": instants.to_text(alarm.suppression.until),
+            "by": alarm.suppression.by,
+            "at": instants.to_text(alarm.suppression.at),
+            "reason": alarm.suppression.reason,
+        },
+        "out_of_service": None
+        if alarm.outage is None
+        else {
+            "until": instants.to_text(alarm.outage.until),
+            "by": alarm.outage.by,
+            "at": instants.to_text(alarm.outage.at),
+            "permit": alarm.outage.permit,
+        },
+        "latched": alarm.latched,
+        "needs_closeout": alarm.needs_closeout,
+        "closeout": None
+        if alarm.closeout is None
+        else {
+            "by": alarm.closeout.by,
+            "at": instants.to_text(alarm.closeout.at),
+            "cause": alarm.closeout.cause,
+            "text": alarm.closeout.text,
+        },
+        "escalation": None
+        if alarm.escalation is None
+        else {
+            "step": alarm.escalation.step,
+            "targets": list(alarm.escalation.targets),
+            "at": instants.to_text(alarm.escalation.at),
+        },
+        "nuisance": alarm.nuisance.value,
+        "nuisance_until": _text(alarm.nuisance_until),
         "message": {"zh": alarm.message_zh, "en": alarm.message_en},
     }
 

@@ -1,11 +1,11 @@
-"""What waits for a second person: shelving red, and lifting it (contracts.md section 5)."""
+"""What waits for a second person: hiding red, and lifting its shelf (contracts.md section 5)."""
 
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from psycopg import AsyncConnection
 
-from alarms.alarm import State, Tier
+from alarms.alarm import Tier
 
 WAITS: Final = timedelta(minutes=10)
 
@@ -60,16 +60,21 @@ async def agreed(
 async def of_alarm(conn: AsyncConnection, alarm_id: str, *, now: datetime) -> Request | None:
     """Return the request on an alarm that a second person can still make good, or None.
 
-    A request that the alarm has outgrown counts no more: closed, no longer red, shelved already.
+    A request that the alarm has outgrown counts no more: closed, no longer red, hidden already.
     """
     cursor = await conn.execute(
         """
         select p.action, p.actor, p.asked_at
           from pending_action p join alarm a on a.id = p.alarm_id
          where a.id = %s and a.t_closed is null and a.tier = %s
-           and (p.action = 'unshelve') = (a.state = %s) and p.asked_at > %s
+           and p.asked_at > %s
+           and case p.action when 'shelve' then a.record ->> 'shelf' is null
+                             when 'unshelve' then a.record ->> 'shelf' is not null
+                             when 'suppress' then a.record ->> 'suppression' is null
+                             else a.record ->> 'outage' is null end
+         order by p.asked_at desc limit 1
         """,
-        (alarm_id, Tier.red.value, State.SHLVD.value, now - WAITS),
+        (alarm_id, Tier.red.value, now - WAITS),
     )
     row = await cursor.fetchone()
     return None if row is None else Request(row[0], row[1], row[2] + WAITS)

@@ -264,7 +264,9 @@ async def open_counts(conn: AsyncConnection, scope: Scope) -> list[Count]:
     query = sql.SQL(
         """
         select a.region, a.enterprise, a.source, a.tier, count(*),
-               count(*) filter (where a.state in ('UNACK', 'RTNUN'))
+               count(*) filter (
+                   where a.state in ('UNACK', 'RTNUN')
+                      or a.state = 'LATCHED' and a.record -> 'acks' ->> 'site' is null)
           from alarm a
          where a.t_closed is null and a.region is not null and {}
          group by a.region, a.enterprise, a.source, a.tier

@@ -12,7 +12,7 @@ from alarms import instants, regions
 from alarms.plant import Enterprise, Gateway, Point, Region, Source, Unit
 from alarms.registry import Known, Registry
 from alarms.registry_changes import KINDS, Changes, Entry, changes, name_of
-from alarms.storage import plant
+from alarms.storage import alarms, journal, plant
 
 
 async def known(conn: AsyncConnection) -> Known:
@@ -39,6 +39,8 @@ async def apply(conn: AsyncConnection, registry: Registry, *, actor: str, now: i
 
     Imports wait for each other at the revision's row. What changed is in the audit trail with
     before and after; the revision grows and `fengsui_plant` is notified when anything changed.
+    Open alarms of changed points get their row in the journal, whose head is therefore locked
+    before anything that ingest writes too.
     """
     await conn.execute("select revision from plant_revision for update")
     await load_builtin_regions(conn)
@@ -46,10 +48,18 @@ async def apply(conn: AsyncConnection, registry: Registry, *, actor: str, now: i
     if not done.created and not done.changed:
         return done
     at = instants.to_datetime(now)
+    changed_points = [
+        (before, after)
+        for before, after in done.kinds["point"].changed
+        if isinstance(before, Point) and isinstance(after, Point)
+    ]
+    head = await journal.lock(conn) if changed_points else None
     for kind, table in _TABLES.items():
         await _write(conn, table, done.kinds[kind].created, _INSERTS[kind], at)
         after = [after for _, after in done.kinds[kind].changed]
         await _write(conn, table, after, _UPDATES[kind], at)
+    if head is not None:
+        await alarms.points_changed(conn, changed_points, head=head, actor=actor, now=now)
     await _audit(conn, done, actor=actor, at=at)
     await conn.execute("update plant_revision set revision = revision + 1, changed_at = %s", (at,))
     await conn.execute("select pg_notify(%s, '')", (plant.CHANNEL,))
@@ -146,6 +156,7 @@ def _row(entry: Entry) -> tuple[object, ...]:
                 _json(entry.tiers),
                 None if entry.detect is None else _json(entry.detect),
                 *(entry.gateway, entry.substance, entry.sector),
+                *(entry.latching, entry.needs_closeout),
             )
 
 
@@ -217,6 +228,7 @@ _TABLES: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
         ("off_delay_s", "double precision"),
         *(("tiers", "jsonb"), ("detect", "jsonb")),
         *(("gateway_id", "text"), ("substance", "text"), ("sector", "text")),
+        *(("latching", "boolean"), ("needs_closeout", "boolean")),
     ),
 }
 _INSERTS: Final[Mapping[str, LiteralString]] = {
@@ -251,10 +263,11 @@ _INSERTS: Final[Mapping[str, LiteralString]] = {
     "point": """
         insert into point (enterprise_id, unit_id, tag, name, quantity, engineering_unit, range_low,
                            range_high, period_s, limits, deadband, on_delay_s, off_delay_s, tiers,
-                           detect, gateway_id, substance, sector, registered_at)
+                           detect, gateway_id, substance, sector, latching, needs_closeout,
+                           registered_at)
         select e.id, u.id, n.tag, n.name, n.quantity, n.engineering_unit, n.range_low,
                n.range_high, n.period_s, n.limits, n.deadband, n.on_delay_s, n.off_delay_s, n.tiers,
-               n.detect, n.gateway_id, n.substance, n.sector, %(at)s
+               n.detect, n.gateway_id, n.substance, n.sector, n.latching, n.needs_closeout, %(at)s
           from staged n join enterprise e on e.code = n.enterprise
           join source s on s.enterprise_id = e.id and s.code = n.source
           join unit u on u.source_id = s.id and u.code = n.unit
@@ -296,7 +309,8 @@ _UPDATES: Final[Mapping[str, LiteralString]] = {
                range_high = n.range_high, period_s = n.period_s, limits = n.limits,
                deadband = n.deadband, on_delay_s = n.on_delay_s, off_delay_s = n.off_delay_s,
                tiers = n.tiers, detect = n.detect, gateway_id = n.gateway_id,
-               substance = n.substance, sector = n.sector
+               substance = n.substance, sector = n.sector,
+               latching = n.latching, needs_closeout = n.needs_closeout
           from staged n join enterprise e on e.code = n.enterprise
           join source s on s.enterprise_id = e.id and s.code = n.source
           join unit u on u.source_id = s.id and u.code = n.unit

@@ -117,7 +117,7 @@ def entry(row: JournalRow) -> dict[str, Any]:
 
 @router.post(
     "/alarms/{alarm_id}/{action}",
-    summary="Acknowledge, unacknowledge, comment, shelve or unshelve",
+    summary="Acknowledge, receipt, shelve, suppress, take out of service, reset, close out, …",
     responses={
         **answers.described("Alarm", examples.ALARM, problems=(401, 403, 404, 409, 422)),
         202: {
@@ -160,7 +160,7 @@ def _wish(body: bytes) -> actions.Wish:
         return msgspec.json.decode(body or b"{}", type=actions.Wish)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProblemError(
-            422, f'the body cannot be used, wanted {{"rev", "note", "until"}}: {error}'
+            422, f'the body cannot be used, wanted {{"rev", "note", "until", "cause"}}: {error}'
         ) from error
 
 

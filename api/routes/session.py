@@ -98,7 +98,7 @@ def shown(identity: Identity) -> dict[str, Any]:
         "name": identity.name,
         "role": identity.role,
         "scope": identity.scope.code,
-        "actions": permissions.actions_of(identity.role),
+        "actions": permissions.actions_of(identity.role, identity.scope),
         "expires_at": answers.text_of(identity.expires_at),
     }
 

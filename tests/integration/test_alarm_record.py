@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -124,6 +125,40 @@ async def test_a_late_occurrence_within_a_closed_one_is_told_once(conn: AsyncCon
     assert await story(conn) == before
     await apply(conn, event(Transition.late, 90, until_s=95))
     assert [kind for _, kind, _ in await story(conn)][len(before) :] == ["late"]
+
+
+async def test_an_alarm_acknowledged_each_time_still_shows_that_it_chatters(
+    conn: AsyncConnection,
+) -> None:
+    for at_s in (0, 20, 40):
+        await apply(conn, event(Transition.raised, at_s))
+        row = (await journal.after(conn, 0, limit=100))[-1]
+        async with conn.transaction():
+            await alarms.act(conn, row.alarm_id, acknowledge(), scope=scope.ALL, now=NOON)
+        await apply(conn, event(Transition.returned, at_s + 15))
+    rows = await journal.after(conn, 0, limit=100)
+    assert len({row.alarm_id for row in rows}) == 3
+    labels = [json.loads(row.document)["nuisance"] for row in rows if row.type == "returned"]
+    assert labels == ["none", "none", "chattering"]
+
+
+async def test_what_is_due_is_journaled_at_its_time_whoever_asks(
+    conn: AsyncConnection, database: str
+) -> None:
+    rung = NOON + 100 * SECOND
+    await apply(conn, event(Transition.raised, 0, tier=Tier.red))
+    for minutes, entries in ((1, 1), (1, 0), (3, 1), (9, 0), (10, 1), (99, 0)):
+        async with await connection.connect(database) as other:
+            now = rung + minutes * 60 * SECOND
+            assert await alarms.due(other, now=now) == entries
+    rows = (await journal.after(conn, 0, limit=10))[1:]
+    assert [row.type for row in rows] == ["escalated"] * 3
+    assert [row.org_level for row in rows] == ["site", "county", "city"]
+    assert [row.t_event.timestamp() * 1e6 - rung for row in rows] == [
+        60 * SECOND,
+        180 * SECOND,
+        600 * SECOND,
+    ]
 
 
 async def test_offsets_follow_commits_however_many_write(database: str) -> None:

@@ -149,6 +149,17 @@ async def test_a_command_answers_as_rest_does(house: House) -> None:
         assert event["event"]["type"] == "cn.fengsui.alarm.acknowledged"
 
 
+async def test_a_receipt_over_the_socket_is_its_levels_own(house: House) -> None:
+    alarm = await house.raise_alarm()
+    async with watching(house, "5106", "duty") as client:
+        await client.send(op="command", id="1", alarm=alarm, action="receipt", rev=1)
+        frames = [await client.next("result", "event") for _ in range(2)]
+        event = next(frame for frame in frames if frame["op"] == "event")["event"]
+    assert event["type"] == "cn.fengsui.alarm.receipt"
+    assert [level for level, ack in event["data"]["acks"].items() if ack] == ["city"]
+    assert event["data"]["state"] == "UNACK"
+
+
 @pytest.mark.parametrize(
     ("scope", "role", "status"), [("44", "operator", 404), ("5106", "duty", 403)]
 )

@@ -1,6 +1,7 @@
 """The registry in the record: written once, changed in place, audited, announced, or nothing."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,10 @@ import pytest
 from psycopg import AsyncConnection
 
 from alarms import regions, registry
+from alarms.alarm import Kind, ProcessEvent, Tier, Transition
 from alarms.plant import Point
 from alarms.registry import Registry
-from alarms.storage import connection, plant
+from alarms.storage import alarms, connection, journal, plant
 from alarms.storage import registry as stored
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -180,3 +182,55 @@ async def test_a_gateway_that_vanished_refuses_the_whole_file(conn: AsyncConnect
         await stored.apply(conn, replace(found, gateways=()), actor="engineer", now=NOON)
     await conn.rollback()
     assert len((await plant.load(conn)).enterprises) == 0
+
+
+async def test_what_latches_and_what_is_closed_out_is_kept_in_the_record(
+    conn: AsyncConnection,
+) -> None:
+    found = await example(conn)
+    await apply(conn, with_point(found, "V101.TT", latching=True))
+    loaded = await plant.load(conn)
+    row = loaded.rows["DYD-01"]["V101.TT"]
+    assert (loaded.points[row].latching, loaded.points[row].needs_closeout) == (True, False)
+    await apply(conn, with_point(found, "V101.TT", needs_closeout=True))
+    point = (await plant.load(conn)).points[row]
+    assert (point.latching, point.needs_closeout) == (False, True)
+
+
+async def test_open_alarms_of_a_changed_point_say_who_changed_their_rule(
+    conn: AsyncConnection,
+) -> None:
+    found = await example(conn)
+    point = next(each for each in found.points if {"h", "hh", "l"} <= set(each.limits))
+    await apply(conn, found)
+    registered = await plant.load(conn)
+    subject = registered.subject(registered.rows[point.enterprise][point.tag])
+    for rule in ("limit.high", "limit.low"):
+        raised = ProcessEvent(
+            subject=subject,
+            rule=rule,
+            kind=Kind.limit,
+            change=Transition.raised,
+            tier=Tier.orange,
+            t_change=NOON,
+            t_event=NOON,
+            t_received=NOON,
+        )
+        await alarms.apply_events(conn, [raised], now=NOON)
+    await conn.commit()
+
+    await apply(conn, with_point(found, point.tag, name="另一个名字"))
+    assert len(await journal.after(conn, 0, limit=10)) == 2
+
+    high = {**point.limits, "hh": point.limits["hh"] * 1.01}
+    await apply(conn, with_point(found, point.tag, limits=high))
+    low_gone = {name: value for name, value in high.items() if name not in ("l", "ll")}
+    await apply(conn, with_point(found, point.tag, limits=low_gone))
+    rows = (await journal.after(conn, 0, limit=10))[2:]
+    told = [(row.type, row.actor, json.loads(row.document)) for row in rows]
+    assert [(kind, actor, seen["rule"], seen["state"]) for kind, actor, seen in told] == [
+        ("rule_changed", "engineer", "limit.high", "UNACK"),
+        ("retired", "engineer", "limit.low", "NORM"),
+    ]
+    assert told[0][2]["rule_version"] == 2
+    assert f"hh {point.limits['hh']}" in rows[0].note

@@ -4,7 +4,9 @@ import asyncio
 import secrets
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import jsonschema
+import msgspec
 import pytest
 
 from alarms.alarm import Tier, Transition
@@ -151,6 +153,9 @@ async def test_shelving_what_is_not_red_needs_no_second_person(house: House) -> 
         ("shelve", {}),
         ("shelve", {"until": "tomorrow"}),
         ("comment", {}),
+        ("suppress", {"note": "no end"}),
+        ("out_of_service", {"until": "2999-01-01T00:00:00Z"}),
+        ("close_out", {}),
         ("acknowledge", {"rev": "three"}),
         ("acknowledge", []),
     ],
@@ -169,3 +174,95 @@ async def test_an_action_that_does_not_exist_is_not_found(house: House) -> None:
     alarm = await house.raise_alarm()
     async with await house.http("all", "supervisor") as http:
         assert (await http.post(f"alarms/{alarm}/explode")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("scope", "level"), [("510603", "county"), ("510600", "city"), ("510000", "province")]
+)
+async def test_a_government_desk_gives_the_receipt_of_its_own_level(
+    house: House, scope: str, level: str
+) -> None:
+    alarm = await house.raise_alarm()
+    async with await house.http(scope, "duty") as http:
+        done = await http.post(f"alarms/{alarm}/receipt", json={"rev": 1, "note": "收到"})
+        assert done.status_code == 200
+        assert [name for name, ack in done.json()["acks"].items() if ack] == [level]
+        assert done.json()["state"] == "UNACK"
+        last = (await http.get(f"alarms/{alarm}/journal")).json()["items"][-1]
+        assert (last["type"], last["org_level"], last["note"]) == ("receipt", level, "收到")
+        refused = await http.post(f"alarms/{alarm}/acknowledge", json={})
+    assert refused.status_code == 403
+
+
+async def test_a_desk_without_a_region_gives_no_receipt(house: House) -> None:
+    alarm = await house.raise_alarm()
+    for scope in ("all", "E1"):
+        async with await house.http(scope, "duty") as http:
+            assert (await http.post(f"alarms/{alarm}/receipt")).status_code == 403
+            assert "receipt" not in (await http.get("session")).json()["actions"]
+
+
+async def test_out_of_service_and_suppressed_are_said_with_permit_reason_and_end(
+    house: House,
+) -> None:
+    alarm = await house.raise_alarm()
+    async with await house.http("all", "supervisor") as http:
+        for action, words in (("suppress", "停车联锁"), ("out_of_service", "作业票 17")):
+            body = {"until": in_an_hour(), "note": words}
+            done = await http.post(f"alarms/{alarm}/{action}", json=body)
+            assert done.status_code == 200
+            jsonschema.validate(done.json(), schemas.standing_alone("Alarm"))
+        assert done.json()["state"] == "OOSRV"
+        assert done.json()["suppression"]["reason"] == "停车联锁"
+        assert done.json()["out_of_service"]["permit"] == "作业票 17"
+        back = (await http.post(f"alarms/{alarm}/return_to_service")).json()
+        assert (back["state"], back["out_of_service"]) == ("DSUPR", None)
+        assert (await http.post(f"alarms/{alarm}/unsuppress")).json()["state"] == "UNACK"
+
+
+async def unacknowledged(http: httpx.AsyncClient) -> int:
+    regions = (await http.get("regions", params={"parent": ""})).json()["items"]
+    return sum(sum(region["unacknowledged"].values()) for region in regions)
+
+
+@pytest.mark.parametrize(("action", "state"), [("suppress", "DSUPR"), ("out_of_service", "OOSRV")])
+async def test_one_person_hides_no_red_alarm_by_another_name(
+    house: House, action: str, state: str
+) -> None:
+    alarm = await house.raise_alarm(tier=Tier.red)
+    body = {"until": in_an_hour(), "note": "作业票 17"}
+    async with (
+        await house.http("all", "administrator") as first,
+        await house.http("all", "supervisor") as second,
+    ):
+        asked = await first.post(f"alarms/{alarm}/{action}", json=body)
+        assert asked.status_code == 202
+        jsonschema.validate(asked.json(), schemas.standing_alone("Pending"))
+        assert asked.json()["alarm"]["state"] == "UNACK"
+        done = await second.post(f"alarms/{alarm}/{action}", json=body)
+        assert (done.status_code, done.json()["state"]) == (200, state)
+        assert (await first.get(f"alarms/{alarm}")).json()["pending"] is None
+        lift = "unsuppress" if action == "suppress" else "return_to_service"
+        assert (await second.post(f"alarms/{alarm}/{lift}")).json()["state"] == "UNACK"
+
+
+async def test_a_latched_alarm_that_needs_a_close_out_is_reset_and_closed_out(
+    house: House,
+) -> None:
+    rule = f"limit.{secrets.token_hex(4)}"
+    raised = msgspec.structs.replace(beacons.event(rule=rule), latching=True, needs_closeout=True)
+    returned = beacons.event(rule=rule, change=Transition.returned)
+    await beacons.happen(house.database, raised, returned)
+    async with await house.http("all", "supervisor") as http:
+        listed = (await http.get("alarms", params={"state": "LATCHED"})).json()["items"]
+        alarm = next(item["id"] for item in listed if item["rule"] == rule)
+        before = await unacknowledged(http)
+        await http.post(f"alarms/{alarm}/acknowledge")
+        assert await unacknowledged(http) == before - 1
+        early = await http.post(f"alarms/{alarm}/close_out", json={"note": "x"})
+        assert early.status_code == 409
+        assert (await http.post(f"alarms/{alarm}/reset")).json()["state"] == "AWAIT"
+        body = {"cause": "误报", "note": "探头受潮，已更换"}
+        done = (await http.post(f"alarms/{alarm}/close_out", json=body)).json()
+    jsonschema.validate(done, schemas.standing_alone("Alarm"))
+    assert (done["state"], done["closeout"]["cause"]) == ("NORM", "误报")

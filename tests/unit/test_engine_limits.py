@@ -40,6 +40,13 @@ def test_a_limit_counts_as_passed_at_the_limit_itself() -> None:
     assert told(plain) == [("raised", "yellow", 1)]
 
 
+def test_a_limit_alarm_says_whether_it_latches_and_is_to_be_closed_out() -> None:
+    for latching, owed in ((False, False), (True, False), (False, True)):
+        plain = keeper(limits={"h": 9.0}, latching=latching, needs_closeout=owed, **NO_DELAY)
+        plain.feed([row(0, 9.0)])
+        assert (only(plain).latching, only(plain).needs_closeout) == (latching, owed)
+
+
 def test_a_low_limit_is_the_mirror() -> None:
     low = keeper(limits={"ll": 0.5, "l": 1.0}, deadband=0.1, **NO_DELAY)
     low.feed([row(0, 1.0), row(1, 0.5), row(2, 0.6), row(3, 0.61), row(4, 1.1), row(5, 1.11)])

@@ -1,77 +1,12 @@
-"""Stories of one alarm's life, and the laws that hold in all of them."""
-
-from typing import Any
+"""Stories of one alarm's life: raised, moved, acknowledged, shelved, late."""
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from alarms.alarm import (
-    Alarm,
-    Entry,
-    Kind,
-    ProcessEvent,
-    State,
-    Subject,
-    Tier,
-    Transition,
-)
+from alarms.alarm import State, Tier, Transition
 from alarms.errors import ConflictError, FengsuiError
 from alarms.lifecycle import Action, Deed, Timer, step
-
-NOW = 1_763_712_000_000_000
-HOUR = 3_600_000_000
-SUBJECT = Subject(key="DY-CHEM-01/TK101.LT", point="TK101.LT")
-
-
-def says(change: Transition, tier: Tier = Tier.orange, at: int = 0, **more: Any) -> ProcessEvent:
-    return ProcessEvent(
-        subject=SUBJECT,
-        rule="limit.high",
-        kind=Kind.limit,
-        change=change,
-        tier=tier,
-        t_change=NOW + at,
-        t_event=NOW + at,
-        t_received=NOW + at,
-        **more,
-    )
-
-
-def does(kind: Deed, **more: Any) -> Action:
-    return Action(kind=kind, actor="张三", role="operator", **more)
-
-
-class Story:
-    """One alarm taken through events, with its journal."""
-
-    def __init__(self) -> None:
-        self.alarm: Alarm | None = None
-        self.journal: list[Entry] = []
-
-    def tell(self, *events: ProcessEvent | Action | Timer, now: int = NOW) -> "Story":
-        for event in events:
-            outcome = step(self.alarm, event, now=now)
-            self.alarm = outcome.alarm
-            self.journal += outcome.entries
-        return self
-
-    @property
-    def told(self) -> list[str]:
-        return [entry.transition.value for entry in self.journal]
-
-    @property
-    def now(self) -> Alarm:
-        assert self.alarm is not None
-        return self.alarm
-
-
-RAISED = says(Transition.raised)
-UP = says(Transition.tier_up, Tier.red, 10)
-DOWN = says(Transition.tier_down, Tier.orange, 20)
-RETURNED = says(Transition.returned, at=30)
-ACK = does(Deed.acknowledge)
+from tests.unit.stories import ACK, DOWN, HOUR, NOW, RAISED, RETURNED, UP, Story, does, says
 
 
 def test_a_raised_alarm_is_active_and_unacknowledged() -> None:
@@ -260,55 +195,3 @@ def test_quality_alone_changes_quality_alone() -> None:
 def test_a_return_that_nobody_waits_for_is_no_entry() -> None:
     assert Story().tell(RETURNED).told == []
     assert Story().tell(RAISED, RETURNED, RETURNED).told == ["raised", "returned"]
-
-
-processes = st.builds(
-    says,
-    st.sampled_from(
-        [
-            Transition.raised,
-            Transition.tier_up,
-            Transition.tier_down,
-            Transition.returned,
-            Transition.quality,
-        ]
-    ),
-    st.sampled_from([Tier.yellow, Tier.orange, Tier.red]),
-    st.integers(0, 100),
-    late=st.booleans(),
-    still_over=st.booleans(),
-)
-deeds = st.builds(
-    does,
-    st.sampled_from(list(Deed)),
-    org_level=st.sampled_from(["site", "county", "city", "province"]),
-    note=st.sampled_from(["", "x"]),
-    until=st.sampled_from([None, NOW + HOUR, NOW + 9 * HOUR]),
-    seen_rev=st.one_of(st.none(), st.integers(0, 9)),
-)
-
-
-@given(st.lists(st.one_of(processes, deeds, st.builds(Timer)), max_size=25))
-@settings(max_examples=300, deadline=None)
-def test_rev_is_gapless_and_no_user_action_changes_the_process(
-    events: list[ProcessEvent | Action | Timer],
-) -> None:
-    alarm: Alarm | None = None
-    for number, event in enumerate(events):
-        try:
-            outcome = step(alarm, event, now=NOW + number * HOUR // 3)
-        except FengsuiError:
-            continue
-        revs = [entry.alarm.rev for entry in outcome.entries]
-        fresh = outcome.alarm is not None and (alarm is None or outcome.alarm.id != alarm.id)
-        fresh = fresh or (alarm is not None and alarm.t_closed is not None and bool(revs))
-        start = 0 if fresh or alarm is None else alarm.rev
-        assert revs == list(range(start + 1, start + 1 + len(revs)))
-        if outcome.entries:
-            assert outcome.entries[-1].alarm == outcome.alarm
-        if alarm is not None and not isinstance(event, ProcessEvent):
-            assert outcome.alarm is not None
-            assert (outcome.alarm.active, outcome.alarm.tier) == (alarm.active, alarm.tier)
-        if outcome.alarm is not None:
-            assert (outcome.alarm.t_closed is not None) == (outcome.alarm.state is State.NORM)
-        alarm = outcome.alarm
