@@ -97,3 +97,14 @@ def test_ctrl_c_stops_it_cleanly(fengsui: Run, database: str, broker: Broker) ->
     server = fengsui("serve", database_url=database, broker_url=broker.url)
     assert server.stop() == 0, server.report()
     assert "Traceback" not in server.errors()
+
+
+def test_a_first_start_says_what_it_migrated_in_one_line_and_where_the_console_is(
+    fengsui: Run, empty_database: str, broker: Broker
+) -> None:
+    server = fengsui("serve", database_url=empty_database, broker_url=broker.url)
+    servers.until(
+        lambda: f"console at {server.url}/" in server.errors(), deadline_s=10, what=server.report()
+    )
+    assert server.errors().count("applied ") == 1
+    assert "yoyo" not in server.errors()
