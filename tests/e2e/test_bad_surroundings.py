@@ -46,6 +46,7 @@ def test_a_taken_port_is_named_and_the_way_to_choose_another(
         )
         assert server.wait() == 1, server.report()
     assert f"{port}" in server.errors()
+    assert "Traceback" not in server.errors()
     assert "FENGSUI_HTTP_PORT" in server.errors()
 
 
