@@ -11,7 +11,7 @@ from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 
 from alarms.storage import connection
-from api import answers, asyncapi, envelope, problems, push, schemas, static, values
+from api import answers, asyncapi, envelope, parameters, problems, push, schemas, static, values
 from api.feed import Feed
 from api.identity import COOKIE, Gate
 from api.live import Live
@@ -43,7 +43,7 @@ def create(
     )
     problems.install(app)
     for router in _ROUTERS:
-        app.include_router(router)
+        app.include_router(router, dependencies=[parameters.ONLY_KNOWN])
     app.include_router(push.router)
     app.include_router(values.router)
     _publish(app, topic_prefix)
@@ -91,12 +91,13 @@ async def _for_ever(run: Callable[[], Awaitable[None]]) -> None:
 
 def _publish(app: FastAPI, topic_prefix: str) -> None:
     """Serve the app's own description."""
+    strict = [parameters.ONLY_KNOWN]
 
-    @app.get("/api/v1/openapi.json", include_in_schema=False)
+    @app.get("/api/v1/openapi.json", include_in_schema=False, dependencies=strict)
     async def openapi() -> Response:
         return answers.answer(document(app))
 
-    @app.get("/api/v1/asyncapi.json", include_in_schema=False)
+    @app.get("/api/v1/asyncapi.json", include_in_schema=False, dependencies=strict)
     async def events() -> Response:
         return answers.answer(asyncapi.document(version=app.version, topic_prefix=topic_prefix))
 

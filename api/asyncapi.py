@@ -83,6 +83,7 @@ _GATEWAY: Final[dict[str, dict[str, Any]]] = {
     },
 }
 _EXAMPLES: Final[dict[str, Any]] = {
+    "SnapshotEndFrame": {"op": "snapshot_end", "sub": "a", "offset": 4709},
     "GatewayReadings": {"ts": 1763712000120, "values": {"TK101.LT": 3.21, "TK101.PT": 0.18}},
     "GatewayStatus": {"state": "online", "ts": 1763712000120},
     "Subscribe": {"op": "subscribe", "sub": "a", "filter": {"region": "5106"}, "from": "snapshot"},

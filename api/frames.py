@@ -20,6 +20,23 @@ WINDOW: Final = 500
 
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
 Offset = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Place = Annotated[
+    str,
+    Meta(
+        pattern=r"^(snapshot|now|.+:[0-9]{1,18})$",
+        description="`snapshot`, `now`, or `<epoch>:<offset>` as the journal's `next` gives it.",
+    ),
+]
+PLACES: Final = (
+    '`from` is "snapshot", "now", "<epoch>:<offset>", {"epoch": "…", "offset": 0} '
+    'or {"consumer": "…"}'
+)
+SNAPSHOT_OFFSET: Final = 0
+"""`offset` and `prev` of each event within a snapshot.
+
+Going on after it replays the whole journal, or, once its beginning was removed, gives the snapshot
+anew: a client that broke off within a snapshot loses nothing, whatever it kept.
+"""
 _Op = TypeVar("_Op")
 TierName = Literal["blue", "yellow", "orange", "red"]
 
@@ -53,7 +70,7 @@ class Subscribe(Struct, frozen=True, kw_only=True, tag_field="op", tag="subscrib
 
     sub: Name
     filter: Filter = Filter()
-    position: Literal["snapshot", "now"] | Position = msgspec.field(default="snapshot", name="from")
+    position: Place | Position = msgspec.field(default="snapshot", name="from")
 
 
 class Unsubscribe(Struct, frozen=True, kw_only=True, tag_field="op", tag="unsubscribe"):
@@ -124,11 +141,29 @@ def _parse(decoder: msgspec.json.Decoder[_Op], frame: str | bytes) -> _Op:
         return decoder.decode(frame)
     except msgspec.ValidationError as error:
         words = str(error)
+        if "`$.from" in words:
+            raise BadFrameError("bad_frame", f"this frame cannot be used: {PLACES}") from error
         unknown = words.startswith("Invalid value") and words.endswith("`$.op`")
         code = "unknown_op" if unknown else "bad_frame"
         raise BadFrameError(code, f"this frame cannot be used: {words}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadFrameError("bad_json", f"a frame is one JSON object: {error}") from error
+
+
+def position_of(op: Subscribe) -> Literal["snapshot", "now"] | Position:
+    """Return where a subscription begins, `<epoch>:<offset>` taken apart; raise BadFrameError."""
+    match op.position:
+        case "snapshot" | "now" as word:
+            return word
+        case str() as place:
+            epoch, _, offset = place.rpartition(":")
+            if epoch and offset.isdigit():
+                return Position(epoch=epoch, offset=int(offset))
+        case Position(epoch=str(), offset=int(), consumer=None) as position:
+            return position
+        case Position(epoch=None, offset=None, consumer=str()) as position:
+            return position
+    raise BadFrameError("bad_frame", f"this frame cannot be used: {PLACES}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +261,14 @@ def event_frame(
     return (
         f'{{"op":"event","sub":{sub},"offset":{offset},"prev":{prev},"redelivered":{again},'
         f'"event":{event.head}{t_pushed}{event.tail}}}'
+    )
+
+
+def snapshot_frame(event: Event, *, sub: str, t_pushed: str) -> str:
+    """Splice one event frame of a snapshot together; its offset is no place to go on after."""
+    return (
+        f'{{"op":"event","sub":{sub},"offset":{SNAPSHOT_OFFSET},"prev":{SNAPSHOT_OFFSET},'
+        f'"redelivered":false,"snapshot":true,"event":{event.head}{t_pushed}{event.tail}}}'
     )
 
 

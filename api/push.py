@@ -49,6 +49,9 @@ class _Subscription:
     prev: int = 0
     consumer: tuple[str, str] | None = None
     sent_before: int = 0
+    acknowledges_after: int = 0
+    """What the snapshot stood at: acknowledging less says nothing."""
+    in_snapshot: bool = False
     owed: deque[int] = field(default_factory=deque)
     room: asyncio.Event = field(default_factory=asyncio.Event)
     lost: asyncio.Event = field(default_factory=asyncio.Event)
@@ -117,13 +120,7 @@ class _Session:
             del self._service.consumers[consumer]
 
     async def _subscribe(self, op: frames.Subscribe) -> None:
-        position = op.position
-        if isinstance(position, frames.Position):
-            by_offset = position.epoch is not None and position.offset is not None
-            if by_offset == (position.consumer is not None):
-                raise BadFrameError(
-                    "bad_frame", '`from` needs "epoch" and "offset", or "consumer" alone'
-                )
+        position = frames.position_of(op)
         if op.sub in self._subscriptions:
             await self._drop(self._subscriptions[op.sub])
         if len(self._subscriptions) >= MOST_SUBSCRIPTIONS:
@@ -193,12 +190,16 @@ class _Session:
         )
 
     async def _snapshot(self, subscription: _Subscription, *, recovered: bool) -> None:
-        """Send every open alarm, red first, as they stood at one offset, and go on after it."""
+        """Send every open alarm, red first, as they stood at one offset, and go on after it.
+
+        Only the end gives that offset as a place to go on after: before it alarms are missing.
+        """
+        subscription.in_snapshot = True
         scope = self._connection.identity.scope
         async with self._service.transaction() as conn:
             standing, rows = await queries.standing(conn, queries.AlarmFilter(), scope)
         offset = standing.offset
-        subscription.cursor = subscription.prev = offset
+        subscription.cursor = subscription.prev = subscription.acknowledges_after = offset
         await self._subscribed(subscription, recovered=recovered)
         send, name = self._connection.send, subscription.name
         await send(frames.frame("snapshot_begin", sub=name, offset=offset))
@@ -206,17 +207,9 @@ class _Session:
         for row in rows:
             event = frames.event_of(row)
             if self._wants(subscription, event):
-                await send(
-                    frames.event_frame(
-                        event,
-                        sub=label,
-                        offset=offset,
-                        prev=offset,
-                        redelivered=False,
-                        t_pushed=_now(),
-                    )
-                )
-        await send(frames.frame("snapshot_end", sub=name))
+                await send(frames.snapshot_frame(event, sub=label, t_pushed=_now()))
+        subscription.in_snapshot = False
+        await send(frames.frame("snapshot_end", sub=name, offset=offset))
 
     def _wants(self, subscription: _Subscription, event: Event) -> bool:
         return frames.matches(event, subscription.wanted, self._connection.identity.scope)
@@ -303,12 +296,18 @@ class _Session:
 
     async def _acknowledge(self, op: frames.Ack) -> None:
         subscription = self._named(op.sub)
-        if op.offset > subscription.cursor:
+        newest = frames.SNAPSHOT_OFFSET if subscription.in_snapshot else subscription.cursor
+        if op.offset > newest:
             raise BadFrameError(
                 "ack_ahead",
-                f"offset {op.offset} was not sent yet; the newest sent is {subscription.prev}",
+                f"offset {op.offset} was not sent yet; the newest sent is "
+                f"{min(newest, subscription.prev)}",
             )
-        if subscription.consumer is None:
+        if (
+            subscription.consumer is None
+            or subscription.in_snapshot
+            or op.offset < subscription.acknowledges_after
+        ):
             return
         while subscription.owed and subscription.owed[0] <= op.offset:
             subscription.owed.popleft()

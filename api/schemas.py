@@ -126,6 +126,8 @@ CLOUD_EVENT: Final = _thing(
     data=reference("Alarm"),
 )
 _OFFSET: Final[Schema] = {"type": "integer", "minimum": 0}
+_NOWHERE: Final[Schema] = {"const": frames.SNAPSHOT_OFFSET}
+_IN_SNAPSHOT: Final[Schema] = {"snapshot": {"const": True}, "offset": _NOWHERE, "prev": _NOWHERE}
 SERVER_FRAMES: Final[dict[str, Schema]] = {
     "SubscribedFrame": _thing(
         "A subscription begins; `recovered` false: a snapshot comes in place of what was asked.",
@@ -138,21 +140,29 @@ SERVER_FRAMES: Final[dict[str, Schema]] = {
         recovered=_FLAG,
     ),
     "SnapshotBeginFrame": _thing(
-        "Open alarms follow, red first, as they stood at `offset`; each has offset = prev = it.",
+        "Open alarms follow, red first, as they stood at `offset`, which counts as a place to go "
+        "on after only with `snapshot_end`.",
         op={"const": "snapshot_begin"},
         sub=_TEXT,
         offset=_OFFSET,
     ),
-    "SnapshotEndFrame": _thing("That was all.", op={"const": "snapshot_end"}, sub=_TEXT),
+    "SnapshotEndFrame": _thing(
+        "That was all; now `offset`, the one of `snapshot_begin`, is a place to go on after.",
+        op={"const": "snapshot_end"},
+        sub=_TEXT,
+        offset=_OFFSET,
+    ),
     "EventFrame": _thing(
-        "One transition of one alarm; `prev` is the offset of the one before it here.",
+        "One transition of one alarm; `prev` is the offset of the one before it here. Within a "
+        "snapshot `snapshot` is true and offset = prev = 0: whoever goes on after it gets it all.",
         op={"const": "event"},
         sub=_TEXT,
         offset=_OFFSET,
         prev=_OFFSET,
         redelivered=_FLAG,
         event=reference("CloudEvent"),
-    ),
+    )
+    | {"if": {"required": ["snapshot"]}, "then": {"properties": _IN_SNAPSHOT}},
     "CaughtUpFrame": _thing(
         "Everything up to `offset` was sent.", op={"const": "caught_up"}, sub=_TEXT, offset=_OFFSET
     ),

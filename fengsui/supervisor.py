@@ -26,9 +26,15 @@ async def supervise(settings: Settings, stop: asyncio.Event) -> None:
 
     Raises FengsuiError when a child ends at once at its first start: its own message said why.
     """
-    async with asyncio.TaskGroup() as group:
-        for role in ROLES:
-            group.create_task(_keep(role, settings, stop), name=f"keep {role}")
+    try:
+        async with asyncio.TaskGroup() as group:
+            for role in ROLES:
+                group.create_task(_keep(role, settings, stop), name=f"keep {role}")
+    except ExceptionGroup as failed:
+        said, other = failed.split(FengsuiError)
+        if said is None or other is not None:
+            raise
+        raise said.exceptions[0] from None
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

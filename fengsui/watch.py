@@ -46,6 +46,8 @@ class Watch:
         self._first = position_of(wish)
         self._epoch: str | None = None
         self._last: int | None = None
+        self._asked: object = None
+        self._coming: str | None = None
         self._healing = False
         self._acknowledged = -1
 
@@ -117,6 +119,7 @@ class Watch:
         start = self._first
         if self._epoch is not None and self._last is not None and self._wish.consumer is None:
             start = {"epoch": self._epoch, "offset": self._last}
+        self._asked = start
         await socket.send(json.dumps({"op": "subscribe", "sub": _SUB, "from": start}))
 
     async def _take(
@@ -128,8 +131,10 @@ class Watch:
                 self._begin(frame)
             case _ if self._healing:
                 return None
-            case "snapshot_begin":
-                self._last = frame["offset"]
+            case "snapshot_end":
+                self._epoch, self._last, self._coming = self._coming, frame["offset"], None
+            case "event" if frame.get("snapshot"):
+                self._say(text)
             case "event":
                 if frame["prev"] != self._last:
                     await self._heal(socket, frame["prev"])
@@ -149,13 +154,17 @@ class Watch:
         return None
 
     def _begin(self, frame: dict[str, Any]) -> None:
+        """Move the position, unless a snapshot follows: then its end alone moves it."""
         if self._epoch is not None and not frame["recovered"]:
             self._tell("what happened meanwhile is no longer kept; all open alarms follow anew")
         elif self._healing:
             self._tell(f"the gap is closed from offset {frame['offset']}")
         self._healing = False
-        self._epoch = frame["epoch"]
-        self._last = frame["offset"]
+        self._acknowledged = -1
+        if self._asked == "snapshot" or not frame["recovered"]:
+            self._coming = frame["epoch"]
+        else:
+            self._epoch, self._last, self._coming = frame["epoch"], frame["offset"], None
 
     async def _heal(self, socket: ClientConnection, prev: int) -> None:
         """Ask again from the last offset seen: something in between did not come."""
@@ -170,7 +179,9 @@ class Watch:
         while True:
             await asyncio.sleep(ACK_EVERY_S)
             printed = self._last
-            if printed is not None and printed > self._acknowledged and not self._healing:
+            if self._healing or self._coming is not None or printed is None:
+                continue
+            if printed > self._acknowledged:
                 await socket.send(json.dumps({"op": "ack", "sub": _SUB, "offset": printed}))
                 self._acknowledged = printed
 

@@ -1,5 +1,6 @@
 """Faults of the field, asked for in one line and dealt out by a seed."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
@@ -19,6 +20,8 @@ _MEANINGS = {
     "nan": "share of values sent as not-a-number, 0 to 1",
 }
 _SHARES = frozenset({"drop", "dup", "late", "freeze", "nan"})
+DEALT = ("dropped", "duplicated", "late", "frozen", "nan")
+"""Kinds of faults as they are counted."""
 _USUAL_LATE = 0.1
 _USUAL_LATE_S = 30.0
 
@@ -91,6 +94,11 @@ class Mischief:
         self._faults = faults
         self._random = np.random.default_rng([seed, 11])
         self._frozen: dict[tuple[str, str], tuple[int, Value]] = {}
+        self.dealt: Counter[str] = Counter(dict.fromkeys(DEALT, 0))
+        """What went wrong so far: messages dropped, duplicated and late; readings frozen and nan.
+
+        A dropped message counts as that alone, and one that goes twice counts its readings once.
+        """
         self._idle = all(getattr(faults, item.name) == item.default for item in fields(Faults))
 
     def upon(self, message: Message) -> Outgoing:
@@ -99,7 +107,12 @@ class Mischief:
             return Outgoing(message=message, delay_s=0.0, times=1)
         faults = self._faults
         lost, twice, late = self._random.random(3) < (faults.drop, faults.dup, faults.late)
-        values = list(self._spoilt(message))
+        spoilt: Counter[str] = Counter()
+        values = list(self._spoilt(message, spoilt))
+        if lost:
+            self.dealt["dropped"] += 1
+        else:
+            self.dealt.update({**spoilt, "duplicated": int(twice), "late": int(late)})
         shifted = replace(
             message, ts_ms=message.ts_ms + round(faults.clock_s * 1000.0), values=values
         )
@@ -109,18 +122,23 @@ class Mischief:
             times=0 if lost else 2 if twice else 1,
         )
 
-    def _spoilt(self, message: Message) -> Iterator[Value]:
+    def _spoilt(self, message: Message, spoilt: Counter[str]) -> Iterator[Value]:
         faults = self._faults
         chances = self._random.random((2, len(message.tags)))
         for tag, value, frozen, nan in zip(
             message.tags, message.values, *chances.tolist(), strict=True
         ):
-            shown = value
+            shown, stays = value, False
             if faults.freeze > 0.0:
                 key = (message.gateway, tag)
                 until_ms, held = self._frozen.get(key, (0, None))
                 if message.ts_ms < until_ms:
-                    shown = held
+                    shown, stays = held, True
                 elif frozen < faults.freeze:
                     self._frozen[key] = (message.ts_ms + round(faults.freeze_s * 1000.0), value)
-            yield "NaN" if nan < faults.nan else shown
+            if nan < faults.nan:
+                spoilt["nan"] += 1
+                yield "NaN"
+            else:
+                spoilt["frozen"] += stays
+                yield shown

@@ -33,6 +33,7 @@ class Standing:
     lost: int
     accepted: int
     rejected: Mapping[str, int]
+    faults: Mapping[str, int]
 
 
 class Fleet:
@@ -108,6 +109,7 @@ class Fleet:
             lost=self._lost,
             accepted=sum(device.tally.accepted for device in devices),
             rejected=dict(rejected),
+            faults=dict(self._mischief.dealt),
         )
 
     def _follow(

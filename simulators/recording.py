@@ -20,6 +20,9 @@ QUALITIES = frozenset(
 _NEEDED = ("ts", "point", "value")
 _KNOWN = (*_NEEDED, "quality", "received")
 _MOST_FAULTS = 1000
+_WANTED = "milliseconds or RFC 3339"
+_EARLIEST_MS = 631_152_000_000  # 1990-01-01T00:00:00Z
+_END_MS = 4_102_444_800_000  # 2100-01-01T00:00:00Z
 _ENDINGS = (".csv", ".csv.gz")
 
 
@@ -112,56 +115,82 @@ def _places(file: Path, header: Sequence[str]) -> dict[str, int]:
 def _row(cells: Sequence[str], places: dict[str, int]) -> Row:
     if len(cells) != len(places):
         raise ValueError(f"{len(places)} cells are wanted, there were {len(cells)}")
-    ts_ms = _instant(cells[places["ts"]], "ts")
+    wrong: list[str] = []
     received = cells[places["received"]].strip() if "received" in places else ""
+    ts_ms = _instant(cells[places["ts"]].strip(), "ts", wrong)
+    moment_ms = _instant(received, "received", wrong) if received else ts_ms
     enterprise, slash, tag = cells[places["point"]].strip().rpartition("/")
     if not tag or (slash and not enterprise):
-        raise ValueError("point is a tag or enterprise/tag, there was nothing")
-    quality = cells[places["quality"]].strip() if "quality" in places else ""
+        wrong.append("point is a tag or enterprise/tag, there was nothing")
+    value = _value(cells[places["value"]].strip(), wrong)
+    quality = _quality(cells[places["quality"]].strip() if "quality" in places else "", wrong)
+    if wrong:
+        raise ValueError("; ".join(wrong))
     return Row(
         ts_ms=ts_ms,
-        moment_ms=_instant(received, "received") if received else ts_ms,
+        moment_ms=moment_ms,
         enterprise=enterprise or None,
         tag=tag,
-        value=_value(cells[places["value"]].strip()),
-        quality=_quality(quality),
+        value=value,
+        quality=quality,
     )
 
 
-def _quality(text: str) -> str | int | None:
+def _quality(text: str, wrong: list[str]) -> str | int | None:
     if text and text not in QUALITIES:
-        raise ValueError(f"{text!r} is no quality; one of {', '.join(sorted(QUALITIES))}")
+        wrong.append(f"{text!r} is no quality; one of {', '.join(sorted(QUALITIES))}")
+        return None
     if text.isdecimal():
         return int(text) or None
     return None if text in ("", "good") else text
 
 
-def _value(text: str) -> float | None:
+def _value(text: str, wrong: list[str]) -> float | None:
     if not text:
         return None
     try:
         value = float(text)
-    except ValueError as error:
-        raise ValueError(f"value is a number or empty, there was {text!r}") from error
+    except ValueError:
+        wrong.append(f"value is a number or empty, there was {text!r}")
+        return None
     if math.isinf(value):
-        raise ValueError(f"value is a finite number, there was {text!r}")
+        wrong.append(f"value is a finite number, there was {text!r}")
     return None if math.isnan(value) else value
 
 
-def _instant(text: str, name: str) -> int:
-    text = text.strip()
+def _instant(text: str, name: str, wrong: list[str]) -> int:
+    """Read an instant in milliseconds; what is wrong with it goes to `wrong`, and 0 comes back."""
+    found = _milliseconds(text)
+    if found is None:
+        moment = _moment(text)
+        if moment is None:
+            wrong.append(f"{name} is {_WANTED}, there was {text!r}")
+            return 0
+        if moment.tzinfo is None:
+            example = "2026-01-01T08:00:00+08:00"
+            wrong.append(f"{name} needs its offset ({example}), there was {text!r}")
+            return 0
+        found = moment.timestamp() * 1000.0
+    elif _EARLIEST_MS <= found * 1000.0 < _END_MS:
+        wrong.append(f"{name} looks like seconds; {_WANTED} are wanted, there was {text!r}")
+        return 0
+    if not _EARLIEST_MS <= found < _END_MS:
+        years = "outside the years 1990 to 2099"
+        wrong.append(f"{name} lies {years}; {_WANTED} are wanted, there was {text!r}")
+        return 0
+    return round(found)
+
+
+def _milliseconds(text: str) -> float | None:
     try:
-        milliseconds = float(text)
+        found = float(text)
     except ValueError:
-        pass
-    else:
-        if not math.isfinite(milliseconds):
-            raise ValueError(f"{name} is milliseconds or RFC 3339, there was {text!r}")
-        return round(milliseconds)
+        return None
+    return found if math.isfinite(found) else None
+
+
+def _moment(text: str) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError(f"{name} is milliseconds or RFC 3339, there was {text!r}") from error
-    if moment.tzinfo is None:
-        raise ValueError(f"{name} needs its offset (2026-01-01T08:00:00+08:00), there was {text!r}")
-    return round(moment.timestamp() * 1000.0)
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None

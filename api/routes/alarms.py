@@ -4,13 +4,13 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from alarms import instants
 from alarms.alarm import Kind, State, Tier
 from alarms.storage import journal, queries
 from alarms.storage.journal import JournalRow
-from api import actions, answers, clock, examples
+from api import actions, answers, clock, examples, permissions
 from api.problems import ProblemError
 from api.service import Asking, Shared
 
@@ -146,7 +146,7 @@ async def act(
     service: Shared,
     request: Request,
     alarm_id: str,
-    action: str,
+    action: Annotated[str, Path(json_schema_extra={"enum": list(permissions.ACTIONS)})],
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> Response:
     """Act on an alarm; 409 with the present alarm when it annunciated anew after `rev`."""

@@ -110,7 +110,8 @@ def command(
     with field_console.stopping(stop), field_console.status_line() as show:
         done = fleet.run(stop, duration_s=duration, report=lambda now: show(_line(now)))
     if as_json:
-        click.echo(json.dumps({"scenario": scenario, **dataclasses.asdict(done)}))
+        told = {"scenario": scenario, **dataclasses.asdict(done)}
+        click.echo(json.dumps(told | {"elapsed_s": round(done.elapsed_s, 3)}))
     else:
         click.echo(_line(done), err=True)
 

@@ -1,14 +1,16 @@
 """OpenAPI, AsyncAPI and JSON Schemas: sound, whole, and their examples keep to them."""
 
 import json
+import re
 from typing import Any
 
+import httpx
 import jsonschema
 import pytest
 from fastapi import FastAPI
 
 from api import app as apps
-from api import asyncapi, examples, schemas
+from api import asyncapi, examples, permissions, schemas
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +93,29 @@ def test_the_routes_of_this_version_and_no_other(openapi: dict[str, Any]) -> Non
         .replace("        ", "")
         .split("|")
     )
+
+
+def test_the_actions_are_listed(openapi: dict[str, Any]) -> None:
+    route = openapi["paths"]["/api/v1/alarms/{alarm_id}/{action}"]["post"]
+    (action,) = [one for one in route["parameters"] if one["name"] == "action"]
+    assert action["schema"]["enum"] == list(permissions.ACTIONS)
+
+
+async def test_every_route_refuses_query_parameters_it_does_not_know(
+    app: FastAPI, openapi: dict[str, Any]
+) -> None:
+    road = httpx.ASGITransport(app, raise_app_exceptions=False)
+    client = httpx.AsyncClient(transport=road, base_url="http://here")
+    for path, methods in openapi["paths"].items():
+        for method, route in methods.items():
+            address = re.sub(r"{\w+}", "1", path)
+            answer = await client.request(method, address, params={"opne": "true"})
+            assert answer.status_code == 422, f"{method} {path}"
+            assert answer.headers["content-type"] == "application/problem+json"
+            problem = answer.json()
+            told = {one["name"] for one in route.get("parameters", ()) if one["in"] == "query"}
+            assert (problem["unknown"], set(problem["known"])) == (["opne"], told)
+            assert all(f"`{name}`" in problem["detail"] for name in {"opne", *told})
 
 
 def test_every_reference_of_asyncapi_leads_somewhere() -> None:

@@ -116,6 +116,51 @@ def test_the_golden_event_frame() -> None:
     assert promised <= set(data), promised - set(data)
 
 
+def test_the_golden_event_frame_of_a_snapshot() -> None:
+    event = frames.event_of(row(alarm()))
+    at = "2025-11-21T08:00:05.006Z"
+    frame = json.loads(frames.snapshot_frame(event, sub='"a"', t_pushed=at))
+    assert frame == sent(event) | {"offset": 0, "prev": 0, "snapshot": True}
+    schema = schemas.standing_alone("EventFrame")
+    jsonschema.validate(frame, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(frame | {"offset": 4712}, schema)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("snapshot", "snapshot"),
+        ("now", "now"),
+        ("01J:4711", frames.Position(epoch="01J", offset=4711)),
+        ({"epoch": "01J", "offset": 4711}, frames.Position(epoch="01J", offset=4711)),
+        ({"consumer": "p"}, frames.Position(consumer="p")),
+    ],
+)
+def test_a_subscription_begins_where_any_form_of_from_says(given: object, meant: object) -> None:
+    op = frames.parse_alarm_op(json.dumps({"op": "subscribe", "sub": "a", "from": given}))
+    assert isinstance(op, frames.Subscribe)
+    assert frames.position_of(op) == meant
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("then", ":1", "e:", "e:-1", "e:1.5", "e:" + "9" * 19, "e:1\n", "now\n", 1, None, [], {}),
+        *({"epoch": "e"}, {"offset": 1}, {"epoch": "e", "offset": -1}, {"consumer": ""}),
+        *({"epoch": "e", "offset": 1, "consumer": "p"}, {"offsets": 1}),
+    ],
+)
+def test_an_unusable_from_is_answered_with_the_forms_there_are(given: object) -> None:
+    with pytest.raises(frames.BadFrameError) as refused:
+        op = frames.parse_alarm_op(json.dumps({"op": "subscribe", "sub": "a", "from": given}))
+        assert isinstance(op, frames.Subscribe)
+        frames.position_of(op)
+    assert refused.value.code == "bad_frame"
+    for form in ('"snapshot"', '"now"', '"<epoch>:<offset>"', '"consumer"'):
+        assert form in str(refused.value)
+
+
 _PROMISED = """
     id rev kind rule rule_version tier peak_tier state active quality late simulated region
     enterprise source unit point quantity value limit engineering_unit peak basis forecast t_raised

@@ -46,6 +46,7 @@ def test_a_taken_port_is_named_and_the_way_to_choose_another(
         )
         assert server.wait() == 1, server.report()
     assert f"{port}" in server.errors()
+    assert "Traceback" not in server.errors()
     assert "FENGSUI_HTTP_PORT" in server.errors()
 
 
@@ -97,3 +98,14 @@ def test_ctrl_c_stops_it_cleanly(fengsui: Run, database: str, broker: Broker) ->
     server = fengsui("serve", database_url=database, broker_url=broker.url)
     assert server.stop() == 0, server.report()
     assert "Traceback" not in server.errors()
+
+
+def test_a_first_start_says_what_it_migrated_in_one_line_and_where_the_console_is(
+    fengsui: Run, empty_database: str, broker: Broker
+) -> None:
+    server = fengsui("serve", database_url=empty_database, broker_url=broker.url)
+    servers.until(
+        lambda: f"console at {server.url}/" in server.errors(), deadline_s=10, what=server.report()
+    )
+    assert server.errors().count("applied ") == 1
+    assert "yoyo" not in server.errors()

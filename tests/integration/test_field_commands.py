@@ -1,6 +1,7 @@
 """`fengsui simulate` and `fengsui replay`: words, documents, exit codes and farewells."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +13,14 @@ from tests.listening import last_states, listening
 from tests.processes import Command
 from tests.servers import until
 
+AT = 1763712000000
+"""2025-11-21T08:00:00Z, milliseconds."""
+
 
 def recording(folder: Path, rows: str, name: str = "gw-1.csv") -> Path:
+    """Write a recording; the stamps of its rows count from AT."""
     file = folder / name
+    rows = re.sub(r"(?m)^\d+", lambda found: str(AT + int(found[0])), rows)
     file.write_text(f"ts,point,value\n{rows}", encoding="utf-8")
     return file
 
@@ -27,6 +33,8 @@ def test_simulate_prints_one_document_and_ends_after_its_duration(
         "coal-mine",
         "--duration",
         "1.5",
+        "--faults",
+        "dup=1,nan=1",
         "--json",
         broker_url=broker.url,
         topic_prefix=broker.prefix,
@@ -34,6 +42,11 @@ def test_simulate_prints_one_document_and_ends_after_its_duration(
     assert command.wait(30) == 0, command.report()
     told = json.loads(command.output())
     assert (told["scenario"], told["gateways"], told["waiting"]) == ("coal-mine", 3, 0)
+    assert told["elapsed_s"] == round(told["elapsed_s"], 3)
+    assert told["faults"].keys() == {"dropped", "duplicated", "late", "frozen", "nan"}
+    assert told["faults"]["dropped"] == told["faults"]["late"] == told["faults"]["frozen"] == 0
+    assert 2 * told["faults"]["duplicated"] == told["messages"]
+    assert 2 * told["faults"]["nan"] == told["readings"]
 
 
 def test_simulate_stopped_by_a_signal_says_offline_and_exits_0(

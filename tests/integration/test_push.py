@@ -38,13 +38,14 @@ async def test_a_snapshot_shows_what_is_open_red_first_and_then_what_happens(
         assert ops[-2:] == ["snapshot_end", "caught_up"]
         tiers = [Tier[the(frame)["tier"]] for frame in frames if frame["op"] == "event"]
         assert tiers == sorted(tiers, reverse=True)
-        assert {frame["offset"] for frame in frames if frame["op"] == "event"} == {
-            frames[1]["offset"]
-        }
+        within = [frame for frame in frames if frame["op"] == "event"]
+        assert {(f["offset"], f["prev"], f["snapshot"]) for f in within} == {(0, 0, True)}
+        assert frames[-2]["offset"] == frames[1]["offset"]
         alarm = await house.raise_alarm()
         event = await client.next("event")
         assert the(event)["id"] == alarm
         assert event["prev"] == frames[1]["offset"]
+        assert "snapshot" not in event
 
 
 async def test_every_frame_keeps_its_published_schema(house: House) -> None:

@@ -60,6 +60,31 @@ def test_the_asked_share_of_values_is_not_a_number() -> None:
     assert spoilt / 4000 == pytest.approx(0.1, abs=0.02)
 
 
+def test_what_was_dealt_is_counted_by_kind() -> None:
+    mischief = Mischief(faults.parse("drop=0.1,dup=0.2,late=0.3,freeze=0.02,nan=0.1"), seed=1)
+    sent = [mischief.upon(message(second, value=float(second))) for second in range(500)]
+    left = [outgoing for outgoing in sent if outgoing.times]
+    shown = [
+        (outgoing.message.ts_ms / 1000, value)
+        for outgoing in left
+        for value in outgoing.message.values
+    ]
+    assert mischief.dealt == {
+        "dropped": 500 - len(left),
+        "duplicated": sum(outgoing.times == 2 for outgoing in left),
+        "late": sum(outgoing.delay_s > 0 for outgoing in left),
+        "frozen": sum(value not in ("NaN", second) for second, value in shown),
+        "nan": sum(value == "NaN" for _, value in shown),
+    }
+    assert min(mischief.dealt.values()) > 0
+
+
+def test_no_faults_are_counted_as_none() -> None:
+    mischief = Mischief(Faults(), seed=1)
+    mischief.upon(message())
+    assert dict(mischief.dealt) == dict.fromkeys(faults.DEALT, 0)
+
+
 def test_the_same_seed_deals_the_same_faults() -> None:
     spec = "drop=0.1,dup=0.1,late_s=5,freeze=0.01,nan=0.1"
     assert dealt(spec, 200, seed=3) == dealt(spec, 200, seed=3)

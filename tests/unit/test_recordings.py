@@ -1,6 +1,7 @@
 """Recordings are read row by row, every bad row is named, and batches keep the order of receipt."""
 
 import gzip
+import re
 from pathlib import Path
 
 import pytest
@@ -10,17 +11,33 @@ from simulators.errors import RequestError, SimulatorError
 from simulators.recording import RecordingError
 from simulators.replay import Gateways
 
+AT = 1763712000000
+"""2025-11-21T08:00:00Z, from which the short stamps of these tests count, milliseconds."""
+
+
+def dated(text: str) -> str:
+    """Turn stamps of up to four digits, at a line's beginning or in `received`, into real ones."""
+    text = re.sub(r"(?m)^(\d{1,4}),", lambda found: f"{AT + int(found[1])},", text)
+    if "received" not in text:
+        return text
+    return re.sub(r"(?m),(\d{1,4})$", lambda found: f",{AT + int(found[1])}", text)
+
 
 def written(folder: Path, text: str, name: str = "gw-1.csv") -> Path:
     file = folder / name
-    file.write_text(text, encoding="utf-8")
+    file.write_text(dated(text), encoding="utf-8")
     return file
 
 
 def batches(path: Path, *gateways: str) -> list[tuple[str, int, tuple[str, ...], list[object]]]:
     plan = replay.survey(path, Gateways.parse(gateways))
     return [
-        (one.message.gateway, one.message.ts_ms, tuple(one.message.tags), list(one.message.values))
+        (
+            one.message.gateway,
+            one.message.ts_ms - AT,
+            tuple(one.message.tags),
+            list(one.message.values),
+        )
         for one in replay.batches(plan)
     ]
 
@@ -44,7 +61,7 @@ def test_the_order_of_receipt_is_kept_though_stamps_go_back(tmp_path: Path) -> N
     "stamp", ["2025-11-21T16:00:00.120+08:00", "2025-11-21T08:00:00.120Z", "1763712000120"]
 )
 def test_stamps_are_milliseconds_or_rfc_3339(tmp_path: Path, stamp: str) -> None:
-    assert batches(written(tmp_path, f"ts,point,value\n{stamp},A,1\n"))[0][1] == 1763712000120
+    assert batches(written(tmp_path, f"ts,point,value\n{stamp},A,1\n"))[0][1] == 120
 
 
 def test_an_empty_value_or_nan_is_no_reading(tmp_path: Path) -> None:
@@ -54,7 +71,7 @@ def test_an_empty_value_or_nan_is_no_reading(tmp_path: Path) -> None:
 
 def test_gzipped_recordings_are_read(tmp_path: Path) -> None:
     file = tmp_path / "gw-2.csv.gz"
-    file.write_bytes(gzip.compress(b"ts,point,value\n1,A,1\n"))
+    file.write_bytes(gzip.compress(dated("ts,point,value\n1,A,1\n").encode()))
     assert batches(file) == [("gw-2", 1, ("A",), [1])]
 
 
@@ -70,6 +87,41 @@ def test_every_bad_row_is_named_with_its_line(tmp_path: Path) -> None:
         replay.survey(written(tmp_path, text), Gateways())
     lines = [fault.split(":")[0] for fault in refused.value.faults]
     assert lines == [f"gw-1.csv, line {number}" for number in range(2, 8)]
+
+
+def test_all_faults_of_a_row_are_named_at_once(tmp_path: Path) -> None:
+    text = "ts,point,value,quality,received\nx,,one,fine,y\n"
+    with pytest.raises(RecordingError) as refused:
+        replay.survey(written(tmp_path, text), Gateways())
+    (fault,) = refused.value.faults
+    for word in ("ts is", "received is", "point is", "value is", "'fine' is no quality"):
+        assert word in fault
+
+
+@pytest.mark.parametrize("stamp", ["1763712000", "1763712000.12", "631152000"])
+def test_a_stamp_in_seconds_is_told_from_one_in_milliseconds(tmp_path: Path, stamp: str) -> None:
+    said = "ts looks like seconds; milliseconds or RFC 3339 are wanted"
+    with pytest.raises(RecordingError, match=said):
+        replay.survey(written(tmp_path, f"ts,point,value\n{stamp},A,1\n"), Gateways())
+
+
+@pytest.mark.parametrize(
+    "stamp", ["0.0", "-1", "1763712000120000", "1989-12-31T23:59:59Z", "2100-01-01T00:00:00Z"]
+)
+def test_a_stamp_outside_all_plants_lives_is_refused(tmp_path: Path, stamp: str) -> None:
+    with pytest.raises(RecordingError, match="ts lies outside the years 1990 to 2099"):
+        replay.survey(written(tmp_path, f"ts,point,value\n{stamp},A,1\n"), Gateways())
+
+
+@pytest.mark.parametrize("stamp", ["1990-01-01T00:00:00Z", "2099-12-31T23:59:59Z"])
+def test_the_first_and_the_last_stamp_that_may_be_pass(tmp_path: Path, stamp: str) -> None:
+    assert len(batches(written(tmp_path, f"ts,point,value\n{stamp},A,1\n"))) == 1
+
+
+def test_a_time_of_receipt_in_seconds_is_refused(tmp_path: Path) -> None:
+    text = f"ts,point,value,received\n{AT},A,1,1763712000\n"
+    with pytest.raises(RecordingError, match="received looks like seconds"):
+        replay.survey(written(tmp_path, text), Gateways())
 
 
 def test_a_stamp_without_offset_is_refused(tmp_path: Path) -> None:

@@ -169,8 +169,8 @@ class Client {
     this.last = resumed ? frame.from.offset : log.length
     if (!resumed) {
       this.send({ op: 'snapshot_begin', offset: log.length })
-      for (const alarm of alarms.values()) this.send({ op: 'event', offset: log.length, event: eventOf(alarm, 'raised') })
-      this.send({ op: 'snapshot_end' })
+      for (const alarm of alarms.values()) this.send({ op: 'event', offset: 0, prev: 0, redelivered: false, snapshot: true, event: eventOf(alarm, 'raised') })
+      this.send({ op: 'snapshot_end', offset: log.length })
     }
     this.push()
     this.send({ op: 'caught_up', offset: this.last })

@@ -108,7 +108,9 @@ export function idempotencyKey(): string {
 }
 
 export const alarm = (id: string): Promise<Alarm> => get(`alarms/${encodeURIComponent(id)}`)
-export const journal = (id: string): Promise<JournalRow[]> => items(`alarms/${encodeURIComponent(id)}/journal`)
+/** An alarm's whole story comes in one answer: the address takes no page size. */
+export const journal = async (id: string): Promise<JournalRow[]> =>
+  (await get<{ items: JournalRow[] }>(`alarms/${encodeURIComponent(id)}/journal`)).items
 export const regions = (): Promise<Region[]> => items('regions?used=true')
 export const enterprises = (): Promise<Enterprise[]> => items('enterprises')
 export const sources = (): Promise<Source[]> => items('sources')

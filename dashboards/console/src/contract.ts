@@ -77,8 +77,9 @@ export interface Position {
 export type Frame =
   | { op: 'subscribed'; sub: string; epoch: string; floor: number; head: number; recovered: boolean }
   | { op: 'snapshot_begin'; sub: string; offset: number }
-  | { op: 'snapshot_end'; sub: string }
-  | { op: 'event'; sub: string; offset: number; prev?: number | null; redelivered?: boolean; event: CloudEvent }
+  | { op: 'snapshot_end'; sub: string; offset?: number }
+  /** Within a snapshot `snapshot` is true, and `offset` is no place to go on after. */
+  | { op: 'event'; sub: string; offset: number; prev?: number | null; redelivered?: boolean; snapshot?: boolean; event: CloudEvent }
   | { op: 'urgent'; sub: string; offset: number; event: CloudEvent }
   | { op: 'caught_up'; sub: string; offset: number }
   | { op: 'heartbeat'; sub: string; head: number; prev: number; now: string }

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Chain, shortType } from '../src/link/chain'
-import { event, heartbeat, subscribed } from './made'
+import { event, heartbeat, inSnapshot, subscribed } from './made'
 
 let chain: Chain
 beforeEach(() => {
@@ -8,8 +8,8 @@ beforeEach(() => {
   expect(chain.ask()).toEqual({ from: 'snapshot' })
   chain.take(subscribed())
   chain.take({ op: 'snapshot_begin', sub: 'console', offset: 10 })
-  chain.take(event(8, null, { id: 'a' }))
-  expect(chain.take({ op: 'snapshot_end', sub: 'console' })).toMatchObject({ kind: 'snapshot', alarms: [{ id: 'a' }] })
+  chain.take(inSnapshot({ id: 'a' }))
+  expect(chain.take({ op: 'snapshot_end', sub: 'console', offset: 10 })).toMatchObject({ kind: 'snapshot', alarms: [{ id: 'a' }] })
 })
 
 describe('the prev chain', () => {
@@ -78,6 +78,34 @@ describe('the prev chain', () => {
 
   test('a snapshot broken off counts for nothing', () => {
     chain.take({ op: 'snapshot_begin', sub: 'console', offset: 20 })
+    expect(chain.ask()).toEqual({ from: { epoch: 'E1', offset: 10 } })
+  })
+
+  test('a first snapshot broken off is asked for again from its beginning', () => {
+    const fresh = new Chain()
+    fresh.ask()
+    fresh.take(subscribed())
+    fresh.take({ op: 'snapshot_begin', sub: 'console', offset: 10 })
+    fresh.take(inSnapshot({ id: 'a' }))
+    expect(fresh.ask()).toEqual({ from: 'snapshot' })
+  })
+
+  test('a snapshot of another epoch broken off never joins that epoch to the old offset', () => {
+    chain.take(event(15, 14))
+    chain.take(subscribed())
+    expect(chain.take(event(15, 14))).toMatchObject({ ask: { from: 'snapshot' } })
+    chain.take(subscribed('E2'))
+    chain.take({ op: 'snapshot_begin', sub: 'console', offset: 3 })
+    chain.take(inSnapshot({ id: 'a' }))
+    expect(chain.ask()).not.toEqual({ from: { epoch: 'E2', offset: 10 } })
+    chain.take(subscribed('E2'))
+    chain.take({ op: 'snapshot_begin', sub: 'console', offset: 3 })
+    chain.take({ op: 'snapshot_end', sub: 'console', offset: 3 })
+    expect(chain.ask()).toEqual({ from: { epoch: 'E2', offset: 3 } })
+  })
+
+  test('an event of a snapshot never moves the cursor', () => {
+    chain.take(inSnapshot({ id: 'b' }))
     expect(chain.ask()).toEqual({ from: { epoch: 'E1', offset: 10 } })
   })
 

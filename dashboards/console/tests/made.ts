@@ -17,5 +17,9 @@ export function event(offset: number, prev: number | null, of: Partial<Alarm> = 
   return { op: 'event', sub: 'console', offset, prev, event: { id: `${data.id}:${data.rev}`, type: 'cn.fengsui.alarm.raised', time: data.t_event, data } }
 }
 
+export function inSnapshot(of: Partial<Alarm> = {}): Frame {
+  return { ...event(0, 0, of), snapshot: true } as Frame
+}
+
 export const subscribed = (epoch = 'E1', recovered = true): Frame => ({ op: 'subscribed', sub: 'console', epoch, floor: 1, head: 10, recovered })
 export const heartbeat = (prev: number): Frame => ({ op: 'heartbeat', sub: 'console', head: prev, prev, now: '2026-11-22T06:00:00Z' })

@@ -16,6 +16,8 @@ const NOTHING: Step = { kind: 'nothing' }
 
 export class Chain {
   private epoch: string | null = null
+  /** The epoch being served: the position's own only once a snapshot of it has ended. */
+  private serving: string | null = null
   private last: number | null = null
   private asked: Ask = { from: 'snapshot' }
   private waiting = true
@@ -51,7 +53,8 @@ export class Chain {
       case 'snapshot_end': {
         const alarms = [...(this.snapshot?.values() ?? [])]
         this.snapshot = null
-        this.last = this.snapshotOffset
+        this.epoch = this.serving
+        this.last = frame.offset ?? this.snapshotOffset
         this.gapsAtLast = 0
         return { kind: 'snapshot', alarms }
       }
@@ -67,12 +70,12 @@ export class Chain {
   private subscribed(epoch: string, recovered: boolean): Step {
     this.waiting = false
     const resumed = this.asked.from !== 'snapshot'
+    this.serving = epoch
     if (resumed && (epoch !== this.epoch || !recovered)) {
-      this.epoch = epoch
+      this.epoch = null
       this.last = null
       return { kind: 'ask', ask: this.ask(), reason: 'epoch' }
     }
-    this.epoch = epoch
     return NOTHING
   }
 
@@ -83,6 +86,7 @@ export class Chain {
       if (!known || known.rev < alarm.rev) this.snapshot.set(alarm.id, alarm)
       return NOTHING
     }
+    if (frame.snapshot) return NOTHING
     if (this.isGap(frame.prev)) return this.gap()
     if (this.last === null || frame.offset > this.last) {
       this.last = frame.offset
