@@ -146,12 +146,16 @@ async def after(conn: AsyncConnection, offset: int, *, limit: int) -> list[Journ
     return [JournalRow(*row) for row in rows]
 
 
-async def of_alarm(conn: AsyncConnection, alarm_id: str) -> list[JournalRow]:
-    """Return an alarm's whole story in order of `rev`."""
+async def of_alarm(
+    conn: AsyncConnection, alarm_id: str, *, after_rev: int = 0, limit: int = 1000
+) -> list[JournalRow]:
+    """Return an alarm's story in order of `rev`, from the row after `after_rev`."""
     rows = await (
         await conn.execute(
-            f"select {_COLUMNS} from journal where alarm_id = %s order by rev",  # noqa: S608  constant
-            (alarm_id,),
+            f"""
+            select {_COLUMNS} from journal where alarm_id = %s and rev > %s order by rev limit %s
+            """,  # noqa: S608  the column list is a constant
+            (alarm_id, after_rev, limit),
         )
     ).fetchall()
     return [JournalRow(*row) for row in rows]

@@ -91,12 +91,20 @@ async def one_alarm(
         "JournalEntry", examples.JOURNAL_ENTRY, of="page", problems=(401, 404)
     ),
 )
-async def alarm_journal(identity: Asking, service: Shared, alarm_id: str) -> Response:
-    """Answer every transition of one alarm, with who did it."""
+async def alarm_journal(
+    identity: Asking,
+    service: Shared,
+    alarm_id: str,
+    limit: answers.Limit = 1000,
+    cursor: answers.Cursor = None,
+) -> Response:
+    """Answer a page of the transitions of one alarm, with who did it."""
     await _document(identity, service, alarm_id)
+    after = answers.number_of(cursor) or 0
     async with service.transaction() as conn:
-        rows = await journal.of_alarm(conn, alarm_id)
-    return answers.answer({"items": [entry(row) for row in rows], "next": None})
+        rows = await journal.of_alarm(conn, alarm_id, after_rev=after, limit=limit)
+    place = str(rows[-1].rev) if rows else None
+    return answers.page([entry(row) for row in rows], limit=limit, place=place)
 
 
 def entry(row: JournalRow) -> dict[str, Any]:

@@ -63,6 +63,22 @@ async def test_the_journal_says_who_did_what(house: House) -> None:
     assert (last["type"], last["actor"], last["note"]) == ("acknowledged", "王工", "现场处理")
 
 
+async def test_an_alarms_journal_comes_in_pages_without_gap_or_repetition(house: House) -> None:
+    alarm = await house.raise_alarm()
+    async with await house.http("all", "administrator") as http:
+        for note in ("一", "二", "三"):
+            await http.post(f"alarms/{alarm}/comment", json={"note": note})
+        revs: list[int] = []
+        asked: dict[str, str | int] = {"limit": 2}
+        while True:
+            page = (await http.get(f"alarms/{alarm}/journal", params=asked)).json()
+            revs += [row["rev"] for row in page["items"]]
+            if page["next"] is None:
+                break
+            asked["cursor"] = page["next"]
+    assert revs == [1, 2, 3, 4]
+
+
 async def test_shelving_red_waits_for_another_person(house: House) -> None:
     alarm = await house.raise_alarm(tier=Tier.red)
     body = {"until": in_an_hour(), "note": "检修"}
