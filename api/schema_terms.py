@@ -1,0 +1,38 @@
+"""The words that JSON Schemas of this room are made of."""
+
+from typing import Any, Final
+
+from alarms.alarm import Tier
+
+Schema = dict[str, Any]
+
+TEXT: Final[Schema] = {"type": "string"}
+TEXT_OR_NULL: Final[Schema] = {"type": ["string", "null"]}
+NUMBER_OR_NULL: Final[Schema] = {"type": ["number", "null"]}
+FLAG: Final[Schema] = {"type": "boolean"}
+WHOLE: Final[Schema] = {"type": "integer"}
+MOMENT: Final[Schema] = {"type": "string", "format": "date-time"}
+MOMENT_OR_NULL: Final[Schema] = {"type": ["string", "null"], "format": "date-time"}
+OBJECT: Final[Schema] = {"type": "object"}
+OBJECT_OR_NULL: Final[Schema] = {"type": ["object", "null"]}
+TIER: Final[Schema] = {"enum": [tier.name for tier in sorted(Tier, reverse=True) if tier]}
+COUNTS: Final[Schema] = {
+    "type": "object",
+    "required": ["red", "orange", "yellow", "blue"],
+    "additionalProperties": {"type": "integer", "minimum": 0},
+}
+
+
+def thing(said: str, /, **members: Schema) -> Schema:
+    """Describe an object whose named members are always there; more may be added."""
+    return {
+        "type": "object",
+        "description": said,
+        "required": list(members),
+        "properties": members,
+    }
+
+
+def thing_or_null(**members: Schema) -> Schema:
+    """Describe an object whose named members are always there, or null."""
+    return {"type": ["object", "null"], "required": list(members), "properties": members}
