@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests import beacons, servers
@@ -103,18 +104,20 @@ async def test_the_readmes_client_remembers_where_it_was(house: House, tmp_path:
     )
     token = await house.token(FAR)
     first = await house.raise_alarm(FAR, "T1")
-    lines = await _run_city(tmp_path, token, lambda: _kept(tmp_path) > 0)
+    lines = await _run_city(tmp_path, token, lambda: _kept(house) > 0)
     assert lines
     assert {line.split()[0] for line in lines} == {"0"}
-    before = _kept(tmp_path)
+    before = _kept(house)
     assert await house.raise_alarm(FAR, "T2") != first
-    lines = await _run_city(tmp_path, token, lambda: _kept(tmp_path) > before)
+    lines = await _run_city(tmp_path, token, lambda: _kept(house) > before)
     assert [int(line.split()[0]) for line in lines] == [before + 1]
 
 
-def _kept(folder: Path) -> int:
-    kept = folder / "city.position"
-    return int(kept.read_text().rpartition(":")[2] or 0) if kept.exists() else 0
+def _kept(house: House) -> int:
+    """Return how far the consumer `city` has acknowledged."""
+    with psycopg.connect(house.database) as conn:
+        row = conn.execute("select log_offset from consumer where name = 'city'").fetchone()
+    return row[0] if row else 0
 
 
 async def _run_city(folder: Path, token: str, enough: Any) -> list[str]:
