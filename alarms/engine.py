@@ -146,10 +146,6 @@ class Engine:
         newest = self._newest(readings, is_judged)
         return self._proposal(found, newest, swept, heard, faulty)
 
-    def judge_faults(self, faults: Sequence[PointFault], *, now: int) -> Proposal:
-        """Say what follows from readings that were not taken as they came, and nothing else."""
-        return self.judge(Readings.none(), now=now, faults=faults)
-
     def judge_late(self, readings: Readings, *, now: int) -> Proposal:  # noqa: ARG002  # like judge
         """Say what readings behind their points' newest would have raised (alarms.md row 21).
 

@@ -6,7 +6,7 @@ from typing import Any, Final, Self
 import numpy as np
 
 from alarms.alarm import ProcessEvent
-from alarms.readings import QUALITY_MASK, Instants, Mask, Qualities, Quality, Values
+from alarms.readings import JUDGED, QUALITY_MASK, Instants, Mask, Qualities, Quality, Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class Proposal:
 
 
 _JUDGED: Final = np.zeros(QUALITY_MASK + 1, np.bool_)
-_JUDGED[[Quality.good, Quality.uncertain, Quality.over_range]] = True
+_JUDGED[list(JUDGED)] = True
 _HOLDS: Final = np.zeros(QUALITY_MASK + 1, np.bool_)
 _HOLDS[[Quality.bad, Quality.fault, Quality.offline]] = True
 

@@ -45,8 +45,3 @@ def name(prefix: str, gateway: str, channel: Channel) -> str:
 def filters(prefix: str) -> tuple[str, ...]:
     """Return the topic filters that cover all a server listens to."""
     return tuple(f"{prefix}/+/{channel}" for channel in INBOUND)
-
-
-def can_be_gateway(gateway: str) -> bool:
-    """Tell whether a name may be a gateway's id: `[A-Za-z0-9_-]{1,64}`."""
-    return _GATEWAY.fullmatch(gateway) is not None

@@ -9,7 +9,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from alarms import instants
-from alarms.alarm import Entry, Tier
+from alarms.alarm import Entry
 from alarms.storage import documents
 
 CHANNEL: Final = "fengsui_journal"
@@ -159,8 +159,3 @@ async def of_alarm(
         )
     ).fetchall()
     return [JournalRow(*row) for row in rows]
-
-
-def tier_name(tier: int) -> str:
-    """Return a stored tier's name."""
-    return Tier(tier).name

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection, AsyncCursor, sql
 
 from alarms import instants
 from alarms.plant import Plant
@@ -164,8 +164,6 @@ async def known_corrected(conn: AsyncConnection, ids: Ids, readings: Readings) -
 
 async def last(conn: AsyncConnection, plant: Plant) -> LastReadings:
     """Recall each point's newest reading and its newest judged one: two probes a point."""
-    found = LastReadings.never(len(plant.points))
-    rows = {point_id: row for row, point_id in enumerate(plant.point_ids)}
     cursor = await conn.execute(
         """
         select p.id, newest.*, judged.*
@@ -186,6 +184,13 @@ async def last(conn: AsyncConnection, plant: Plant) -> LastReadings:
         {"mask": QUALITY_MASK, "judged": [int(quality) for quality in JUDGED]},
         binary=True,
     )
+    return await last_of(cursor, plant)
+
+
+async def last_of(cursor: AsyncCursor, plant: Plant) -> LastReadings:
+    """Lay rows of point id, its newest's four columns and its newest judged's along a plant."""
+    found = LastReadings.never(len(plant.points))
+    rows = {point_id: row for row, point_id in enumerate(plant.point_ids)}
     columns = (
         (found.time, found.received, found.value, found.quality),
         (found.judged_time, found.judged_received, found.judged_value, found.judged_quality),

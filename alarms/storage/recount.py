@@ -11,7 +11,7 @@ from alarms import instants
 from alarms.plant import Plant
 from alarms.proposal import LastReadings
 from alarms.readings import JUDGED, QUALITY_MASK, Readings
-from alarms.storage.readings import POSTGRES_EPOCH_US, ROW
+from alarms.storage.readings import POSTGRES_EPOCH_US, ROW, last_of
 
 _HEADER: Final = 19
 _TRAILER: Final = 2
@@ -56,8 +56,6 @@ async def changed_points(conn: AsyncConnection, first: int, end: int) -> set[str
 
 async def last_before(conn: AsyncConnection, plant: Plant, moment: int) -> LastReadings:
     """Return each point's newest reading and newest judged one received before a moment, Micros."""
-    found = LastReadings.never(len(plant.points))
-    rows = {point_id: row for row, point_id in enumerate(plant.point_ids)}
     cursor = await conn.execute(
         """
         select p.id, newest.*, judged.*
@@ -86,20 +84,7 @@ async def last_before(conn: AsyncConnection, plant: Plant, moment: int) -> LastR
         },
         binary=True,
     )
-    columns = (
-        (found.time, found.received, found.value, found.quality),
-        (found.judged_time, found.judged_received, found.judged_value, found.judged_quality),
-    )
-    async for point_id, *recalled in cursor:
-        row = rows.get(point_id)
-        if row is None:
-            continue
-        for first, (times, receipts, values, qualities) in zip((0, 4), columns, strict=True):
-            time, received, value, quality = recalled[first : first + 4]
-            if time is not None:
-                times[row], receipts[row] = int(time), int(received)
-                values[row], qualities[row] = value, quality
-    return found
+    return await last_of(cursor, plant)
 
 
 async def received_between(
