@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,17 @@ from alarms import faults as fault_alarms
 from alarms import late, record
 from alarms.alarm import ProcessEvent
 from alarms.detectors import limits
+from alarms.family import SETTLE_US, Clock, Family, Found, LevelMove, Seen
 from alarms.plant import Plant
-from alarms.proposal import ChannelState, LastReadings, PointFault, Proposal, holds, judged
+from alarms.proposal import (
+    ChannelState,
+    LastReadings,
+    Newest,
+    PointFault,
+    Proposal,
+    holds,
+    judged,
+)
 from alarms.readings import Instants, Mask, Qualities, Readings, Rows, Values
 from alarms.rules import HIGH, LOW, RULES, Ruleset, rules_of
 from alarms.silence import Heard, Watch
@@ -21,29 +30,17 @@ from alarms.wording import Behind, ended_event, limit_event, reading_behind
 
 __all__ = ["ChannelState", "Engine", "LastReadings", "PointFault", "Proposal"]
 
-SETTLE_US: Final = 1_000_000
-"""A tick lets a delay run out this much late: a reading of that instant may be on its way."""
-
-Found = tuple[int, int, int, ProcessEvent]
-"""An event with its place in the batch, its rank there and its t_change, by which events sort."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Newest:
-    """The newest readings of a batch, to be written over the columns on adoption."""
-
-    rows: Rows
-    time: Instants
-    received: Instants
-    judged_rows: Rows
-    judged_time: Instants
-    judged_received: Instants
-    judged_value: Values
-    judged_quality: Qualities
-
 
 class _Ended:
     """The alarms that lost their limits have been reported."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Changed:
+    """What a family is to adopt."""
+
+    family: Family
+    changes: Any
 
 
 class Engine:
@@ -67,6 +64,7 @@ class Engine:
         self._judged_received: Instants = np.zeros(n, np.int64)
         self._judged_value: Values = np.full(n, np.nan)
         self._judged_quality: Qualities = np.zeros(n, np.int16)
+        self._families: tuple[Family, ...] = ()
         self._standing = Standing.clear(n)
         self._pending = np.zeros(n, np.bool_)
         self._calm = rules.calm.copy()
@@ -109,6 +107,8 @@ class Engine:
                 engine._stand(record.recalled(engine.rules, standing, side, state.process))
         engine.watch.recall(states, row_of)
         engine.faults.recall(states, row_of)
+        for family in engine._families:
+            family.recall(states, row_of)
         return engine
 
     def judge(
@@ -140,11 +140,23 @@ class Engine:
         value = readings.value
         stirred = ~((value > calm[:, 0]) & (value < calm[:, 1]))
         swept: Standing | None = None
+        moves: list[LevelMove] = []
         if stirred.any():
-            swept, moved = self._sweep(readings, is_judged, rows[stirred])
+            swept, moved, moves = self._sweep(readings, is_judged, rows[stirred])
             found += moved
-        newest = self._newest(readings, is_judged)
-        return self._proposal(found, newest, swept, heard, faulty)
+        seen = Seen(
+            readings=readings,
+            is_judged=is_judged,
+            holding=holds(readings.quality),
+            judged_time=self._judged_time,
+            judged_value=self._judged_value,
+            reporters=reported_by,
+            faults=faults,
+            moves=moves,
+        )
+        told = [family.judge(seen) for family in self._families]
+        newest = Newest.of(readings, is_judged)
+        return self._proposal(found, newest, swept, heard, faulty, told)
 
     def judge_late(self, readings: Readings, *, now: int) -> Proposal:  # noqa: ARG002  # like judge
         """Say what readings behind their points' newest would have raised (alarms.md row 21).
@@ -168,13 +180,21 @@ class Engine:
             (0, 9, event.t_change, event)
             for event in self.watch.listen(self._received, deadline, now, heard)
         )
-        return self._proposal(found, None, swept, heard, fault_alarms.Changed())
+        clock = Clock(
+            now=now,
+            link_since=link_since,
+            last=self.last,
+            received=self._received,
+            floor=self._floor,
+        )
+        told = [family.tick(clock) for family in self._families]
+        return self._proposal(found, None, swept, heard, fault_alarms.Changed(), told)
 
     def adopt(self, proposal: Proposal) -> None:
         """Let memory follow the record: call after the proposal's transaction has committed."""
         for part in proposal.memory:
             match part:
-                case _Newest():
+                case Newest():
                     self.last[part.rows] = part.time
                     self._received[part.rows] = part.received
                     self._judged_time[part.judged_rows] = part.judged_time
@@ -189,6 +209,8 @@ class Engine:
                     self.faults.adopt(part)
                 case _Ended():
                     self._ended.clear()
+                case _Changed():
+                    part.family.adopt(part.changes)
 
     @property
     def bytes_per_point(self) -> float:
@@ -197,11 +219,13 @@ class Engine:
         columns = [getattr(owner, name) for owner in owners for name in owner.__slots__]
         columns += [value for value in vars(self).values() if isinstance(value, np.ndarray)]
         columns += [value for value in vars(self.watch).values() if isinstance(value, np.ndarray)]
-        return sum(int(column.nbytes) for column in columns) / max(len(self.rules), 1)
+        total = sum(int(column.nbytes) for column in columns)
+        total += sum(family.nbytes for family in self._families)
+        return total / max(len(self.rules), 1)
 
     def _sweep(
         self, readings: Readings, is_judged: Mask, stirred: Rows
-    ) -> tuple[Standing, list[Found]]:
+    ) -> tuple[Standing, list[Found], list[LevelMove]]:
         """Judge every reading of the points that have a reading outside their calm interval."""
         self._mark[stirred] = True
         places = np.flatnonzero(self._mark[readings.point])
@@ -219,6 +243,7 @@ class Engine:
         phase = swept.standing.phase
         active = limits.tops(phase) != limits.NONE
         found: list[Found] = []
+        moves: list[LevelMove] = []
         for finding in swept.findings:
             row = int(rows[finding.point])
             held = self._held(row) if finding.behind < 0 else reading_behind(chosen, finding.behind)
@@ -237,8 +262,19 @@ class Engine:
                 still_over=bool(active[finding.point, finding.side]),
                 lost="bad" if finding.lost else None,
             )
-            found.append((int(places[finding.place]), 2 + finding.rank, finding.at, event))
-        return swept.standing, found
+            place = int(places[finding.place])
+            found.append((place, 2 + finding.rank, finding.at, event))
+            moves.append(
+                LevelMove(
+                    place=place,
+                    row=row,
+                    side=finding.side,
+                    was=finding.was,
+                    top=finding.top,
+                    at=finding.at,
+                )
+            )
+        return swept.standing, found, moves
 
     def _run_out(self, now: int, link_since: int) -> tuple[Standing | None, list[Found]]:
         """Let delays run out by the event clocks, then assume the worst of the silent."""
@@ -287,16 +323,22 @@ class Engine:
     def _proposal(
         self,
         found: list[Found],
-        newest: _Newest | None,
+        newest: Newest | None,
         swept: Standing | None,
         heard: Heard,
         faulty: fault_alarms.Changed,
+        told: list[tuple[list[Found], Any]],
     ) -> Proposal:
-        found.sort(key=lambda item: item[:3])
         kept, gone = self.watch.states(heard)
         more, less = self.faults.states(faulty)
         kept, gone = kept + more, gone + less
         memory: list[object] = [heard, faulty]
+        for family, (events, changes) in zip(self._families, told, strict=True):
+            found += events
+            more, less = family.states(changes)
+            kept, gone = kept + more, gone + less
+            memory.append(_Changed(family=family, changes=changes))
+        found.sort(key=lambda item: item[:3])
         if newest is not None:
             memory.append(newest)
         if swept is not None:
@@ -318,21 +360,6 @@ class Engine:
             states=tuple(kept),
             gone=tuple(gone),
             memory=tuple(memory),
-        )
-
-    def _newest(self, readings: Readings, is_judged: Mask) -> _Newest:
-        # Later writes to the same row win, so columns in order of receipt leave the newest behind.
-        every = bool(is_judged.all())
-        taken = readings if every else readings.take(is_judged)
-        return _Newest(
-            rows=readings.point,
-            time=readings.time,
-            received=readings.received,
-            judged_rows=taken.point,
-            judged_time=taken.time,
-            judged_received=taken.received,
-            judged_value=taken.value,
-            judged_quality=taken.quality,
         )
 
     def _held(self, row: int) -> Behind:

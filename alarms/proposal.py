@@ -6,7 +6,17 @@ from typing import Any, Final, Self
 import numpy as np
 
 from alarms.alarm import ProcessEvent
-from alarms.readings import JUDGED, QUALITY_MASK, Instants, Mask, Qualities, Quality, Values
+from alarms.readings import (
+    JUDGED,
+    QUALITY_MASK,
+    Instants,
+    Mask,
+    Qualities,
+    Quality,
+    Readings,
+    Rows,
+    Values,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +75,38 @@ class LastReadings:
             judged_received=np.zeros(points, np.int64),
             judged_value=np.full(points, np.nan),
             judged_quality=np.zeros(points, np.int16),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newest:
+    """The newest readings of a batch, to be written over the engine's columns on adoption."""
+
+    rows: Rows
+    time: Instants
+    received: Instants
+    judged_rows: Rows
+    judged_time: Instants
+    judged_received: Instants
+    judged_value: Values
+    judged_quality: Qualities
+
+    @classmethod
+    def of(cls, readings: Readings, is_judged: Mask) -> Self:
+        """Return what to write; `is_judged` runs along the readings.
+
+        Later writes to the same row win, so columns in order of receipt leave the newest behind.
+        """
+        taken = readings if bool(is_judged.all()) else readings.take(is_judged)
+        return cls(
+            rows=readings.point,
+            time=readings.time,
+            received=readings.received,
+            judged_rows=taken.point,
+            judged_time=taken.time,
+            judged_received=taken.received,
+            judged_value=taken.value,
+            judged_quality=taken.quality,
         )
 
 

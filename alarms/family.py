@@ -1,0 +1,103 @@
+"""What a family of rules beside the limits is to the engine: judged, remembered and recalled.
+
+A family is asked in turn with every batch and every tick; like the engine it changes nothing until
+its changes are adopted. What must outlive the process goes into `states`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alarms.alarm import ProcessEvent
+from alarms.proposal import ChannelState, PointFault
+from alarms.readings import Instants, Mask, Readings, Rows, Values
+
+Found = tuple[int, int, int, ProcessEvent]
+"""An event with its place in the batch, its rank there and its t_change, by which events sort."""
+Changes = Any
+"""What a family proposes to remember: its own, and nothing outside."""
+RANK: Final = 5
+"""The first rank of the families: what limits say of a reading comes before what they say."""
+SETTLE_US: Final = 1_000_000
+"""A tick lets a delay run out this much late: a reading of that instant may be on its way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelMove:
+    """A limit alarm's top level moved from slot `was` to slot `top` (-1: none) at `at`, Micros.
+
+    `place` is that of the reading in the batch, `row` its point's, `side` 0 low and 1 high.
+    """
+
+    place: int
+    row: int
+    side: int
+    was: int
+    top: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A batch as families see it: readings in order of receipt, each newer than its point's last.
+
+    `is_judged` and `holding` run along the readings and say what their quality means (neither: it
+    is only stored). `judged_time` and `judged_value`, shape (n,), are of each point's newest judged
+    reading before the batch. `reporters` has a gateway's index a reading, None: each point's own.
+    """
+
+    readings: Readings
+    is_judged: Mask
+    holding: Mask
+    judged_time: Instants
+    judged_value: Values
+    reporters: NDArray[np.int32] | None
+    faults: Sequence[PointFault]
+    moves: Sequence[LevelMove]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """A tick as families see it; all arrays have shape (n,), all times are Micros.
+
+    `now` and `link_since` are the server's clock. `last` is each point's newest event time,
+    `received` when it came, `floor` the later of registration and the engine's start.
+    """
+
+    now: int
+    link_since: int
+    last: Instants
+    received: Instants
+    floor: Instants
+
+    def settled(self, rows: Rows) -> Instants:
+        """Return up to which event time these points' delays may run out by now."""
+        heard = np.maximum(np.maximum(self.received[rows], self.floor[rows]), self.link_since)
+        clock: Instants = self.last[rows] + (self.now - heard) - SETTLE_US
+        return clock
+
+
+class Family(Protocol):
+    """One family of rules; what it calls changes is its own and means nothing outside."""
+
+    @property
+    def nbytes(self) -> int:
+        """Return the size of its columns in bytes."""
+
+    def recall(self, states: Iterable[ChannelState], row_of: Mapping[str, int]) -> None:
+        """Take up where the record left off; states of other families are passed over."""
+
+    def judge(self, seen: Seen) -> tuple[list[Found], Changes]:
+        """Return what a batch means, and the changes to adopt."""
+
+    def tick(self, clock: Clock) -> tuple[list[Found], Changes]:
+        """Return what time alone means, and the changes to adopt."""
+
+    def states(self, changes: Changes) -> tuple[list[ChannelState], list[tuple[str, str]]]:
+        """Return the rows of the record that follow from changes: to upsert, and to delete."""
+
+    def adopt(self, changes: Changes) -> None:
+        """Let changes take effect: the transaction has committed."""
