@@ -114,6 +114,7 @@ class Point:
     """A measured point as its engineer wrote it; absent settings are None and get defaults later.
 
     `limits` maps ll, l, h, hh, and for gases cut and reset, to values in `engineering_unit`.
+    `params` maps kinds of detector to settings of theirs (alarms.parameters).
     `latching` limit alarms stay until they are reset, those that need a close-out until their cause
     is written down.
     """
@@ -138,6 +139,7 @@ class Point:
     sector: str | None = None
     latching: bool = False
     needs_closeout: bool = False
+    params: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def key(self) -> str:

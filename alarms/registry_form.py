@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from alarms import parameters
 from alarms.alarm import Tier
 from alarms.plant import LIMIT_NAMES, QUANTITIES, SOURCE_KINDS, UNIT_KINDS
 from alarms.registry_fields import Choice, Flag, Form, Key, Many, Number, Text
@@ -126,6 +127,7 @@ FORMS: Final[Mapping[str, Form]] = {
             "sector": Key(kind=Text(longest=32, words="a place code such as T1")),
             "latching": Key(kind=Flag()),
             "needs_closeout": Key(kind=Flag()),
+            "params": Key(kind=parameters.FORM),
         }
     ),
     "gateway": Form(

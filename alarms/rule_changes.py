@@ -45,6 +45,7 @@ def _seen_by(rule: str, point: Point) -> dict[str, Any]:
     """Return of a point what one of its rules is made of."""
     kind = rule.partition(".")[0]
     seen: dict[str, Any] = {name: getattr(point, name) for name in _FIELDS.get(kind, _OF_TRENDS)}
+    seen["params"] = point.params.get(kind, {})
     if kind in _BY_DETECT:
         levels = _SIDES.get(rule, tuple(point.limits))
         seen["limits"] = {name: point.limits[name] for name in levels if name in point.limits}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from alarms.errors import Fault, RefusedError
+from alarms.parameters import FORM
 from alarms.plant import GASES, QUANTITIES, Plant, Point
 from alarms.registry_checks import point_findings
 from alarms.registry_fields import Choice, Form, Key, Number, Spot, Text
@@ -102,6 +103,7 @@ def _applied(rules: tuple[Rule, ...] | list[Rule], point: Point) -> Point:
     changes: dict[str, Any] = {}
     limits, tiers = dict(point.limits), dict(point.tiers)
     detect = point.detect
+    params = dict(point.params)
     for rule in sorted(rules, key=lambda rule: rule.weight):
         if not rule.matches(point):
             continue
@@ -111,12 +113,14 @@ def _applied(rules: tuple[Rule, ...] | list[Rule], point: Point) -> Point:
                     limits |= value
                 case "tiers":
                     tiers |= value
+                case "params":
+                    params[rule.kind] = {**params.get(rule.kind, {}), **value}
                 case _:
                     changes[name] = value
         watched = _default_kinds(point) if detect is None else detect
         if rule.kind not in watched:
             detect = (*watched, rule.kind)
-    return replace(point, limits=limits, tiers=tiers, detect=detect, **changes)
+    return replace(point, limits=limits, tiers=tiers, detect=detect, params=params, **changes)
 
 
 def _default_kinds(point: Point) -> tuple[str, ...]:
@@ -141,7 +145,7 @@ def _rules(root: Table, faults: list[Fault]) -> list[Rule]:
         found = _RULE.read(item, at)
         if found is None or not isinstance(item, Table):
             continue
-        _check_params(item, at)
+        params = _params(item, found.get("kind"), at)
         if "id" not in found or "kind" not in found:
             continue
         if found["id"] in seen:
@@ -154,6 +158,8 @@ def _rules(root: Table, faults: list[Fault]) -> list[Rule]:
                 "write them into a rule of kind limit"
             )
             continue
+        if params:
+            settings["params"] = params
         rules.append(
             Rule(
                 id=found["id"],
@@ -166,17 +172,21 @@ def _rules(root: Table, faults: list[Fault]) -> list[Rule]:
     return rules
 
 
-def _check_params(item: Table, at: Spot) -> None:
-    """Note parameters: no kind has any that a rule could set."""
-    params = item.entries.get("params")
-    if params is None or (isinstance(params, Plain) and params.value is None):
-        return
+def _params(item: Table, kind: str | None, at: Spot) -> dict[str, Any]:
+    """Read a rule's parameters; which there are depends on its kind."""
+    node = item.entries.get("params")
+    if node is None or (isinstance(node, Plain) and node.value is None):
+        return {}
     spot = at.of(item.lines["params"], "params")
-    if not isinstance(params, Table):
+    if not isinstance(node, Table):
         spot.fault("a mapping is wanted")
-        return
-    for name in params.entries:
-        spot.fault_at(params.lines[name], name, "no kind has this parameter: remove it")
+        return {}
+    form = FORM.keys[kind].kind if kind is not None and kind in FORM.keys else None
+    if not isinstance(form, Form):
+        for name in node.entries:
+            spot.fault_at(node.lines[name], name, "this kind has no such parameter: remove it")
+        return {}
+    return form.read(node, spot) or {}
 
 
 def _contradictions(rules: list[Rule], plant: Plant) -> list[Fault]:

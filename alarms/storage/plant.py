@@ -71,7 +71,8 @@ async def load(conn: AsyncConnection) -> Plant:
         select p.id, p.registered_at, e.code as enterprise, s.code as source, u.code as unit, p.tag,
                p.quantity, p.engineering_unit, p.name, p.range_low, p.range_high, p.period_s,
                p.limits, p.deadband, p.on_delay_s, p.off_delay_s, p.tiers, p.detect,
-               p.gateway_id as gateway, p.substance, p.sector, p.latching, p.needs_closeout
+               p.gateway_id as gateway, p.substance, p.sector, p.latching, p.needs_closeout,
+               p.params
           from point p join enterprise e on e.id = p.enterprise_id
           join unit u on u.id = p.unit_id join source s on s.id = u.source_id
          order by p.id

@@ -156,7 +156,7 @@ def _row(entry: Entry) -> tuple[object, ...]:
                 _json(entry.tiers),
                 None if entry.detect is None else _json(entry.detect),
                 *(entry.gateway, entry.substance, entry.sector),
-                *(entry.latching, entry.needs_closeout),
+                *(entry.latching, entry.needs_closeout, _json(entry.params)),
             )
 
 
@@ -228,7 +228,7 @@ _TABLES: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
         ("off_delay_s", "double precision"),
         *(("tiers", "jsonb"), ("detect", "jsonb")),
         *(("gateway_id", "text"), ("substance", "text"), ("sector", "text")),
-        *(("latching", "boolean"), ("needs_closeout", "boolean")),
+        *(("latching", "boolean"), ("needs_closeout", "boolean"), ("params", "jsonb")),
     ),
 }
 _INSERTS: Final[Mapping[str, LiteralString]] = {
@@ -264,10 +264,11 @@ _INSERTS: Final[Mapping[str, LiteralString]] = {
         insert into point (enterprise_id, unit_id, tag, name, quantity, engineering_unit, range_low,
                            range_high, period_s, limits, deadband, on_delay_s, off_delay_s, tiers,
                            detect, gateway_id, substance, sector, latching, needs_closeout,
-                           registered_at)
+                           params, registered_at)
         select e.id, u.id, n.tag, n.name, n.quantity, n.engineering_unit, n.range_low,
                n.range_high, n.period_s, n.limits, n.deadband, n.on_delay_s, n.off_delay_s, n.tiers,
-               n.detect, n.gateway_id, n.substance, n.sector, n.latching, n.needs_closeout, %(at)s
+               n.detect, n.gateway_id, n.substance, n.sector, n.latching, n.needs_closeout,
+               n.params, %(at)s
           from staged n join enterprise e on e.code = n.enterprise
           join source s on s.enterprise_id = e.id and s.code = n.source
           join unit u on u.source_id = s.id and u.code = n.unit
@@ -310,7 +311,8 @@ _UPDATES: Final[Mapping[str, LiteralString]] = {
                deadband = n.deadband, on_delay_s = n.on_delay_s, off_delay_s = n.off_delay_s,
                tiers = n.tiers, detect = n.detect, gateway_id = n.gateway_id,
                substance = n.substance, sector = n.sector,
-               latching = n.latching, needs_closeout = n.needs_closeout
+               latching = n.latching, needs_closeout = n.needs_closeout,
+               params = n.params
           from staged n join enterprise e on e.code = n.enterprise
           join source s on s.enterprise_id = e.id and s.code = n.source
           join unit u on u.source_id = s.id and u.code = n.unit
