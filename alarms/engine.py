@@ -22,7 +22,7 @@ from alarms.proposal import (
     holds,
     judged,
 )
-from alarms.readings import Instants, Mask, Qualities, Readings, Rows, Values
+from alarms.readings import Instants, Mask, Readings, Rows
 from alarms.rules import HIGH, LOW, RULES, Ruleset, rules_of
 from alarms.silence import Heard, Watch
 from alarms.sweep import Standing, sweep
@@ -47,7 +47,7 @@ class Engine:
     """The process side of every alarm of a plant; one row a point, all columns in row order.
 
     `judge` and `tick` change nothing. Commit what they propose, then `adopt` it; a proposal is
-    good only until another one is adopted. `last` is the newest adopted event time of each row.
+    good only until another one is adopted. `newest` has the newest adopted readings of each row.
     `gateways` gives the index by which `reported_by` names a gateway.
     """
 
@@ -58,12 +58,7 @@ class Engine:
         self.watch = Watch(plant, rules)
         self.gateways = self.watch.gateways
         self.faults = fault_alarms.Faults(plant, self.watch)
-        self.last: Instants = np.zeros(n, np.int64)
-        self._received: Instants = np.zeros(n, np.int64)
-        self._judged_time: Instants = np.zeros(n, np.int64)
-        self._judged_received: Instants = np.zeros(n, np.int64)
-        self._judged_value: Values = np.full(n, np.nan)
-        self._judged_quality: Qualities = np.zeros(n, np.int16)
+        self.newest = LastReadings.never(n)
         self._families: tuple[Family, ...] = ()
         self._standing = Standing.clear(n)
         self._pending = np.zeros(n, np.bool_)
@@ -88,12 +83,7 @@ class Engine:
         taken away returns with the next proposal.
         """
         engine = cls(plant, rules_of(plant), started=started)
-        engine.last[:] = last.time
-        engine._received[:] = last.received
-        engine._judged_time[:] = last.judged_time
-        engine._judged_received[:] = last.judged_received
-        engine._judged_value[:] = last.judged_value
-        engine._judged_quality[:] = last.judged_quality
+        engine.newest = last.copy()
         row_of = {point.key: row for row, point in enumerate(plant.points)}
         states = tuple(states)
         for state in states:
@@ -133,7 +123,7 @@ class Engine:
             for place, event in self.watch.hear(rows, readings.received, reported_by, heard)
         )
         ended, faulty = self.faults.judge(
-            readings, is_judged, reported_by, faults, self._judged_time
+            readings, is_judged, reported_by, faults, self.newest.judged_time
         )
         found += ((place, 1, event.t_change, event) for place, event in ended)
         calm = self._calm[rows]
@@ -148,8 +138,8 @@ class Engine:
             readings=readings,
             is_judged=is_judged,
             holding=holds(readings.quality),
-            judged_time=self._judged_time,
-            judged_value=self._judged_value,
+            judged_time=self.newest.judged_time,
+            judged_value=self.newest.judged_value,
             reporters=reported_by,
             faults=faults,
             moves=moves,
@@ -174,17 +164,17 @@ class Engine:
         While the link to the broker is down, give `now` as `link_since`.
         """
         heard = Heard()
-        deadline = self.watch.deadlines(self._received, self._floor, link_since)
+        deadline = self.watch.deadlines(self.newest.received, self._floor, link_since)
         swept, found = self._run_out(now, link_since)
         found += (
             (0, 9, event.t_change, event)
-            for event in self.watch.listen(self._received, deadline, now, heard)
+            for event in self.watch.listen(self.newest.received, deadline, now, heard)
         )
         clock = Clock(
             now=now,
             link_since=link_since,
-            last=self.last,
-            received=self._received,
+            last=self.newest.time,
+            received=self.newest.received,
             floor=self._floor,
         )
         told = [family.tick(clock) for family in self._families]
@@ -195,12 +185,7 @@ class Engine:
         for part in proposal.memory:
             match part:
                 case Newest():
-                    self.last[part.rows] = part.time
-                    self._received[part.rows] = part.received
-                    self._judged_time[part.judged_rows] = part.judged_time
-                    self._judged_received[part.judged_rows] = part.judged_received
-                    self._judged_value[part.judged_rows] = part.judged_value
-                    self._judged_quality[part.judged_rows] = part.judged_quality
+                    self.newest.take_up(part)
                 case Standing():
                     self._stand(part)
                 case Heard():
@@ -213,9 +198,14 @@ class Engine:
                     part.family.adopt(part.changes)
 
     @property
+    def last(self) -> Instants:
+        """Return the newest adopted event time of each row, Micros."""
+        return self.newest.time
+
+    @property
     def bytes_per_point(self) -> float:
         """Return the size of the engine's columns, divided by the points."""
-        owners: tuple[Any, ...] = (self.rules, self._standing)
+        owners: tuple[Any, ...] = (self.rules, self._standing, self.newest)
         columns = [getattr(owner, name) for owner in owners for name in owner.__slots__]
         columns += [value for value in vars(self).values() if isinstance(value, np.ndarray)]
         columns += [value for value in vars(self.watch).values() if isinstance(value, np.ndarray)]
@@ -238,7 +228,7 @@ class Engine:
             chosen,
             is_judged[places],
             holds(chosen.quality),
-            self._judged_time[rows],
+            self.newest.judged_time[rows],
         )
         phase = swept.standing.phase
         active = limits.tops(phase) != limits.NONE
@@ -284,13 +274,13 @@ class Engine:
         standing = self._standing.take(rows)
         levels = limits.Levels.gather(self.rules, rows)
         pending = (standing.phase == limits.PEND_ON) | (standing.phase == limits.PEND_OFF)
-        heard = np.maximum(np.maximum(self._received[rows], self._floor[rows]), link_since)
-        settled = self.last[rows] + (now - heard) - SETTLE_US
-        reach = np.minimum(settled, self._judged_time[rows] + levels.bridge)
+        heard = np.maximum(np.maximum(self.newest.received[rows], self._floor[rows]), link_since)
+        settled = self.newest.time[rows] + (now - heard) - SETTLE_US
+        reach = np.minimum(settled, self.newest.judged_time[rows] + levels.bridge)
         due = limits.due_at(standing.phase, standing.t0, levels)
         ripe = pending & (due <= reach[:, None])
         phase, t0, elapsed = limits.confirm(standing.phase, standing.t0, levels, ripe)
-        stale_at = self.last[rows] + self.rules.stale[rows]
+        stale_at = self.newest.time[rows] + self.rules.stale[rows]
         phase, t0, lost = limits.hold(phase, t0, levels, stale_at, stale_at <= settled)
         found: list[Found] = []
         for rank, steps in enumerate([*elapsed, lost]):
@@ -365,10 +355,10 @@ class Engine:
     def _held(self, row: int) -> Behind:
         """Return a point's newest adopted judged reading."""
         return Behind(
-            time=int(self._judged_time[row]),
-            received=int(self._judged_received[row]),
-            value=float(self._judged_value[row]),
-            quality=int(self._judged_quality[row]),
+            time=int(self.newest.judged_time[row]),
+            received=int(self.newest.judged_received[row]),
+            value=float(self.newest.judged_value[row]),
+            quality=int(self.newest.judged_quality[row]),
         )
 
     def _stand(self, standing: Standing) -> None:

@@ -77,6 +77,20 @@ class LastReadings:
             judged_quality=np.zeros(points, np.int16),
         )
 
+    def copy(self) -> Self:
+        """Return columns of one's own."""
+        return type(self)(**{name: getattr(self, name).copy() for name in self.__slots__})
+
+    def take_up(self, newest: "Newest") -> None:
+        """Write a batch's newest readings over these columns."""
+        rows, judged_rows = newest.rows, newest.judged_rows
+        self.time[rows], self.received[rows] = newest.time, newest.received
+        self.value[rows], self.quality[rows] = newest.value, newest.quality
+        self.judged_time[judged_rows] = newest.judged_time
+        self.judged_received[judged_rows] = newest.judged_received
+        self.judged_value[judged_rows] = newest.judged_value
+        self.judged_quality[judged_rows] = newest.judged_quality
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Newest:
@@ -85,6 +99,8 @@ class Newest:
     rows: Rows
     time: Instants
     received: Instants
+    value: Values
+    quality: Qualities
     judged_rows: Rows
     judged_time: Instants
     judged_received: Instants
@@ -102,6 +118,8 @@ class Newest:
             rows=readings.point,
             time=readings.time,
             received=readings.received,
+            value=readings.value,
+            quality=readings.quality,
             judged_rows=taken.point,
             judged_time=taken.time,
             judged_received=taken.received,
