@@ -11,7 +11,7 @@ from alarms import faults as fault_alarms
 from alarms import late, record
 from alarms.alarm import ProcessEvent
 from alarms.detectors import limits
-from alarms.family import SETTLE_US, Clock, Family, Found, LevelMove, Seen
+from alarms.family import SETTLE_US, Clock, Family, Found, Learned, LevelMove, Seen
 from alarms.plant import Plant
 from alarms.proposal import (
     ChannelState,
@@ -201,6 +201,11 @@ class Engine:
     def last(self) -> Instants:
         """Return the newest adopted event time of each row, Micros."""
         return self.newest.time
+
+    @property
+    def learned(self) -> tuple[Learned, ...]:
+        """Return the families whose memory follows from readings alone (alarms.memory)."""
+        return tuple(family for family in self._families if isinstance(family, Learned))
 
     @property
     def bytes_per_point(self) -> float:

@@ -6,7 +6,7 @@ its changes are adopted. What must outlive the process goes into `states`.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,3 +101,21 @@ class Family(Protocol):
 
     def adopt(self, changes: Changes) -> None:
         """Let changes take effect: the transaction has committed."""
+
+
+@runtime_checkable
+class Learned(Family, Protocol):
+    """A family that learns from readings; what it learned is kept, and made whole at a start.
+
+    `rows` are the point rows it watches, ascending, `memory` has one record for each: what follows
+    from the judged readings alone, whatever the rules say. `judge` learns in place, so a proposal
+    is adopted or the engine is built anew. `replay` learns without judging: readings of rows it
+    watches, in order of time for each.
+    """
+
+    name: str
+    rows: Rows
+    memory: NDArray[np.void]
+
+    def replay(self, rows: Rows, time: Instants, value: Values) -> None:
+        """Learn stored readings; `rows` are the plant's."""

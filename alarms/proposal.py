@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alarms.alarm import ProcessEvent
 from alarms.readings import (
@@ -45,6 +46,21 @@ class PointFault:
     value: float | None = None
 
 
+NEWEST: Final = np.dtype(
+    [
+        ("time", np.int64),
+        ("received", np.int64),
+        ("value", np.float64),
+        ("quality", np.int16),
+        ("judged_time", np.int64),
+        ("judged_received", np.int64),
+        ("judged_value", np.float64),
+        ("judged_quality", np.int16),
+    ]
+)
+"""LastReadings as records, to be kept."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastReadings:
     """The newest reading of each point row and its newest judged one, shape (n,).
@@ -76,6 +92,23 @@ class LastReadings:
             judged_value=np.full(points, np.nan),
             judged_quality=np.zeros(points, np.int16),
         )
+
+    def records(self, rows: Rows) -> NDArray[np.void]:
+        """Return what is known of these rows, one record each."""
+        found = np.zeros(len(rows), NEWEST)
+        for name in self.__slots__:
+            found[name] = getattr(self, name)[rows]
+        return found
+
+    def put(self, rows: Rows, records: NDArray[np.void]) -> None:
+        """Write down what was known of these rows."""
+        for name in self.__slots__:
+            getattr(self, name)[rows] = records[name]
+
+    def follow(self, readings: Readings) -> None:
+        """Take up stored readings, in order of time for each row; older ones change nothing."""
+        news = readings.take(readings.time > self.time[readings.point])
+        self.take_up(Newest.of(news, judged(news.quality)))
 
     def copy(self) -> Self:
         """Return columns of one's own."""

@@ -1,5 +1,6 @@
 """Columns of readings: what arrived, which of it is news to its point, and what comes late."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Final, Self
@@ -39,6 +40,8 @@ HISTORY: Final = 0x200
 """Flag: stored and forwarded by the gateway."""
 CORRECTED: Final = 0x400
 """Flag: stamped in the future; judged and stored at the time of receipt."""
+BEHIND: Final = 0x1000
+"""Flag: stored after a newer reading of its point; what learns in order of time passed it over."""
 CLAMPED: Final = 0x800
 """Flag: past the instrument's range, judged at the end of it."""
 
@@ -77,6 +80,16 @@ class Readings:
     def take(self, chosen: Mask | NDArray[np.intp]) -> Self:
         """Return the chosen readings, by mask or by index, order kept as given."""
         return type(self)(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Readings]") -> "Readings":
+        """Return these readings one after the other."""
+        return Readings(
+            **{
+                f.name: np.concatenate([getattr(part, f.name) for part in parts])
+                for f in fields(cls)
+            }
+        )
 
     @classmethod
     def none(cls) -> Self:

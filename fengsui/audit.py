@@ -17,7 +17,7 @@ from alarms.alarm import Kind, ProcessEvent, Subject, Tier, Transition
 from alarms.engine import ChannelState, Engine, LastReadings
 from alarms.occurrences import Episodes
 from alarms.plant import Plant
-from alarms.readings import Readings, newer_than
+from alarms.readings import BEHIND, Readings, newer_than
 from alarms.rules import LEVEL_NAMES, RULES, Ruleset, rules_of
 from alarms.storage import plant as registered
 from alarms.storage import recount
@@ -106,7 +106,7 @@ class _Road:
 
     def take(self, readings: Readings) -> None:
         """Judge all but the newest second, which may not be whole yet."""
-        readings = _joined(self._carried, readings)
+        readings = Readings.joined([self._carried, readings])
         seconds = second_of(readings.received)
         cut = int(np.searchsorted(seconds, seconds[-1])) if len(seconds) else 0
         self._judge(readings.take(np.arange(cut)))
@@ -133,7 +133,7 @@ class _Road:
             self._heard = int(part.received[-1])
             second = int(seconds[first])
             self._clockwork.pass_seconds(second - 1)
-            fresh = newer_than(part, self._clockwork.engine.last)
+            fresh = newer_than(part, self._clockwork.engine.last) & (part.quality & BEHIND == 0)
             self._clockwork.take(part.take(fresh), part.take(~fresh), (), now=second * SECOND_US)
 
     def _hear(self, events: Sequence[ProcessEvent], now: int) -> None:
@@ -173,15 +173,4 @@ def _raised(row: recount.Row) -> ProcessEvent:
         t_received=began,
         value=found["value"],
         limit=found["limit"],
-    )
-
-
-def _joined(first: Readings, second: Readings) -> Readings:
-    if len(first) == 0:
-        return second
-    return Readings(
-        **{
-            name: np.concatenate([getattr(first, name), getattr(second, name)])
-            for name in ("point", "time", "value", "quality", "received", "stamp")
-        }
     )

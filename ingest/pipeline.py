@@ -14,9 +14,10 @@ import numpy as np
 from psycopg import AsyncConnection
 
 from alarms.alarm import ProcessEvent
-from alarms.engine import Engine, Proposal
+from alarms.engine import Engine, LastReadings, Proposal
+from alarms.memory import Recollection, Rota
 from alarms.readings import CORRECTED, STAMPED_HERE, Readings, newer_than
-from alarms.storage import alarms, gateways, migrate, plant, readings, rejects, writer
+from alarms.storage import alarms, gateways, memory, migrate, plant, readings, rejects, writer
 from ingest import sequence, topics
 from ingest.decoders import native, status
 from ingest.decoders.decoded import Decoded, Reason, printable, refused_whole
@@ -67,6 +68,7 @@ class Pipeline:
         self._steps = steps
         self._engine: Engine
         self._roster: Roster
+        self._rota: Rota
         self._started = 0
         self._sequences: dict[str, int | None] = {}
         self._months: frozenset[int] | None = frozenset()
@@ -79,9 +81,17 @@ class Pipeline:
             self._engine = Engine.build(
                 registered,
                 states=await alarms.states(conn),
-                last=await readings.last(conn, registered),
+                last=LastReadings.never(len(registered.points)),
                 started=now,
             )
+            recollection = Recollection(self._engine)
+            async for part in memory.parts(conn):
+                recollection.put(part)
+            found = await readings.last(conn, registered, recollection.unknown)
+            recollection.meet(found)
+            async for stored in memory.stored_after(conn, registered, recollection.since()):
+                recollection.learn(stored)
+            self._rota = Rota(self._engine, now=now, fresh=recollection.fresh)
             self._roster = Roster.of(registered, self._engine.gateways)
             self._sequences = await gateways.sequences(conn)
             self._started = now
@@ -150,6 +160,7 @@ class Pipeline:
             events = await self._journal(conn, [proposal], now=now)
             events += await alarms.due(conn, now=now)
             await gateways.beat(conn, SERVICE, now=now)
+            await memory.save(conn, self._rota.due(now), now=now)
         self._engine.adopt(proposal)
         return events
 

@@ -1,5 +1,6 @@
 """Readings in the record: the fast road for news, the slow road for what comes late."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -10,7 +11,16 @@ from psycopg import AsyncConnection, AsyncCursor, sql
 from alarms import instants
 from alarms.plant import Plant
 from alarms.proposal import LastReadings
-from alarms.readings import CORRECTED, JUDGED, QUALITY_MASK, Instants, Mask, Readings
+from alarms.readings import (
+    BEHIND,
+    CORRECTED,
+    JUDGED,
+    QUALITY_MASK,
+    Instants,
+    Mask,
+    Readings,
+    Rows,
+)
 from alarms.storage import migrate
 
 Ids = NDArray[np.int32]
@@ -100,7 +110,8 @@ async def insert_late(conn: AsyncConnection, readings: Readings, ids: Ids) -> La
         """
     )
     await conn.execute("truncate late_reading restart identity")
-    await _copy(conn, "late_reading", readings, ids)
+    marked = replace(readings, quality=readings.quality | np.int16(BEHIND))
+    await _copy(conn, "late_reading", marked, ids)
     rows = await (
         await conn.execute(
             """
@@ -162,8 +173,8 @@ async def known_corrected(conn: AsyncConnection, ids: Ids, readings: Readings) -
     return known
 
 
-async def last(conn: AsyncConnection, plant: Plant) -> LastReadings:
-    """Recall each point's newest reading and its newest judged one: two probes a point."""
+async def last(conn: AsyncConnection, plant: Plant, rows: Rows) -> LastReadings:
+    """Recall these rows' newest readings and newest judged ones: two probes a point."""
     cursor = await conn.execute(
         """
         select p.id, newest.*, judged.*
@@ -180,8 +191,13 @@ async def last(conn: AsyncConnection, plant: Plant) -> LastReadings:
                 where point_id = p.id and quality & %(mask)s = any(%(judged)s)
                 order by ts desc limit 1
           ) judged on true
+         where p.id = any(%(ids)s)
         """,
-        {"mask": QUALITY_MASK, "judged": [int(quality) for quality in JUDGED]},
+        {
+            "mask": QUALITY_MASK,
+            "judged": [int(quality) for quality in JUDGED],
+            "ids": np.asarray(plant.point_ids, np.int32)[rows].tolist(),
+        },
         binary=True,
     )
     return await last_of(cursor, plant)

@@ -4,18 +4,15 @@ from collections.abc import AsyncIterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
-import numpy as np
 from psycopg import AsyncConnection, sql
 
 from alarms import instants
 from alarms.plant import Plant
 from alarms.proposal import LastReadings
 from alarms.readings import JUDGED, QUALITY_MASK, Readings
-from alarms.storage.readings import POSTGRES_EPOCH_US, ROW, last_of
+from alarms.storage import unpacking
+from alarms.storage.readings import last_of
 
-_HEADER: Final = 19
-_TRAILER: Final = 2
-_CHUNK: Final = 1 << 16
 _AHEAD_US: Final = 300_000_000
 """A stored stamp lies at most so far ahead of its receipt (contracts.md section 4, Time)."""
 
@@ -91,8 +88,6 @@ async def received_between(
     conn: AsyncConnection, plant: Plant, first: int, end: int
 ) -> AsyncIterator[Readings]:
     """Yield the readings received from `first` to before `end` (Micros), in order of receipt."""
-    rows = np.full(max(plant.point_ids, default=0) + 1, -1, np.int32)
-    rows[list(plant.point_ids)] = np.arange(len(plant.point_ids))
     statement = sql.SQL(
         """
         copy (select ts, received, value, point_id, quality from reading
@@ -103,18 +98,8 @@ async def received_between(
         sql.Literal(instants.to_datetime(first)),
         sql.Literal(instants.to_datetime(end)),
     )
-    waiting = bytearray()
-    skip = _HEADER
-    async with conn.cursor() as cursor, cursor.copy(statement) as copy:
-        async for block in copy:
-            waiting += block
-            if len(waiting) >= skip + _CHUNK * ROW.itemsize:
-                whole = (len(waiting) - skip) // ROW.itemsize * ROW.itemsize
-                yield _unpacked(bytes(waiting[skip : skip + whole]), rows)
-                del waiting[: skip + whole]
-                skip = 0
-    if len(waiting) > skip + _TRAILER:
-        yield _unpacked(bytes(waiting[skip:-_TRAILER]), rows)
+    async for readings in unpacking.Unpacked(plant).copied(conn, statement):
+        yield readings
 
 
 async def open_at(conn: AsyncConnection, moment: int) -> list[Row]:
@@ -158,18 +143,3 @@ def _row(alarm_id: str, type_: str, key: str | None, document: str) -> Row:
     if key is None:
         key = f"{decoded.get('enterprise')}/{decoded.get('point')}"
     return Row(alarm_id=alarm_id, type=type_, key=key, document=decoded)
-
-
-def _unpacked(rows: bytes, row_of: np.ndarray[tuple[int], np.dtype[np.int32]]) -> Readings:
-    """Read COPY's binary rows; readings of points registered no more are left out."""
-    columns = np.frombuffer(rows, ROW)
-    time = columns["ts"].astype(np.int64) + POSTGRES_EPOCH_US
-    found = Readings(
-        point=row_of[np.minimum(columns["point"].astype(np.int64), len(row_of) - 1)],
-        time=time,
-        value=columns["value"].astype(np.float64),
-        quality=columns["quality"].astype(np.int16),
-        received=columns["received"].astype(np.int64) + POSTGRES_EPOCH_US,
-        stamp=time,
-    )
-    return found.take(found.point >= 0)

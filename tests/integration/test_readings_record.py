@@ -58,7 +58,7 @@ async def test_new_readings_come_back_as_they_went_in(conn: AsyncConnection, pla
     await readings.copy_new(conn, batch, ids(plant))
     first = plant.point_ids[0]
     assert await stored(conn) == [(first, 0, 3.25), (first, 10, 3.5), (first + 1, 0, -1.5)]
-    last = await readings.last(conn, plant)
+    last = await readings.last(conn, plant, np.arange(len(plant.points), dtype=np.int32))
     assert last.time.tolist() == [NOON + 10 * SECOND, NOON, 0]
     assert last.received.tolist() == [NOON + 11 * SECOND, NOON + SECOND, 0]
     assert last.value[:2].tolist() == [3.5, -1.5]
@@ -72,7 +72,7 @@ async def test_the_newest_judged_reading_is_recalled_beside_the_newest(
     await readings.copy_new(conn, columns((0, 0, 3.0)), ids(plant))
     bad = columns((0, 10, 4.0), quality=int(Quality.bad))
     await readings.copy_new(conn, bad, ids(plant))
-    last = await readings.last(conn, plant)
+    last = await readings.last(conn, plant, np.arange(len(plant.points), dtype=np.int32))
     assert (last.value[0], last.judged_value[0]) == (4.0, 3.0)
     assert last.judged_time[0] == NOON
 

@@ -1,0 +1,169 @@
+"""What the engine remembers beside its alarms, in parts to keep, and put back after a start.
+
+Parts are saved in turn, a few with each tick; a start takes the newest of each and learns what was
+stored since. A part belongs to a family and to a chunk: the points whose database ids share all but
+the last ten bits.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alarms.engine import Engine
+from alarms.proposal import NEWEST, LastReadings, judged
+from alarms.readings import Instants, Readings, Rows
+
+CHUNK_BITS: Final = 10
+ROUND_US: Final = 600_000_000
+"""Every part that has changed is saved once in this time: a start learns so much again."""
+WARM_UP_US: Final = 6 * 3_600_000_000
+"""Where nothing was kept (a new version, a detector switched on), learn from so much."""
+NEWEST_READINGS: Final = "newest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Records of one family and chunk; `shape` names their layout: another one is of no use.
+
+    `ids` are database ids, `heard` each point's newest reading that the records hold, Micros.
+    """
+
+    family: str
+    chunk: int
+    shape: str
+    ids: NDArray[np.int32]
+    heard: Instants
+    records: bytes
+
+
+class Rota:
+    """Which parts are to be saved next."""
+
+    def __init__(self, engine: Engine, *, now: int, fresh: bool) -> None:
+        """`fresh` says that nothing was kept of some points: all is saved at once."""
+        self._engine = engine
+        ids = np.asarray(engine.plant.point_ids, np.int32)
+        self._ids = ids
+        self._chunk_of = ids >> CHUNK_BITS
+        self._chunks = np.unique(self._chunk_of)
+        self._saved: dict[int, int] = {}
+        self._next = 0
+        self._began = now
+        self._owed = len(self._chunks) if fresh else 0
+
+    def due(self, now: int) -> Iterator[Part]:
+        """Yield the parts to save now; a chunk nothing was heard of since is passed over."""
+        many = len(self._chunks)
+        self._owed += int(many * (now - self._began) / ROUND_US)
+        turns = min(self._owed, many)
+        if turns:
+            self._began, self._owed = now, 0
+        for _ in range(turns):
+            chunk = int(self._chunks[self._next % many])
+            self._next += 1
+            yield from self._parts(chunk)
+
+    def _parts(self, chunk: int) -> Iterator[Part]:
+        rows = np.flatnonzero(self._chunk_of == chunk).astype(np.int32)
+        newest = self._engine.newest
+        heard = int(newest.received[rows].max())
+        if self._saved.get(chunk) == heard:
+            return
+        self._saved[chunk] = heard
+        yield self._part(NEWEST_READINGS, chunk, rows, newest.records(rows))
+        for family in self._engine.learned:
+            mine = np.flatnonzero(np.isin(family.rows, rows))
+            if len(mine):
+                yield self._part(family.name, chunk, family.rows[mine], family.memory[mine])
+
+    def _part(self, family: str, chunk: int, rows: Rows, records: NDArray[np.void]) -> Part:
+        return Part(
+            family=family,
+            chunk=chunk,
+            shape=shape_of(records.dtype),
+            ids=self._ids[rows],
+            heard=self._engine.newest.time[rows],
+            records=records.tobytes(),
+        )
+
+
+class Recollection:
+    """An engine on its way to where the record is: parts first, then what was stored after them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        many = len(engine.plant.points)
+        self._row_of = np.full(max(engine.plant.point_ids, default=0) + 1, -1, np.int32)
+        self._row_of[np.asarray(engine.plant.point_ids, np.int64)] = np.arange(many, dtype=np.int32)
+        self._heard = {family.name: np.zeros(many, np.int64) for family in engine.learned}
+        self._known = np.zeros(many, np.bool_)
+
+    def put(self, part: Part) -> None:
+        """Put a kept part back; what is of another layout or of no use any more is left out."""
+        rows = self._row_of[np.minimum(part.ids, len(self._row_of) - 1)]
+        here = rows >= 0
+        if part.family == NEWEST_READINGS:
+            if part.shape == shape_of(NEWEST):
+                records = np.frombuffer(part.records, NEWEST)
+                self._engine.newest.put(rows[here], records[here])
+                self._known[rows[here]] = True
+            return
+        for family in self._engine.learned:
+            if family.name == part.family and part.shape == shape_of(family.memory.dtype):
+                place = np.searchsorted(family.rows, rows)
+                here &= family.rows[np.minimum(place, len(family.rows) - 1)] == rows
+                records = np.frombuffer(part.records, family.memory.dtype)
+                family.memory[place[here]] = records[here]
+                self._heard[family.name][rows[here]] = part.heard[here]
+
+    @property
+    def unknown(self) -> Rows:
+        """Return the rows whose newest reading was not among the parts."""
+        return np.flatnonzero(~self._known).astype(np.int32)
+
+    def meet(self, found: LastReadings) -> None:
+        """Take the newest readings of the unknown rows from the record itself."""
+        rows = self.unknown
+        self._engine.newest.put(rows, found.records(rows))
+
+    @property
+    def fresh(self) -> bool:
+        """Tell whether some family had to begin anew with points that have reported."""
+        return any(
+            bool(((heard[family.rows] == 0) & (self._engine.newest.time[family.rows] > 0)).any())
+            for family in self._engine.learned
+            for heard in (self._heard[family.name],)
+        )
+
+    def since(self) -> Instants:
+        """Return after which event time each row's readings are to be learned, shape (n,)."""
+        newest = self._engine.newest.time
+        since = newest.copy()
+        for family in self._engine.learned:
+            rows = family.rows
+            heard = self._heard[family.name]
+            heard[rows] = np.where(
+                heard[rows] > 0, heard[rows], np.maximum(newest[rows] - WARM_UP_US, 0)
+            )
+            since[rows] = np.minimum(since[rows], heard[rows])
+        return since
+
+    def learn(self, readings: Readings) -> None:
+        """Learn stored readings, sorted by row and then by time; what is known is passed over."""
+        usable = readings.take(judged(readings.quality))
+        for family in self._engine.learned:
+            place = np.searchsorted(family.rows, usable.point)
+            place = np.minimum(place, len(family.rows) - 1)
+            mine = (family.rows[place] == usable.point) & (
+                usable.time > self._heard[family.name][usable.point]
+            )
+            family.replay(usable.point[mine], usable.time[mine], usable.value[mine])
+        self._engine.newest.follow(readings)
+
+
+def shape_of(layout: np.dtype[np.void]) -> str:
+    """Return the name of a layout of records: two that read bytes alike have one name."""
+    return str(layout.descr)

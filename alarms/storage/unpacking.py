@@ -1,0 +1,58 @@
+"""Reads what PostgreSQL's binary COPY sends of readings, whole columns at a time."""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+import numpy as np
+from psycopg import AsyncConnection, sql
+
+from alarms.plant import Plant
+from alarms.readings import Readings
+from alarms.storage.readings import POSTGRES_EPOCH_US, ROW
+
+_HEADER: Final = 19
+_TRAILER: Final = 2
+_CHUNK: Final = 1 << 16
+
+
+class Unpacked:
+    """Readings of a plant as they come out of the record."""
+
+    def __init__(self, plant: Plant) -> None:
+        self._row_of = np.full(max(plant.point_ids, default=0) + 2, -1, np.int32)
+        self._row_of[np.asarray(plant.point_ids, np.int64)] = np.arange(len(plant.point_ids))
+
+    async def copied(
+        self, conn: AsyncConnection, statement: sql.Composed
+    ) -> AsyncIterator[Readings]:
+        """Run `copy (select ts, received, value, point_id, quality …) to stdout (format binary)`.
+
+        Yields blocks in the statement's order; points registered no more are left out.
+        """
+        waiting = bytearray()
+        skip = _HEADER
+        async with conn.cursor() as cursor, cursor.copy(statement) as copy:
+            async for block in copy:
+                waiting += block
+                if len(waiting) >= skip + _CHUNK * ROW.itemsize:
+                    whole = (len(waiting) - skip) // ROW.itemsize * ROW.itemsize
+                    yield self._readings(bytes(waiting[skip : skip + whole]))
+                    del waiting[: skip + whole]
+                    skip = 0
+        if len(waiting) > skip + _TRAILER:
+            yield self._readings(bytes(waiting[skip:-_TRAILER]))
+
+    def _readings(self, rows: bytes) -> Readings:
+        columns = np.frombuffer(rows, ROW)
+        time = columns["ts"].astype(np.int64) + POSTGRES_EPOCH_US
+        found = Readings(
+            point=self._row_of[
+                np.minimum(columns["point"].astype(np.int64), len(self._row_of) - 1)
+            ],
+            time=time,
+            value=columns["value"].astype(np.float64),
+            quality=columns["quality"].astype(np.int16),
+            received=columns["received"].astype(np.int64) + POSTGRES_EPOCH_US,
+            stamp=time,
+        )
+        return found.take(found.point >= 0)
