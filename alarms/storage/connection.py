@@ -1,8 +1,10 @@
 """Connections to the record: one session setting for all, and one clear error when it is away."""
 
+import msgspec
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
 from alarms.errors import SettingError, UnavailableError
@@ -26,7 +28,7 @@ async def connect(url: str, *, autocommit: bool = False) -> AsyncConnection:
     """Open one connection; raise UnavailableError with the address when the database is away."""
     address = address_of(url)
     try:
-        return await AsyncConnection.connect(
+        conn = await AsyncConnection.connect(
             url, autocommit=autocommit, options=_SESSION_OPTIONS, connect_timeout=10
         )
     except psycopg.OperationalError as error:
@@ -35,6 +37,8 @@ async def connect(url: str, *, autocommit: bool = False) -> AsyncConnection:
             f"the database at {address} cannot be reached ({reason}); "
             "start it or mend FENGSUI_DATABASE_URL"
         ) from error
+    set_json_loads(msgspec.json.decode, conn)  # a plant has three documents a point
+    return conn
 
 
 def pool(url: str, *, most: int = 8) -> AsyncConnectionPool:
