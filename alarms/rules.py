@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Final
 
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 
 from alarms.alarm import Tier
 from alarms.plant import GASES, Plant, Point
-from alarms.rulepacks import Bound, bounds, units_bound
+from alarms.rulepacks import Bound, Default, bounds, defaults, units_bound
+from alarms.rulepacks.reading import shipped
 
 SLOTS: Final = 5
 """A point has two low levels (slots 0, 1) and three high ones (2, 3, 4), innermost first."""
@@ -150,9 +152,20 @@ def tier_of(point: Point, name: str) -> Tier:
     return Tier.yellow if inner else Tier.orange
 
 
-def bounds_for(point: Point, source_kind: str) -> list[Bound]:
+def bounds_for(point: Point, source_kind: str) -> tuple[Bound, ...]:
     """Return the rule packs' bounds on this point's limits, each with its clause and mark."""
-    return bounds(
+    return _bounds(
+        point.quantity, point.engineering_unit, source_kind, point.sector, point.substance
+    )
+
+
+def defaults_for(point: Point, source_kind: str) -> dict[tuple[str, str], Default]:
+    """Return, by (kind, name), what the rule packs say of parameters and limits left open.
+
+    Those of kind `limit` are suggestions: no point gets a limit that its engineer did not write.
+    """
+    return defaults(
+        shipped(),
         quantity=point.quantity,
         unit=point.engineering_unit,
         source_kind=source_kind,
@@ -168,11 +181,26 @@ def units_bound_elsewhere(point: Point, source_kind: str) -> list[tuple[str, tup
     """
     own = {bound.limit for bound in bounds_for(point, source_kind)}
     return units_bound(
+        shipped(),
         quantity=point.quantity,
         source_kind=source_kind,
         sector=point.sector,
         substance=point.substance,
         limits=point.limits.keys() - own,
+    )
+
+
+@cache
+def _bounds(
+    quantity: str, unit: str, source_kind: str, sector: str | None, substance: str | None
+) -> tuple[Bound, ...]:
+    return bounds(
+        shipped(),
+        quantity=quantity,
+        unit=unit,
+        source_kind=source_kind,
+        sector=sector,
+        substance=substance,
     )
 
 

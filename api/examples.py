@@ -209,6 +209,27 @@ JOURNAL_PAGE: Final[dict[str, Any]] = {
     "floor": 1,
     "recovered": True,
 }
+RULE: Final[dict[str, Any]] = {
+    "pack": "gas_detection",
+    "version": 1,
+    "binding": "bound",
+    "standard": "GB/T 50493-2019",
+    "clause": "5.5.2",
+    "mark": "V",
+    "seen": ["GB/T 50493-2019 § 5.5.2"],
+    "place": {"zh": "点型可燃气体探测器", "en": "point detectors of combustible gas"},
+    "quantities": ["combustible_gas"],
+    "units": ["%LEL"],
+    "source_kinds": ["tank_farm", "warehouse", "process_unit", "other"],
+    "sectors": [],
+    "substances": [],
+    "kind": "limit",
+    "name": "h",
+    "value": 25.0,
+    "direction": "max",
+    "words": {"zh": "低报值", "en": "first (low) alarm level"},
+    "action": {"zh": "现场核实，查找泄漏源", "en": "check on site and look for the leak"},
+}
 IMPORTED: Final[dict[str, Any]] = {
     "created": 12,
     "changed": 1,
