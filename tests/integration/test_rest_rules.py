@@ -56,6 +56,6 @@ async def test_rules_say_what_binds_what_is_a_default_and_what_is_advice(house: 
 
 
 async def test_a_stranger_gets_no_rules(house: House) -> None:
-    async with httpx.AsyncClient() as http:
-        answer = await http.get(f"{house.url}/api/v1/rules")
+    async with house.anonymous() as http:
+        answer = await http.get("rules")
     assert answer.status_code == 401
