@@ -222,10 +222,12 @@ def _unchecked(point: Point, source_kind: str) -> Iterator[PointFinding]:
 
 def _without_limits(point: Point, source_kind: str) -> Iterator[PointFinding]:
     """Say what a rule pack suggests where a point has no limit; it gets none by itself."""
+    if point.limits:
+        return
     suggested = [
         default
         for (kind, _), default in rules.defaults_for(point, source_kind).items()
-        if kind == "limit" and not point.limits
+        if kind == "limit"
     ]
     if suggested:
         told = ", ".join(f"{each.name} {each.value:g} [{each.mark}]" for each in suggested)

@@ -1,6 +1,6 @@
 """Rule packs: what standards ask of limits and parameters, each with its clause and mark."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -107,6 +107,10 @@ class Entry:
             and (not self.substances or plain(substance or quantity) in map(plain, self.substances))
         )
 
+    def is_in(self, unit: str) -> bool:
+        """Tell whether the clause is written in a unit, or in none."""
+        return not self.units or plain(unit) in map(plain, self.units)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pack:
@@ -120,63 +124,44 @@ class Pack:
     entries: tuple[Entry, ...]
 
 
-def bounds(
-    entries: Collection[Entry],
+def meaning(
+    entries: Iterable[Entry],
     *,
     quantity: str,
-    unit: str,
     source_kind: str,
     sector: str | None,
     substance: str | None,
-) -> tuple[Bound, ...]:
-    """Return all bounds of these entries for such a point, in their order."""
+) -> tuple[Entry, ...]:
+    """Return the entries that mean such a point, whatever its unit."""
     return tuple(
-        bound
+        entry
         for entry in entries
-        if entry.bounds and plain(unit) in map(plain, entry.units)
         if entry.speaks_of(
             quantity=quantity, source_kind=source_kind, sector=sector, substance=substance
         )
-        for bound in entry.bounds
     )
 
 
-def defaults(
-    entries: Collection[Entry],
-    *,
-    quantity: str,
-    unit: str,
-    source_kind: str,
-    sector: str | None,
-    substance: str | None,
-) -> dict[tuple[str, str], Default]:
-    """Return for such a point each default by (kind, name); the first entry that has one wins."""
+def bounds(entries: Iterable[Entry], unit: str) -> list[Bound]:
+    """Return all bounds of entries that mean a point, in their order; `unit` is the point's."""
+    return [bound for entry in entries if entry.is_in(unit) for bound in entry.bounds]
+
+
+def defaults(entries: Iterable[Entry], unit: str) -> dict[tuple[str, str], Default]:
+    """Return each default by (kind, name); the first of the entries that has one wins."""
     found: dict[tuple[str, str], Default] = {}
     for entry in entries:
-        if (not entry.units or plain(unit) in map(plain, entry.units)) and entry.speaks_of(
-            quantity=quantity, source_kind=source_kind, sector=sector, substance=substance
-        ):
-            for default in entry.defaults:
-                found.setdefault((default.kind, default.name), default)
+        for default in entry.defaults if entry.is_in(unit) else ():
+            found.setdefault((default.kind, default.name), default)
     return found
 
 
 def units_bound(
-    entries: Collection[Entry],
-    *,
-    quantity: str,
-    source_kind: str,
-    sector: str | None,
-    substance: str | None,
-    limits: Collection[str],
+    entries: Iterable[Entry], limits: Collection[str]
 ) -> list[tuple[str, tuple[str, ...]]]:
     """Return each standard and clause that binds one of the limits, with the units it speaks of."""
     found: dict[str, dict[str, None]] = {}
     for entry in entries:
-        if not entry.speaks_of(
-            quantity=quantity, source_kind=source_kind, sector=sector, substance=substance
-        ):
-            continue
         for bound in entry.bounds:
             if bound.limit in limits:
                 found.setdefault(bound.basis, {}).update(dict.fromkeys(entry.units))
