@@ -69,6 +69,7 @@ ALARM: Final = thing(
     engineering_unit=TEXT_OR_NULL,
     peak=NUMBER_OR_NULL,
     basis=TEXT,
+    rule_pack=TEXT_OR_NULL,
     forecast=OBJECT_OR_NULL,
     reraise_count=WHOLE,
     t_raised=MOMENT,

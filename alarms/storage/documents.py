@@ -36,6 +36,7 @@ def document(alarm: Alarm, *, t_committed: int | None) -> dict[str, Any]:
         "engineering_unit": subject.engineering_unit,
         "peak": alarm.peak,
         "basis": alarm.basis,
+        "rule_pack": alarm.rule_pack or None,
         "forecast": None,
         "reraise_count": alarm.reraise_count,
         "t_raised": instants.to_text(alarm.t_raised),
