@@ -19,7 +19,7 @@ RULE: Final = thing(
     "What a standard says of the points it means; an empty list means any.",
     pack=TEXT,
     version=WHOLE,
-    binding={"enum": ["bound", "default", "advice"]},
+    binding={"enum": ["bound", "default", "advice", "code"]},
     standard=TEXT,
     clause=TEXT,
     mark={"enum": list(MARKS)},

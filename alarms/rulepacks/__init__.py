@@ -9,7 +9,7 @@ MARKS: Final = ("V", "V2", "M", "D")
 """V verified, V2 verified in one second-hand source, M from memory, D derived by us."""
 PACKS: Final = (
     *("gas_detection", "toxic_gases", "toxic_gases_health", "tanks"),
-    *("coal_mine", "coal_mine_air", "city_gas", "pipelines"),
+    *("coal_mine", "coal_mine_air", "mine_network", "city_gas", "pipelines"),
 )
 """The packs that come with the software, in the order in which they speak."""
 
@@ -77,8 +77,16 @@ class Advice(Provision):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Code(Provision):
+    """One code of a table of a standard, with its words; it binds no point."""
+
+    table: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What one clause says of the points it means; () means any."""
+    """What one clause says of the points it means; () means any, but for quantities none."""
 
     place_zh: str
     place_en: str
@@ -90,11 +98,12 @@ class Entry:
     bounds: tuple[Bound, ...] = ()
     defaults: tuple[Default, ...] = ()
     advice: tuple[Advice, ...] = ()
+    codes: tuple[Code, ...] = ()
 
     @property
     def provisions(self) -> tuple[Provision, ...]:
         """Return all that the entry says."""
-        return (*self.bounds, *self.defaults, *self.advice)
+        return (*self.bounds, *self.defaults, *self.advice, *self.codes)
 
     def speaks_of(
         self, *, quantity: str, source_kind: str, sector: str | None, substance: str | None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from importlib import resources
 
-from alarms.rulepacks import Bound, Default, Entry, Pack, Provision
+from alarms.rulepacks import Bound, Code, Default, Entry, Pack, Provision
 from alarms.rulepacks.reading import packs
 
 
@@ -54,6 +54,8 @@ def _figure(entry: Entry, provision: Provision) -> str:
             return f"default {provision.name} {provision.value:g} {unit}"
         case Default():
             return f"default {provision.kind}.{provision.name} {provision.value:g}"
+        case Code():
+            return f"{provision.table} {provision.code}"
         case _:
             return "advice 提示"
 

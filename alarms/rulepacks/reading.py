@@ -10,7 +10,7 @@ import msgspec
 import yaml
 
 from alarms.plant import QUANTITIES, SOURCE_KINDS
-from alarms.rulepacks import PACKS, Advice, Bound, Default, Entry, Pack
+from alarms.rulepacks import PACKS, Advice, Bound, Code, Default, Entry, Pack
 
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
 _Name = Literal["ll", "l", "h", "hh", "cut", "reset"]
@@ -50,8 +50,8 @@ class _Advice(_Level, frozen=True, forbid_unknown_fields=True):
 
 
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    quantities: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     mark: Literal["V", "V2", "M", "D"]
+    quantities: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
     standard: str | None = None
     clause: str | None = None
@@ -65,6 +65,8 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     limits: dict[_Name, _Limit] = {}
     defaults: dict[str, _Default] = {}
     advice: _Advice | None = None
+    table: str | None = None
+    codes: dict[_Text, _Words] = {}
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -140,8 +142,12 @@ def _faults(entry: _Entry, file: _File) -> Iterator[str]:
                 yield f"{key}: {word} is unknown"
     if entry.mark in ("V", "V2") and not entry.seen:
         yield f"seen: {entry.mark} says that it was verified; name the sources"
-    if not (entry.limits or entry.defaults or entry.advice):
-        yield "limits: the entry says nothing; give limits, defaults or advice"
+    if not (entry.limits or entry.defaults or entry.advice or entry.codes):
+        yield "limits: the entry says nothing; give limits, defaults, advice or codes"
+    if not (entry.quantities or entry.codes):
+        yield "quantities: none, so it means no point"
+    if bool(entry.codes) is not (entry.table is not None):
+        yield "codes: stand in a table, and a table holds codes"
     if (entry.limits or any(map(_limit_named, entry.defaults))) and not entry.units:
         yield "units: limits have a unit"
     for name, limit in entry.limits.items():
@@ -241,6 +247,10 @@ def _entry(entry: _Entry, file: _File) -> Entry:
                     (each.continuous, each.switches) for each in entry.advice.instruments
                 ),
             ),
+        ),
+        codes=tuple(
+            Code(**shared, words_zh=said.zh, words_en=said.en, table=entry.table or "", code=code)
+            for code, said in entry.codes.items()
         ),
     )
 

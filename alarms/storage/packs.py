@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
@@ -16,6 +16,9 @@ from alarms.storage import alarms, journal, plant
 
 ACTOR = "system"
 """Who changes the packs: they come with the software."""
+
+
+_PARTS: Final = ("bounds", "defaults", "advice", "codes")
 
 
 class Stored(NamedTuple):
@@ -148,6 +151,6 @@ def _plain(pack: Pack | None) -> list[dict[str, Any]]:
         return []
     found = [asdict(entry) for entry in pack.entries]
     for entry in found:
-        for provision in (*entry["bounds"], *entry["defaults"], *entry["advice"]):
+        for provision in (each for part in _PARTS for each in entry[part]):
             del provision["version"]
     return found

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from alarms.rulepacks import Advice, Bound, Default, Entry, Pack, Provision
+from alarms.rulepacks import Advice, Bound, Code, Default, Entry, Pack, Provision
 from alarms.rulepacks.reading import packs
 from api import answers, examples
 from api.service import Asking
@@ -27,7 +27,8 @@ async def rules(
     """Answer the provisions of the packs in force, in the order in which they speak.
 
     A `bound` of mark V or V2 refuses a looser limit at import, one of mark M or D warns. A
-    `default` of kind `limit` is a suggestion: no point gets a limit by itself.
+    `default` of kind `limit` is a suggestion: no point gets a limit by itself. A `code` is one of
+    a standard's table, which `kind` names; with `quantity` there are none.
     """
     start = answers.number_of(cursor) or 0
     found = [
@@ -74,6 +75,9 @@ def _figure(provision: Provision) -> dict[str, Any]:
         case Default():
             own = {"kind": provision.kind, "name": provision.name, "value": provision.value}
             return {"binding": "default"} | figure | own
+        case Code():
+            own = {"kind": provision.table, "name": provision.code}
+            return {"binding": "code"} | figure | own
         case Advice():
             return {"binding": "advice"} | figure
         case _:

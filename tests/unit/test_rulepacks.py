@@ -1,5 +1,6 @@
 """Rule packs: every figure as the notes on the standards have it, every entry whole."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,6 +8,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alarms.parameters import parameter
+from alarms.readings import STATE_NUMBERS
 from alarms.registry_checks import point_findings
 from alarms.rulepacks import MARKS, Bound, Entry
 from alarms.rulepacks.reading import packs, parse, shipped, text_of
@@ -35,6 +38,22 @@ GASES: dict[str, tuple[str, float, float]] = {
     "71-43-2": ("D", 3, 6),
     "108-88-3": ("V2", 50, 100),
     "1330-20-7": ("V2", 50, 100),
+}
+HEALTH: dict[str, tuple[float, float]] = {
+    "7783-06-4": (5, 10),
+    "630-08-0": (15, 30),
+    "7664-41-7": (15, 30),
+    "7782-50-5": (0.5, 1),
+    "7446-09-5": (5, 10),
+    "10102-44-0": (5, 10),
+    "74-90-8": (0.5, 1),
+    "7647-01-0": (3.75, 7.5),
+    "75-44-5": (0.25, 0.5),
+    "107-13-1": (1, 2),
+    "67-56-1": (25, 50),
+    "71-43-2": (3, 6),
+    "108-88-3": (50, 100),
+    "1330-20-7": (50, 100),
 }
 METHANE: dict[str, tuple[str, float, float | None, float | None]] = {
     "T0": ("V2", 1.0, 1.5, 1.0),
@@ -115,6 +134,17 @@ def test_a_toxic_gas_is_bound_by_its_exposure_limit(cas: str) -> None:
     assert {bound.mark for bound in found} == {mark}
 
 
+@pytest.mark.parametrize("cas", GASES)
+def test_half_and_whole_of_the_short_exposure_limit_are_suggested(cas: str) -> None:
+    gas = point(quantity="toxic_gas", engineering_unit=MG, substance=cas)
+    found = defaults_for(gas, CHEMICAL)
+    first, second = HEALTH.get(cas, (None, None))
+    assert {name: each.value for (_, name), each in found.items()} == (
+        {} if first is None else {"h": first, "hh": second}
+    )
+    assert {each.mark for each in found.values()} <= {"D"}
+
+
 def test_no_other_toxic_gas_is_bound_where_the_sources_are_doubtful() -> None:
     named = {name for entry, _ in EVERY if entry.units == (MG,) for name in entry.substances}
     assert {name for name in named if name[0].isdigit()} == GASES.keys()
@@ -167,6 +197,24 @@ def test_the_overfill_response_follows_the_tanks_category(category: str, seconds
 def test_a_tank_without_a_category_and_a_tank_elsewhere_have_no_response_time() -> None:
     assert defaults_for(point(quantity="level"), CHEMICAL) == {}
     assert defaults_for(point(quantity="level", sector="CAT1"), "process_unit") == {}
+
+
+def test_a_points_own_parameter_wins_over_the_packs_default() -> None:
+    tank = point(quantity="level", sector="CAT1")
+    assert parameter(tank, "forecast", "response_s", source_kind=CHEMICAL) == 2700
+    own = replace(tank, params={"forecast": {"response_s": 60.0}})
+    assert parameter(own, "forecast", "response_s", source_kind=CHEMICAL) == 60
+    assert parameter(tank, "deviation", "learn", source_kind=CHEMICAL) == 300
+
+
+def test_the_mine_networks_states_are_those_a_gateway_may_send() -> None:
+    codes = [code for entry in shipped() for code in entry.codes]
+    states = {int(each.code): each.words_zh for each in codes if each.table == "point_state"}
+    assert states.keys() == STATE_NUMBERS.keys()
+    assert (states[4], states[128]) == ("标校", "传感器故障")
+    types = {each.code: each.words_zh for each in codes if each.table == "abnormal_type"}
+    assert list(types) == [f"{number:03}" for number in range(1, 11)]
+    assert (types["003"], types["009"]) == ("馈电异常", "超上限预警")
 
 
 def test_city_gas_has_the_projects_own_suggestion() -> None:
@@ -307,6 +355,8 @@ def limits_of(**values: float) -> dict[str, Any]:
         ({"limits": limits_of(h=3), "standard": None}, "standard: the entry names none"),
         ({"limits": limits_of(h=3), "clause": None}, "clause: the entry names none"),
         ({}, "limits: the entry says nothing"),
+        ({"limits": limits_of(h=3), "quantities": []}, "quantities: none, so it means no point"),
+        ({"codes": {"1": WORDS["words"]}}, "codes: stand in a table"),
         ({"defaults": {"limit.h": {"value": 1}}}, "defaults.limit.h: no words"),
         ({"defaults": {"speed": WORDS | {"value": 1}}}, "defaults.speed: write limit.h"),
         ({"advice": {}}, "advice: no words"),
