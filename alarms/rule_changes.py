@@ -1,12 +1,11 @@
 """What a changed point means for its open alarms: another rule behind them, or none any more."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from alarms.alarm import Transition
 from alarms.lifecycle import RuleChange
 from alarms.plant import Point
-from alarms.rulepacks import Bound, Entry, bounds, meaning
 
 _SIDES: Final = {"limit.high": ("h", "hh", "cut", "reset"), "limit.low": ("l", "ll")}
 _OWED: Final = ("latching", "needs_closeout")
@@ -40,56 +39,6 @@ def rule_change(before: Point, after: Point, rule: str, *, actor: str) -> RuleCh
             text for text, name in zip(words, was, strict=True) if was[name] != now[name]
         ),
     )
-
-
-def pack_change(
-    point: Point,
-    source_kind: str,
-    rule: str,
-    before: Sequence[Entry],
-    after: Sequence[Entry],
-    *,
-    actor: str,
-) -> RuleChange | None:
-    """Return what changed rule packs mean for an open alarm of a point's rule, or None.
-
-    Only limit alarms rest on a pack. The point keeps its own limits, which the note says where one
-    is looser than the bound is now.
-    """
-    sides = _SIDES.get(rule, ())
-
-    def held(entries: Sequence[Entry]) -> list[Bound]:
-        found = meaning(
-            entries,
-            quantity=point.quantity,
-            source_kind=source_kind,
-            sector=point.sector,
-            substance=point.substance,
-        )
-        return [
-            bound
-            for bound in bounds(found, point.engineering_unit)
-            if bound.limit in sides and bound.limit in point.limits
-        ]
-
-    was, now = held(before), held(after)
-    said_before, said_now = ([_said(bound) for bound in each] for each in (was, now))
-    if sorted(said_before) == sorted(said_now):
-        return None
-    looser = (
-        f"; its own {bound.limit} {point.limits[bound.limit]:g} is looser"
-        for bound in now
-        if not bound.allows(point.limits[bound.limit])
-    )
-    words = f"rule packs: {', '.join(said_before) or 'none'} → {', '.join(said_now) or 'none'}"
-    return RuleChange(
-        change=Transition.rule_changed, actor=actor, note=words + "".join(dict.fromkeys(looser))
-    )
-
-
-def _said(bound: Bound) -> str:
-    sign = "≤" if bound.direction == "max" else "≥"
-    return f"{bound.basis} {bound.limit} {sign} {bound.value:g} [{bound.mark}]"
 
 
 def _seen_by(rule: str, point: Point) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from alarms import instants
 from alarms.alarm import Alarm
 from alarms.lifecycle import RuleChange
-from alarms.rule_changes import pack_change
+from alarms.pack_changes import pack_change
 from alarms.rulepacks import Entry, Pack, reading
 from alarms.storage import alarms, journal, plant
 
