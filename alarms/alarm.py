@@ -121,6 +121,8 @@ class ProcessEvent(msgspec.Struct, frozen=True, kw_only=True):
     limit: float | None = None
     quality: str = "good"
     basis: str = ""
+    rule_pack: str = ""
+    """The pack and version `basis` stands in, as `gas_detection 1`; empty without a bound."""
     message_zh: str = ""
     message_en: str = ""
     unconfirmed: bool = False
@@ -223,6 +225,8 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     limit: float | None = None
     peak: float | None = None
     basis: str = ""
+    rule_pack: str = ""
+    """The pack and version `basis` stands in, as `gas_detection 1`; empty without a bound."""
     message_zh: str = ""
     message_en: str = ""
     reraise_count: int = 0

@@ -229,6 +229,7 @@ def _opened(event: ProcessEvent) -> Alarm:
         limit=event.limit,
         peak=event.value if event.peak is None else event.peak,
         basis=event.basis,
+        rule_pack=event.rule_pack,
         message_zh=event.message_zh,
         message_en=event.message_en,
         needs_closeout=event.needs_closeout,
@@ -244,6 +245,7 @@ def _reading(alarm: Alarm, event: ProcessEvent) -> dict[str, object]:
         "quality": event.quality,
         "late": alarm.late or event.late,
         "basis": event.basis,
+        "rule_pack": event.rule_pack,
         "message_zh": event.message_zh,
         "message_en": event.message_en,
     }

@@ -6,6 +6,7 @@ from typing import Final
 
 from alarms.plant import Point
 from alarms.registry_fields import Form, Key, Number
+from alarms.rules import defaults_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,13 @@ FORM: Final = Form(
 """How parameters stand in a registry file: `params: {deviation: {learn: 500}}`."""
 
 
-def parameter(point: Point, kind: str, name: str) -> float | None:
-    """Return what holds for a point: its own setting, else the default."""
-    return point.params.get(kind, {}).get(name, PARAMETERS[kind][name].default)
+def parameter(point: Point, kind: str, name: str, *, source_kind: str = "") -> float | None:
+    """Return what holds for a point: its own setting, else a rule pack's default, else ours.
+
+    Without its source's kind, packs that speak of some kinds only are silent.
+    """
+    own = point.params.get(kind, {}).get(name)
+    if own is not None:
+        return own
+    default = defaults_for(point, source_kind).get((kind, name))
+    return PARAMETERS[kind][name].default if default is None else default.value

@@ -16,6 +16,7 @@ from alarms.registry_checks import (
 from alarms.registry_fields import Spot
 from alarms.registry_form import FORMS
 from alarms.registry_tree import Items, Node, Plain, Table, read
+from alarms.tank_checks import tank_findings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,8 +183,15 @@ class _Reader:
             self.units[enterprise, source, code] = Unit(
                 enterprise=enterprise, source=source, **found
             )
-        for point, spot, values in self._each(table, at, "points", "point"):
+        listed = list(self._each(table, at, "points", "point"))
+        for point, spot, values in listed:
             self._point(point, spot, values, (enterprise, source, code), kind)
+        above = self.sources.get((enterprise, source))
+        if above is not None and found.get("kind") == "tank":
+            tags = [values.get("tag") for _, _, values in listed]
+            points = [held for tag in tags if (held := self.points.get((enterprise, tag or "")))]
+            for problem in tank_findings(above, points):
+                self._warn(at, problem)
 
     def _point(
         self,

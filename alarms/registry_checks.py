@@ -186,6 +186,7 @@ def point_findings(point: Point, source_kind: str) -> Iterator[PointFinding]:
     yield from _tiers_without_limit(point)
     yield from _past_bounds(point, source_kind)
     yield from _unchecked(point, source_kind)
+    yield from _without_limits(point, source_kind)
 
 
 def _tiers_without_limit(point: Point) -> Iterator[PointFinding]:
@@ -217,6 +218,24 @@ def _unchecked(point: Point, source_kind: str) -> Iterator[PointFinding]:
         told = ", ".join(f"{basis} speaks of {' or '.join(units)}" for basis, units in spoken)
         problem = f"no bound was checked: {told}, this point of {point.engineering_unit}"
         yield PointFinding(key="unit", problem=problem, refused=False)
+
+
+def _without_limits(point: Point, source_kind: str) -> Iterator[PointFinding]:
+    """Say what a rule pack suggests where a point has no limit; it gets none by itself."""
+    if point.limits:
+        return
+    suggested = [
+        default
+        for (kind, _), default in rules.defaults_for(point, source_kind).items()
+        if kind == "limit"
+    ]
+    if suggested:
+        told = ", ".join(f"{each.name} {each.value:g} [{each.mark}]" for each in suggested)
+        problem = (
+            f"no limit is set, so no limit alarm can arise: {suggested[0].basis} suggests {told} "
+            f"{point.engineering_unit}"
+        )
+        yield PointFinding(key="limits", problem=problem, refused=False)
 
 
 def _key_of(problem: str) -> str:

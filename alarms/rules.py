@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Final
 
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 
 from alarms.alarm import Tier
 from alarms.plant import GASES, Plant, Point
-from alarms.rulepacks import Bound, bounds, units_bound
+from alarms.rulepacks import Bound, Default, Entry, bounds, defaults, meaning, units_bound
+from alarms.rulepacks.reading import shipped
 
 SLOTS: Final = 5
 """A point has two low levels (slots 0, 1) and three high ones (2, 3, 4), innermost first."""
@@ -152,13 +154,15 @@ def tier_of(point: Point, name: str) -> Tier:
 
 def bounds_for(point: Point, source_kind: str) -> list[Bound]:
     """Return the rule packs' bounds on this point's limits, each with its clause and mark."""
-    return bounds(
-        quantity=point.quantity,
-        unit=point.engineering_unit,
-        source_kind=source_kind,
-        sector=point.sector,
-        substance=point.substance,
-    )
+    return bounds(_meaning(point, source_kind), point.engineering_unit)
+
+
+def defaults_for(point: Point, source_kind: str) -> dict[tuple[str, str], Default]:
+    """Return, by (kind, name), what the rule packs say of parameters and limits left open.
+
+    Those of kind `limit` are suggestions: no point gets a limit that its engineer did not write.
+    """
+    return defaults(_meaning(point, source_kind), point.engineering_unit)
 
 
 def units_bound_elsewhere(point: Point, source_kind: str) -> list[tuple[str, tuple[str, ...]]]:
@@ -167,12 +171,20 @@ def units_bound_elsewhere(point: Point, source_kind: str) -> list[tuple[str, tup
     Empty where every limit with a bound has one in the point's own unit.
     """
     own = {bound.limit for bound in bounds_for(point, source_kind)}
-    return units_bound(
-        quantity=point.quantity,
-        source_kind=source_kind,
-        sector=point.sector,
-        substance=point.substance,
-        limits=point.limits.keys() - own,
+    return units_bound(_meaning(point, source_kind), point.limits.keys() - own)
+
+
+def _meaning(point: Point, source_kind: str) -> tuple[Entry, ...]:
+    return _entries(point.quantity, source_kind, point.sector, point.substance)
+
+
+@cache
+def _entries(
+    quantity: str, source_kind: str, sector: str | None, substance: str | None
+) -> tuple[Entry, ...]:
+    """Return the shipped entries that mean such a point, whatever its unit."""
+    return meaning(
+        shipped(), quantity=quantity, source_kind=source_kind, sector=sector, substance=substance
     )
 
 

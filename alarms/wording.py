@@ -115,6 +115,7 @@ def limit_event(
         limit=limit,
         quality=lost or _named(behind.quality),
         basis=bound.basis if bound is not None else "",
+        rule_pack=f"{bound.pack} {bound.version}" if bound is not None else "",
         message_zh=zh,
         message_en=en,
         unconfirmed=lost is not None,

@@ -15,7 +15,7 @@ from api import answers, asyncapi, envelope, parameters, problems, push, schemas
 from api.feed import Feed
 from api.identity import COOKIE, Gate
 from api.live import Live
-from api.routes import alarms, health, plant, records, registry, session
+from api.routes import alarms, health, plant, records, registry, rules, session
 from api.service import Service
 
 _ROUTERS = (
@@ -23,6 +23,7 @@ _ROUTERS = (
     plant.router,
     registry.router,
     records.router,
+    rules.router,
     session.router,
     health.router,
 )

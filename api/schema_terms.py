@@ -36,3 +36,7 @@ def thing(said: str, /, **members: Schema) -> Schema:
 def thing_or_null(**members: Schema) -> Schema:
     """Describe an object whose named members are always there, or null."""
     return {"type": ["object", "null"], "required": list(members), "properties": members}
+
+
+WORDS: Final = thing("In words.", zh=TEXT, en=TEXT)
+WORDS_OR_NULL: Final = thing_or_null(zh=TEXT, en=TEXT)

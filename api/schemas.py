@@ -7,6 +7,7 @@ import msgspec
 from alarms.alarm import ORG_LEVELS, Kind, Nuisance, State, Transition
 from api import actions, frames
 from api.routes.session import SignIn
+from api.rule_schema import RULE
 from api.schema_terms import (
     COUNTS,
     FLAG,
@@ -19,6 +20,7 @@ from api.schema_terms import (
     TEXT_OR_NULL,
     TIER,
     WHOLE,
+    WORDS,
     Schema,
     thing,
     thing_or_null,
@@ -67,6 +69,7 @@ ALARM: Final = thing(
     engineering_unit=TEXT_OR_NULL,
     peak=NUMBER_OR_NULL,
     basis=TEXT,
+    rule_pack=TEXT_OR_NULL,
     forecast=OBJECT_OR_NULL,
     reraise_count=WHOLE,
     t_raised=MOMENT,
@@ -90,7 +93,7 @@ ALARM: Final = thing(
     escalation=thing_or_null(step=WHOLE, targets={"type": "array", "items": _LEVEL}, at=MOMENT),
     nuisance={"enum": [label.value for label in Nuisance]},
     nuisance_until=MOMENT_OR_NULL,
-    message=thing("In words.", zh=TEXT, en=TEXT),
+    message=WORDS,
 )
 PENDING: Final[Schema] = thing_or_null(
     action={"enum": [deed.value for deed in actions.TWO_PERSONS]},
@@ -342,6 +345,7 @@ THINGS: Final[dict[str, Schema]] = {
         payload=TEXT_OR_NULL,
         payload_base64=TEXT_OR_NULL,
     ),
+    "Rule": RULE,
     "Imported": thing(
         "What a registry file did.",
         created=WHOLE,

@@ -1,28 +1,32 @@
-"""Rule packs: bounds that standards put on limits, each with its clause and verification mark."""
+"""Rule packs: what standards ask of limits and parameters, each with its clause and mark."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
-from typing import Any, Final
+from typing import Final
 
-import yaml
-
-PACKS: Final = ("gas_detection", "toxic_gases", "coal_mine")
 MARKS: Final = ("V", "V2", "M", "D")
 """V verified, V2 verified in one second-hand source, M from memory, D derived by us."""
+PACKS: Final = (
+    *("gas_detection", "toxic_gases", "toxic_gases_health", "tanks"),
+    *("coal_mine", "coal_mine_air", "mine_network", "city_gas", "pipelines"),
+)
+"""The packs that come with the software, in the order in which they speak."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bound:
-    """How far a limit may go: a `max` bound allows limits up to `value`, a `min` bound from it."""
+class Provision:
+    """One thing a standard says: where it stands, how it was verified, in words, what to do.
 
+    `seen` names the sources in which it was verified, by the ids of its pack's `sources`.
+    """
+
+    pack: str
+    version: int
     standard: str
     clause: str
     mark: str
-    limit: str
-    value: float
-    direction: str
+    seen: tuple[str, ...]
     words_zh: str
     words_en: str
     action_zh: str = ""
@@ -33,21 +37,73 @@ class Bound:
         """Return the standard and clause as an alarm quotes them."""
         return f"{self.standard} {self.clause}".strip()
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound(Provision):
+    """How far a limit may go: a `max` bound allows limits up to `value`, a `min` bound from it."""
+
+    limit: str
+    value: float
+    direction: str
+
     def allows(self, limit: float) -> bool:
         """Tell whether a point's limit is as strict as the bound, or stricter."""
         return limit <= self.value if self.direction == "max" else limit >= self.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One clause's bounds and the points they bind; None and () bind any."""
+class Default(Provision):
+    """A figure for what a site leaves open.
 
+    Of kind `limit` it is only a suggestion, in the entry's unit: no point gets a limit by itself.
+    Of another kind it is the detector's parameter of that name (alarms.parameters).
+    """
+
+    kind: str
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice(Provision):
+    """What people must see to; the import looks after the two that can be seen in a registry.
+
+    `needs`: the limits of a tank's points of the quantity must hold one of each group.
+    `instruments`: (continuous, switches) of which a tank must have one combination at least.
+    """
+
+    needs: tuple[tuple[str, ...], ...] = ()
+    instruments: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code(Provision):
+    """One code of a table of a standard, with its words; it binds no point."""
+
+    table: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What one clause says of the points it means; () means any, but for quantities none."""
+
+    place_zh: str
+    place_en: str
     quantities: tuple[str, ...]
     units: tuple[str, ...]
     source_kinds: tuple[str, ...]
     sectors: tuple[str, ...]
     substances: tuple[str, ...]
-    bounds: tuple[Bound, ...]
+    bounds: tuple[Bound, ...] = ()
+    defaults: tuple[Default, ...] = ()
+    advice: tuple[Advice, ...] = ()
+    codes: tuple[Code, ...] = ()
+
+    @property
+    def provisions(self) -> tuple[Provision, ...]:
+        """Return all that the entry says."""
+        return (*self.bounds, *self.defaults, *self.advice, *self.codes)
 
     def speaks_of(
         self, *, quantity: str, source_kind: str, sector: str | None, substance: str | None
@@ -57,43 +113,64 @@ class Entry:
             quantity in self.quantities
             and (not self.source_kinds or source_kind in self.source_kinds)
             and (not self.sectors or (sector or "").upper() in self.sectors)
-            and (not self.substances or _plain(substance or quantity) in self.substances)
+            and (not self.substances or plain(substance or quantity) in map(plain, self.substances))
         )
 
-
-def parse(text: str) -> tuple[Entry, ...]:
-    """Read a rule pack's YAML; KeyError or ValueError where the pack itself is wrong."""
-    tree = yaml.safe_load(text)
-    return tuple(_entry(entry, tree) for entry in tree["entries"])
+    def is_in(self, unit: str) -> bool:
+        """Tell whether the clause is written in a unit, or in none."""
+        return not self.units or plain(unit) in map(plain, self.units)
 
 
-def bounds(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pack:
+    """One pack; `sources` says, by id, in what its figures were verified."""
+
+    name: str
+    version: int
+    title_zh: str
+    title_en: str
+    sources: Mapping[str, str]
+    entries: tuple[Entry, ...]
+
+
+def meaning(
+    entries: Iterable[Entry],
     *,
     quantity: str,
-    unit: str,
     source_kind: str,
     sector: str | None,
     substance: str | None,
-) -> list[Bound]:
-    """Return all bounds for such a point, in the packs' order."""
-    return list(_bounds(quantity, unit, source_kind, sector, substance))
+) -> tuple[Entry, ...]:
+    """Return the entries that mean such a point, whatever its unit."""
+    return tuple(
+        entry
+        for entry in entries
+        if entry.speaks_of(
+            quantity=quantity, source_kind=source_kind, sector=sector, substance=substance
+        )
+    )
+
+
+def bounds(entries: Iterable[Entry], unit: str) -> list[Bound]:
+    """Return all bounds of entries that mean a point, in their order; `unit` is the point's."""
+    return [bound for entry in entries if entry.is_in(unit) for bound in entry.bounds]
+
+
+def defaults(entries: Iterable[Entry], unit: str) -> dict[tuple[str, str], Default]:
+    """Return each default by (kind, name); the first of the entries that has one wins."""
+    found: dict[tuple[str, str], Default] = {}
+    for entry in entries:
+        for default in entry.defaults if entry.is_in(unit) else ():
+            found.setdefault((default.kind, default.name), default)
+    return found
 
 
 def units_bound(
-    *,
-    quantity: str,
-    source_kind: str,
-    sector: str | None,
-    substance: str | None,
-    limits: Collection[str],
+    entries: Iterable[Entry], limits: Collection[str]
 ) -> list[tuple[str, tuple[str, ...]]]:
     """Return each standard and clause that binds one of the limits, with the units it speaks of."""
     found: dict[str, dict[str, None]] = {}
-    for entry in shipped():
-        if not entry.speaks_of(
-            quantity=quantity, source_kind=source_kind, sector=sector, substance=substance
-        ):
-            continue
+    for entry in entries:
         for bound in entry.bounds:
             if bound.limit in limits:
                 found.setdefault(bound.basis, {}).update(dict.fromkeys(entry.units))
@@ -101,67 +178,6 @@ def units_bound(
 
 
 @cache
-def shipped() -> tuple[Entry, ...]:
-    """Return the entries of the packs that come with the software."""
-    here = resources.files("alarms.rulepacks")
-    return tuple(
-        entry
-        for pack in PACKS
-        for entry in parse(here.joinpath(f"{pack}.yaml").read_text(encoding="utf-8"))
-    )
-
-
-@cache
-def _bounds(
-    quantity: str, unit: str, source_kind: str, sector: str | None, substance: str | None
-) -> tuple[Bound, ...]:
-    return tuple(
-        bound
-        for entry in shipped()
-        if _plain(unit) in map(_plain, entry.units)
-        and entry.speaks_of(
-            quantity=quantity, source_kind=source_kind, sector=sector, substance=substance
-        )
-        for bound in entry.bounds
-    )
-
-
-def _entry(entry: Mapping[str, Any], pack: Mapping[str, Any]) -> Entry:
-    mark = entry["mark"]
-    if mark not in MARKS:
-        raise ValueError(f"mark {mark!r} of a rule pack entry is not one of {', '.join(MARKS)}")
-    shared = {
-        "standard": entry.get("standard", pack.get("standard")),
-        "clause": entry.get("clause", pack.get("clause", "")),
-        "mark": mark,
-    }
-    found = []
-    for name, bound in entry["limits"].items():
-        direction = "max" if "max" in bound else "min"
-        words = bound["words"]
-        action = bound.get("action", {})
-        found.append(
-            Bound(
-                **shared,
-                limit=name,
-                value=float(bound[direction]),
-                direction=direction,
-                words_zh=words["zh"],
-                words_en=words["en"],
-                action_zh=action.get("zh", ""),
-                action_en=action.get("en", ""),
-            )
-        )
-    return Entry(
-        quantities=tuple(entry["quantities"]),
-        units=tuple(str(unit).replace("m3", "m³") for unit in entry["units"]),
-        source_kinds=tuple(entry.get("source_kinds", pack.get("source_kinds", ()))),
-        sectors=tuple(str(sector).upper() for sector in entry.get("sectors", ())),
-        substances=tuple(_plain(str(name)) for name in entry.get("substances", ())),
-        bounds=tuple(found),
-    )
-
-
-def _plain(word: str) -> str:
+def plain(word: str) -> str:
     """Write a unit or substance one way: `mg/m³` and `mg/m3`, `%VOL` and `% vol` are the same."""
     return word.strip().lower().replace(" ", "").replace("³", "3").replace("％", "%")

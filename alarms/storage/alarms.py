@@ -1,6 +1,6 @@
 """Alarms in the record: process events and people's actions become rows, in one transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 from alarms import deadlines, instants, lifecycle
 from alarms.alarm import Alarm, Entry, ProcessEvent, Transition
 from alarms.errors import NotFoundError
+from alarms.lifecycle import RuleChange
 from alarms.plant import Point
 from alarms.proposal import ChannelState
 from alarms.rule_changes import rule_change
@@ -87,21 +88,40 @@ async def points_changed(
     `head` is from `journal.lock`, taken before any row that ingest locks as well.
     """
     point_of = {after.key: (before, after) for before, after in changed}
+
+    def change(alarm: Alarm) -> RuleChange | None:
+        before, after = point_of[alarm.subject.key]
+        return rule_change(before, after, alarm.rule, actor=actor)
+
+    return await rules_changed(conn, list(point_of), change, head=head, now=now)
+
+
+async def rules_changed(
+    conn: AsyncConnection,
+    keys: Sequence[str],
+    change: Callable[[Alarm], RuleChange | None],
+    *,
+    head: tuple[int, bytes],
+    now: int,
+) -> int:
+    """Tell the open alarms of these points what changed behind each; return how many were told.
+
+    `head` is from `journal.lock`, taken before any row that ingest locks as well.
+    """
     rows = await (
         await conn.execute(
             """
             select record from alarm where key = any(%s) and t_closed is null
              order by id for update
             """,
-            (list(point_of),),
+            (list(keys),),
         )
     ).fetchall()
     entries: list[Entry] = []
     for alarm in (_alarm(record) for (record,) in rows):
-        before, after = point_of[alarm.subject.key]
-        change = rule_change(before, after, alarm.rule, actor=actor)
-        if change is not None:
-            entries += lifecycle.step(alarm, change, now=now).entries
+        changed = change(alarm)
+        if changed is not None:
+            entries += lifecycle.step(alarm, changed, now=now).entries
     await _write(conn, head, entries, now=now)
     return len(entries)
 

@@ -15,6 +15,7 @@ def document(alarm: Alarm, *, t_committed: int | None) -> dict[str, Any]:
         "kind": alarm.kind.value,
         "rule": alarm.rule,
         "rule_version": alarm.rule_version,
+        "rule_pack": alarm.rule_pack or None,
         "tier": alarm.tier.name,
         "peak_tier": alarm.peak_tier.name,
         "state": alarm.state.value,

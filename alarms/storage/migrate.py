@@ -9,7 +9,9 @@ import yoyo
 from psycopg import AsyncConnection
 
 from alarms.errors import FengsuiError
-from alarms.storage import connection, registry
+from alarms.rulepacks import PACKS
+from alarms.rulepacks.reading import text_of
+from alarms.storage import connection, packs, registry
 
 
 class Migrated(NamedTuple):
@@ -46,6 +48,7 @@ async def migrate(url: str) -> Migrated:
     applied, version = await asyncio.to_thread(_apply, url)
     async with await connection.connect(url) as conn:
         await registry.load_builtin_regions(conn)
+        await packs.refresh(conn, {name: text_of(name) for name in PACKS})
     return Migrated(found, applied, version)
 
 

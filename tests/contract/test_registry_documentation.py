@@ -14,6 +14,6 @@ def test_the_documented_file_is_sound_and_warns_of_nothing() -> None:
     assert found is not None
     known = Known(regions=regions.builtin(), gateways={})
     read = registry.parse(found[1].encode(), known)
-    assert len(read.points) == 2
+    assert len(read.points) == 3
     assert read.warnings == ()
     assert read.sources[0].level == 3

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from alarms.alarm import Tier
-from alarms.rulepacks import MARKS, parse, shipped
 from alarms.rules import bounds_for, high_levels, low_levels, on_delays_s, problems_of, rules_of
 from tests.unit.plants import plant, point
 
@@ -153,7 +152,7 @@ def test_methane_is_bound_by_the_place_of_the_sensor() -> None:
 
 def test_a_pack_binds_only_where_unit_and_kind_of_source_agree() -> None:
     gas = {"quantity": "combustible_gas", "engineering_unit": "%LEL"}
-    assert bound_values("gas_line", **gas) == {}
+    assert bound_values("coal_mine", **gas) == {}
     assert bound_values("tank_farm", quantity="combustible_gas", engineering_unit="ppm") == {}
 
 
@@ -163,19 +162,3 @@ def test_a_bound_allows_what_is_as_strict_or_stricter() -> None:
     assert (low.limit, high.limit) == ("l", "h")
     assert [low.allows(19.5), low.allows(20.0), low.allows(19.4)] == [True, True, False]
     assert [high.allows(23.5), high.allows(23.0), high.allows(23.6)] == [True, True, False]
-
-
-def test_every_entry_of_every_pack_says_where_it_comes_from() -> None:
-    for entry in shipped():
-        for bound in entry.bounds:
-            assert bound.standard
-            assert bound.clause
-            assert bound.mark in MARKS
-            assert bound.words_zh
-            assert bound.words_en
-            assert bound.limit == "reset" or (bound.action_zh and bound.action_en)
-
-
-def test_a_pack_with_an_unknown_mark_is_refused() -> None:
-    with pytest.raises(ValueError, match="mark 'X'"):
-        parse("entries: [{quantities: [level], units: [m], mark: X, limits: {}}]")
