@@ -121,8 +121,8 @@ _PART: Final = re.compile(
     re.VERBOSE | re.ASCII,
 )
 _RESERVED: Final = frozenset(
-    "as break const continue else for function if import in let loop namespace null package return "
-    "var void while".split()
+    {"as", "break", "const", "continue", "else", "for", "function", "if", "import", "in", "let"}
+    | {"loop", "namespace", "null", "package", "return", "var", "void", "while"}
 )
 """Words CEL keeps for itself: no tag can stand bare under them."""
 
@@ -311,7 +311,7 @@ def _comparison(compare: Callable[[float, float], bool]) -> Callable[[Run, Run],
     return joined
 
 
-def _decided_by(decisive: bool) -> Callable[[Run, Run], Run]:  # noqa: FBT001  # a value, no switch
+def _decided_by(*, decisive: bool) -> Callable[[Run, Run], Run]:
     """Join conditions: one side that is `decisive` decides, even where the other has no answer."""
 
     def joined(left: Run, right: Run) -> Run:
@@ -338,8 +338,8 @@ _LEVELS: Final = (
 )
 """Operators from the loosest to the closest, as CEL ranks them."""
 _OPERATORS: Final[Mapping[str, tuple[Kind | None, Kind, Callable[[Run, Run], Run]]]] = {
-    "||": (Kind.condition, Kind.condition, _decided_by(True)),
-    "&&": (Kind.condition, Kind.condition, _decided_by(False)),
+    "||": (Kind.condition, Kind.condition, _decided_by(decisive=True)),
+    "&&": (Kind.condition, Kind.condition, _decided_by(decisive=False)),
     "<": (Kind.number, Kind.condition, _comparison(operator.lt)),
     "<=": (Kind.number, Kind.condition, _comparison(operator.le)),
     ">": (Kind.number, Kind.condition, _comparison(operator.gt)),

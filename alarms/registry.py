@@ -24,7 +24,7 @@ from alarms.registry_tree import Items, Node, Plain, Table, read
 class Known:
     """What is registered already: regions, enterprise codes, and gateways with their enterprise.
 
-    `points` has each enterprise's tags with what they are computed by, None where they are measured.
+    `points` has each enterprise's tags with what they are computed by, None where measured.
     """
 
     regions: Mapping[str, Region]
