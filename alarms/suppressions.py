@@ -234,9 +234,7 @@ def _read(
     at = max(each.time for each in new)
     expires = design.formula.expires(old) if old else _NEVER
     standing, moves = _pass(design, standing, expires, at - 1, at - 1)
-    answer = None
-    if design.formula.expires(new) > at:
-        answer = design.formula.value(new, GOOD)
+    answer = design.formula.value(new, GOOD)
     if answer:
         standing = replace(standing, since=at) if standing.since is None else standing
     else:

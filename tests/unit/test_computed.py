@@ -63,7 +63,9 @@ def said(
 
 
 def test_readings_of_one_message_give_one_computed_reading() -> None:
-    assert said([(A, at(1), at(1), 2.0, 0), (B, at(1), at(1), 3.0, 0)]) == [(at(1), 5.0, 0)]
+    rows = [(A, at(1), at(1), 2.0, 0), (B, at(1), at(1), 3.0, 0)]
+    rows += [(A, at(2), at(2), 7.0, 0), (B, at(2), at(2), 8.0, 0)]
+    assert said(rows) == [(at(1), 5.0, 0), (at(2), 15.0, 0)]
 
 
 def test_a_computed_reading_stands_at_the_newest_time_of_its_inputs() -> None:
@@ -109,6 +111,10 @@ def test_there_is_none_where_the_expression_has_no_answer() -> None:
 def test_one_computed_point_feeds_another() -> None:
     rows = [(A, at(1), at(1), 2.0, 0), (B, at(1), at(1), 3.0, 0)]
     assert said(rows, TWICE) == [(at(1), 8.0, 0)]
+    points = plant(
+        (point("A"), point("B"), point("X", compute="Y * 10"), point("Y", compute="A + B"))
+    )
+    assert said(rows, 2, points=points) == [(at(1), 50.0, 0)]
 
 
 def test_what_is_not_newer_computes_nothing() -> None:

@@ -160,6 +160,18 @@ def test_the_dwell_is_met_by_a_reading_too() -> None:
     assert watched.journal[-1].t_event == at(12)
 
 
+def test_the_dwell_waits_for_the_slowest_of_the_inputs() -> None:
+    """The valve's readings take six seconds to arrive, and the next one disagrees."""
+    steps: list[Step] = [OVER, reads(PUMP, 2, 0.0), (VALVE, at(2), at(8), 0.0, 0), at(16)]
+    watched = Watched(tank(dwell_s=10.0), steps).tell((VALVE, at(11), at(17), 1.0, 0))
+    assert watched.told == ["raised"]
+
+
+def test_what_the_suppressing_reading_itself_raises_is_born_suppressed() -> None:
+    watched = Watched(tank(when='p["TK101.LT"] > 9'), [OVER])
+    assert [entry.alarm.state for entry in watched.journal] == [State.DSUPR, State.DSUPR]
+
+
 def test_a_reading_that_disagrees_at_the_end_of_the_dwell_breaks_it() -> None:
     watched = Watched(tank(dwell_s=10.0), [OVER, *idle(2), reads(PUMP, 12, 1.0)])
     assert watched.told == ["raised"]
