@@ -116,10 +116,12 @@ _PART: Final = re.compile(
     | p\s*\[\s*(?P<quote>["'])(?P<point>[^"'\\]+)(?P=quote)\s*\]
     | (?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)
     | (?P<sign>&&|\|\||<=|>=|==|!=|[-+*/<>!?:()])
-    | (?P<end>$)
+    | (?P<end>\Z)
     )""",
     re.VERBOSE | re.ASCII,
 )
+_BLANKS: Final = " \t\n\r\f\v"
+"""What `\\s` means above: other blanks, as Chinese keyboards make them, have no meaning."""
 _RESERVED: Final = frozenset(
     {"as", "break", "const", "continue", "else", "for", "function", "if", "import", "in", "let"}
     | {"loop", "namespace", "null", "package", "return", "var", "void", "while"}
@@ -133,9 +135,10 @@ def _parts(text: str) -> list[_Part]:
     while not parts or parts[-1].sort != "end":
         matched = _PART.match(text, place)
         if matched is None:
-            blank = re.compile(r"\s*").match(text, place)
-            at = place if blank is None else blank.end()
-            raise ExpressionError(at + 1, f"`{text[at]}` has no meaning here{_hint(text, at)}")
+            at = len(text) - len(text[place:].lstrip(_BLANKS))
+            raise ExpressionError(
+                at + 1, f"`{_shown(text[at])}` has no meaning here{_hint(text, at)}"
+            )
         sort = str(matched.lastgroup)
         parts.append(_Part(sort, matched[sort], matched.start(sort) + 1))
         place = matched.end()
@@ -143,6 +146,10 @@ def _parts(text: str) -> list[_Part]:
             problem = f"has more than {MOST_PARTS} parts: compute in steps, a point for each"
             raise ExpressionError(parts[-1].position, problem)
     return parts
+
+
+def _shown(sign: str) -> str:
+    return sign if sign.isprintable() else f"U+{ord(sign):04X}"
 
 
 def _hint(text: str, at: int) -> str:

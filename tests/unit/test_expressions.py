@@ -112,6 +112,7 @@ def test_a_value_that_is_no_number_gives_no_answer(bad: float) -> None:
         ("valve[0]", 6, "has no meaning here"),
         ('"text"', 1, "has no meaning here"),
         ("罐 + 1", 1, 'p["tag"]'),
+        ("valve +\u3000", 8, "`U+3000` has no meaning here"),
         ("null.x + 1", 1, 'p["null.x"]'),
         ('p["LT"] + 1', 4, "there is no point LT in this enterprise"),
         ("", 1, "the end where"),
@@ -152,6 +153,7 @@ def test_the_largest_expression_allowed_is_computed() -> None:
 
 @given(st.text(max_size=LONGEST + 10), st.sampled_from(Kind))
 @example("p[", Kind.number)
+@example("\x1f", Kind.number)
 def test_any_text_is_an_expression_or_refused(text: str, kind: Kind) -> None:
     check_any(text, kind)
 
