@@ -134,6 +134,8 @@ class ProcessEvent(msgspec.Struct, frozen=True, kw_only=True):
     """The rule latches: somebody must reset its alarm after it has returned."""
     needs_closeout: bool = False
     """The rule's alarm closes only after its cause was written down."""
+    suppression: "Suppression | None" = None
+    """What suppresses the point by design: given with `suppressed`, and where an alarm rises."""
 
 
 class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,13 +157,17 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Suppression(msgspec.Struct, frozen=True, kw_only=True):
-    """Suppressed by design: until when (Micros), by whom, why, and at which tier; above it ends."""
+    """Suppressed: until when (Micros), by whom, why, and at which tier; above it, it ends."""
 
     until: int
     by: str
     at: int
     tier: Tier
     reason: str
+
+
+BY_DESIGN: Final = "design"
+"""By whom an alarm is suppressed that no person suppressed: the registry says when."""
 
 
 class Outage(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ from alarms.proposal import (
 from alarms.readings import Instants, Mask, Readings, Rows
 from alarms.rules import HIGH, LOW, RULES, Ruleset, rules_of
 from alarms.silence import Heard, Watch
+from alarms.suppressions import Suppressions
 from alarms.sweep import Standing, sweep
 from alarms.wording import Behind, ended_event, limit_event, reading_behind
 
@@ -59,7 +60,8 @@ class Engine:
         self.gateways = self.watch.gateways
         self.faults = fault_alarms.Faults(plant, self.watch)
         self.newest = LastReadings.never(n)
-        self._families: tuple[Family, ...] = ()
+        self._suppressions = Suppressions(plant, rules)
+        self._families: tuple[Family, ...] = (self._suppressions,)
         self._standing = Standing.clear(n)
         self._pending = np.zeros(n, np.bool_)
         self._calm = rules.calm.copy()
@@ -143,6 +145,7 @@ class Engine:
             reporters=reported_by,
             faults=faults,
             moves=moves,
+            newest=self.newest,
         )
         told = [family.judge(seen) for family in self._families]
         newest = Newest.of(readings, is_judged)
@@ -176,6 +179,7 @@ class Engine:
             last=self.newest.time,
             received=self.newest.received,
             floor=self._floor,
+            newest=self.newest,
         )
         told = [family.tick(clock) for family in self._families]
         return self._proposal(found, None, swept, heard, fault_alarms.Changed(), told)
@@ -351,7 +355,7 @@ class Engine:
             gone = [key for key in keys if key not in {(s.key, s.rule) for s in kept}] + gone
             memory.append(_Ended())
         return Proposal(
-            events=(*ended, *(item[3] for item in found)),
+            events=(*ended, *self._suppressions.cover(item[3] for item in found)),
             states=tuple(kept),
             gone=tuple(gone),
             memory=tuple(memory),

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarms.alarm import ProcessEvent
-from alarms.proposal import ChannelState, PointFault
+from alarms.proposal import ChannelState, LastReadings, PointFault
 from alarms.readings import Instants, Mask, Readings, Rows, Values
 
 Found = tuple[int, int, int, ProcessEvent]
@@ -45,8 +45,9 @@ class Seen:
     """A batch as families see it: readings in order of receipt, each newer than its point's last.
 
     `is_judged` and `holding` run along the readings and say what their quality means (neither: it
-    is only stored). `judged_time` and `judged_value`, shape (n,), are of each point's newest judged
-    reading before the batch. `reporters` has a gateway's index a reading, None: each point's own.
+    is only stored). `newest` is what was adopted before the batch; `judged_time` and
+    `judged_value`, shape (n,), are of each point's newest judged reading there. `reporters` has a
+    gateway's index a reading, None: each point's own.
     """
 
     readings: Readings
@@ -57,6 +58,7 @@ class Seen:
     reporters: NDArray[np.int32] | None
     faults: Sequence[PointFault]
     moves: Sequence[LevelMove]
+    newest: LastReadings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,7 @@ class Clock:
     last: Instants
     received: Instants
     floor: Instants
+    newest: LastReadings
 
     def settled(self, rows: Rows) -> Instants:
         """Return up to which event time these points' delays may run out by now."""

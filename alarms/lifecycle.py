@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from alarms import deadlines, deeds, nuisance
+from alarms import deadlines, deeds, designed, nuisance
 from alarms.alarm import (
     ORG_LEVELS,
     Alarm,
@@ -80,6 +80,8 @@ def _process(alarm: Alarm | None, event: ProcessEvent, now: int) -> Outcome:
     match event.change:
         case Transition.late:
             return _late(alarm, event)
+        case Transition.suppressed | Transition.unsuppressed:
+            return designed.step(alarm, event, now=now)
         case Transition.quality:
             if alarm is None or alarm.quality == event.quality:
                 return Outcome(alarm=alarm)
@@ -95,7 +97,7 @@ def _process(alarm: Alarm | None, event: ProcessEvent, now: int) -> Outcome:
                 alarm, event, Transition.tier_down, tier=event.tier, **_reading(alarm, event)
             )
         case _:
-            return _over(alarm, event, before=before, now=now)
+            return designed.born(_over(alarm, event, before=before, now=now), event)
 
 
 def _over(alarm: Alarm | None, event: ProcessEvent, *, before: Alarm | None, now: int) -> Outcome:

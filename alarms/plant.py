@@ -116,7 +116,9 @@ class Point:
     `limits` maps ll, l, h, hh, and for gases cut and reset, to values in `engineering_unit`.
     `params` maps kinds of detector to settings of theirs (alarms.parameters).
     `latching` limit alarms stay until they are reset, those that need a close-out until their cause
-    is written down.
+    is written down. `compute` is the expression a point without an instrument is computed by;
+    `suppress` says when its alarms are suppressed by design: `when` and `reason`, `dwell_s` and
+    `most_s` (alarms.expressions).
     """
 
     enterprise: str
@@ -140,6 +142,8 @@ class Point:
     latching: bool = False
     needs_closeout: bool = False
     params: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    compute: str | None = None
+    suppress: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def key(self) -> str:

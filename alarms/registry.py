@@ -1,18 +1,20 @@
 """The registry file, parsed and validated whole: every fault at once, or one Registry value."""
 
 from collections import ChainMap
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from alarms.errors import Fault, RefusedError
 from alarms.plant import Enterprise, Gateway, Point, Region, Source, Unit
 from alarms.registry_checks import (
+    PointFinding,
     enterprise_faults,
     point_findings,
     region_faults,
     source_findings,
 )
+from alarms.registry_expressions import expression_findings
 from alarms.registry_fields import Spot
 from alarms.registry_form import FORMS
 from alarms.registry_tree import Items, Node, Plain, Table, read
@@ -21,11 +23,15 @@ from alarms.tank_checks import tank_findings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is registered already: regions, enterprise codes, and gateways with their enterprise."""
+    """What is registered already: regions, enterprise codes, and gateways with their enterprise.
+
+    `points` has each enterprise's tags with what they are computed by, None where measured.
+    """
 
     regions: Mapping[str, Region]
     enterprises: frozenset[str] = frozenset()
     gateways: Mapping[str, str]
+    points: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +82,7 @@ class _Reader:
         self.units: dict[tuple[str, str, str], Unit] = {}
         self.points: dict[tuple[str, str], Point] = {}
         self.seen: dict[object, int] = {}
+        self.expressed: dict[str, tuple[Point, Table, Spot]] = {}
 
     def file(self, root: Table) -> None:
         """Read everything; gateways and regions first, for points and enterprises name them."""
@@ -90,6 +97,7 @@ class _Reader:
         self._gateways(root, top, codes)
         for table, at, found in self._each(root, top, "enterprises", "enterprise"):
             self._enterprise(table, at, found)
+        self._expressions()
 
     def _regions(self, root: Table, top: Spot) -> None:
         listed = list(self._each(root, top, "regions", "region"))
@@ -209,13 +217,28 @@ class _Reader:
         point = Point(enterprise=enterprise, source=source, unit=unit, **found)
         if point.gateway is not None:
             self._owned(point, table, at)
-        for finding in point_findings(point, source_kind):
+        self._note(point_findings(point, source_kind), table, at)
+        self.points[enterprise, point.tag] = point
+        if point.compute is not None or point.suppress:
+            self.expressed[point.key] = point, table, at
+
+    def _note(self, findings: Iterable[PointFinding], table: Table, at: Spot) -> None:
+        for finding in findings:
             line = _line_of(table, finding.key)
             if finding.refused:
                 at.fault_at(line, finding.key, finding.problem)
             else:
                 self._warn(at.of(line, finding.key), finding.problem)
-        self.points[enterprise, point.tag] = point
+
+    def _expressions(self) -> None:
+        """Check what points are computed by and suppressed at, now that all tags are known."""
+        if not self.expressed:
+            return
+        known = {code: dict(tags) for code, tags in self.known.points.items()}
+        for (enterprise, tag), point in self.points.items():
+            known.setdefault(enterprise, {})[tag] = point.compute
+        for point, table, at in self.expressed.values():
+            self._note(expression_findings(point, known[point.enterprise]), table, at)
 
     def _owned(self, point: Point, table: Table, at: Spot) -> None:
         """Check that a point's gateway exists and belongs to the same enterprise."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from alarms import parameters
+from alarms import expressions, parameters
 from alarms.alarm import Tier
 from alarms.plant import LIMIT_NAMES, QUANTITIES, SOURCE_KINDS, UNIT_KINDS
 from alarms.registry_fields import Choice, Flag, Form, Key, Many, Number, Text
@@ -22,6 +22,9 @@ TAG: Final = Text(longest=128, words="a tag without blanks at its ends")
 NAME: Final = Text()
 GATEWAY_ID: Final = Text(
     longest=64, pattern=r"[A-Za-z0-9_-]+", words="a gateway id of A-Z, a-z, 0-9, _ and -"
+)
+EXPRESSION: Final = Text(
+    longest=expressions.LONGEST, words="an expression without blanks at its ends"
 )
 LIMITS: Final = (*LIMIT_NAMES, "cut", "reset")
 TIERED: Final = (*LIMIT_NAMES, "cut")
@@ -128,6 +131,17 @@ FORMS: Final[Mapping[str, Form]] = {
             "latching": Key(kind=Flag()),
             "needs_closeout": Key(kind=Flag()),
             "params": Key(kind=parameters.FORM),
+            "compute": Key(kind=EXPRESSION),
+            "suppress": Key(
+                kind=Form(
+                    keys={
+                        "when": Key(kind=EXPRESSION, required=True),
+                        "reason": Key(kind=NAME, required=True),
+                        "dwell_s": Key(kind=Number(least=0, most=LONGEST_S)),
+                        "most_s": Key(kind=Number(least=0, most=LONGEST_S, above=True)),
+                    }
+                )
+            ),
         }
     ),
     "gateway": Form(

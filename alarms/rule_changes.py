@@ -51,6 +51,8 @@ def _seen_by(rule: str, point: Point) -> dict[str, Any]:
         seen["limits"] = {name: point.limits[name] for name in levels if name in point.limits}
         seen["tiers"] = {name: point.tiers[name] for name in levels if name in point.tiers}
         seen["detect"] = None if point.detect is None else kind in point.detect
+        seen["compute"] = point.compute or "measured"
+        seen["suppress"] = point.suppress
     return seen
 
 

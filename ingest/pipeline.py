@@ -14,6 +14,7 @@ import numpy as np
 from psycopg import AsyncConnection
 
 from alarms.alarm import ProcessEvent
+from alarms.computed import Computed
 from alarms.engine import Engine, LastReadings, Proposal
 from alarms.memory import Recollection, Rota
 from alarms.readings import CORRECTED, STAMPED_HERE, Readings, newer_than
@@ -67,6 +68,7 @@ class Pipeline:
         self._prefix = prefix
         self._steps = steps
         self._engine: Engine
+        self._computed: Computed
         self._roster: Roster
         self._rota: Rota
         self._started = 0
@@ -92,6 +94,7 @@ class Pipeline:
             async for stored in memory.stored_after(conn, registered, recollection.since()):
                 recollection.learn(stored)
             self._rota = Rota(self._engine, now=now, fresh=recollection.fresh)
+            self._computed = Computed(registered)
             self._roster = Roster.of(registered, self._engine.gateways)
             self._sequences = await gateways.sequences(conn)
             self._started = now
@@ -111,20 +114,21 @@ class Pipeline:
         heard, sifted = await self._sift(conn, messages)
         seen, newest = self._seen(sifted.accounts)
         async with conn.transaction():
-            months = await self._ensure_partitions(conn, sifted.readings)
             news = await self._without_known(conn, sifted)
-            fresh = newer_than(news.readings, self._engine.last)
+            derived = self._computed.derive(news.readings, self._engine.newest)
+            months = await self._ensure_partitions(conn, derived.readings)
+            fresh = newer_than(derived.readings, self._engine.last)
             proposals = [
                 self._engine.judge(
-                    news.readings.take(fresh),
+                    derived.readings.take(fresh),
                     now=now,
-                    reported_by=news.gateway[fresh],
+                    reported_by=derived.along(news.gateway)[fresh],
                     faults=sifted.faults,
                 )
             ]
             self._steps("judged")
-            await readings.copy_new(conn, news.readings.take(fresh), self._roster.ids)
-            behind = news.readings.take(~fresh)
+            await readings.copy_new(conn, derived.readings.take(fresh), self._roster.ids)
+            behind = derived.readings.take(~fresh)
             late = await self._store_late(conn, behind)
             if late.stored.any():
                 proposals.append(self._engine.judge_late(behind.take(late.stored), now=now))

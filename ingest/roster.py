@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from alarms.plant import Plant
+from alarms.plant import Plant, Point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,8 +15,9 @@ class Roster:
     """Columns along the plant's points; NaN where an instrument has no range.
 
     `owner` is the place in `gateways` of the only gateway that may report a point, -1 for any of
-    its enterprise; `ids` are database ids. `owner`, `low` and `high` are one longer than the plant:
-    row -1, an unknown tag, has no owner and no range.
+    its enterprise, and one past the last gateway for a computed point, which none may report; `ids`
+    are database ids. `owner`, `low` and `high` are one longer than the plant: row -1, an unknown
+    tag, has no owner and no range.
     """
 
     plant: Plant
@@ -33,11 +34,7 @@ class Roster:
         return cls(
             plant=plant,
             gateways=gateways,
-            owner=np.array(
-                [-1 if p.gateway is None else gateways.get(p.gateway, -1) for p in plant.points]
-                + [-1],
-                np.int32,
-            ),
+            owner=np.array([*(_owner(each, gateways) for each in plant.points), -1], np.int32),
             low=np.array([*(low for low, _ in ranges), np.nan], np.float64),
             high=np.array([*(high for _, high in ranges), np.nan], np.float64),
             ids=np.array(plant.point_ids, np.int32),
@@ -46,3 +43,9 @@ class Roster:
     def rows_of(self, gateway: str) -> dict[str, int]:
         """Return the rows of the tags a gateway may name: those of its own enterprise."""
         return self.plant.rows[self.plant.gateways[gateway].enterprise]
+
+
+def _owner(point: Point, gateways: Mapping[str, int]) -> int:
+    if point.compute is not None:
+        return len(gateways)
+    return -1 if point.gateway is None else gateways.get(point.gateway, -1)

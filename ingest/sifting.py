@@ -134,6 +134,7 @@ def sift_recorded(readings: Readings, roster: Roster, gateway_of: NDArray[np.int
     times = _times(columns, future)
     for bad, reason in (
         (columns.rows < 0, Reason.unknown_point),
+        (roster.owner[columns.rows] == len(roster.gateways), Reason.not_allowed),
         (columns.stamps < columns.received - RAW_RETENTION_US, Reason.too_old),
         (outside, Reason.out_of_range),
     ):

@@ -72,7 +72,7 @@ async def load(conn: AsyncConnection) -> Plant:
                p.quantity, p.engineering_unit, p.name, p.range_low, p.range_high, p.period_s,
                p.limits, p.deadband, p.on_delay_s, p.off_delay_s, p.tiers, p.detect,
                p.gateway_id as gateway, p.substance, p.sector, p.latching, p.needs_closeout,
-               p.params
+               p.params, p.compute, p.suppress
           from point p join enterprise e on e.id = p.enterprise_id
           join unit u on u.id = p.unit_id join source s on s.id = u.source_id
          order by p.id

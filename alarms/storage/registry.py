@@ -16,16 +16,25 @@ from alarms.storage import alarms, journal, plant
 
 
 async def known(conn: AsyncConnection) -> Known:
-    """Return what a file may lean on: regions, enterprises and gateways registered already."""
+    """Return what a file may lean on: regions, enterprises, gateways and tags registered."""
     cursor = await conn.execute("select code from enterprise")
     enterprises = frozenset(code for (code,) in await cursor.fetchall())
     cursor = await conn.execute(
         "select g.id, e.code from gateway g join enterprise e on e.id = g.enterprise_id"
     )
     gateways: dict[str, str] = dict(await cursor.fetchall())
+    cursor = await conn.execute(
+        "select e.code, p.tag, p.compute from point p join enterprise e on e.id = p.enterprise_id"
+    )
+    points: dict[str, dict[str, str | None]] = {code: {} for code in enterprises}
+    async for code, tag, compute in cursor:
+        points[code][tag] = compute
     registered = await _regions(conn)
     return Known(
-        regions={**regions.builtin(), **registered}, enterprises=enterprises, gateways=gateways
+        regions={**regions.builtin(), **registered},
+        enterprises=enterprises,
+        gateways=gateways,
+        points=points,
     )
 
 
@@ -157,6 +166,7 @@ def _row(entry: Entry) -> tuple[object, ...]:
                 None if entry.detect is None else _json(entry.detect),
                 *(entry.gateway, entry.substance, entry.sector),
                 *(entry.latching, entry.needs_closeout, _json(entry.params)),
+                *(entry.compute, _json(entry.suppress)),
             )
 
 
@@ -229,6 +239,7 @@ _TABLES: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
         *(("tiers", "jsonb"), ("detect", "jsonb")),
         *(("gateway_id", "text"), ("substance", "text"), ("sector", "text")),
         *(("latching", "boolean"), ("needs_closeout", "boolean"), ("params", "jsonb")),
+        *(("compute", "text"), ("suppress", "jsonb")),
     ),
 }
 _INSERTS: Final[Mapping[str, LiteralString]] = {
@@ -264,11 +275,11 @@ _INSERTS: Final[Mapping[str, LiteralString]] = {
         insert into point (enterprise_id, unit_id, tag, name, quantity, engineering_unit, range_low,
                            range_high, period_s, limits, deadband, on_delay_s, off_delay_s, tiers,
                            detect, gateway_id, substance, sector, latching, needs_closeout,
-                           params, registered_at)
+                           params, compute, suppress, registered_at)
         select e.id, u.id, n.tag, n.name, n.quantity, n.engineering_unit, n.range_low,
                n.range_high, n.period_s, n.limits, n.deadband, n.on_delay_s, n.off_delay_s, n.tiers,
                n.detect, n.gateway_id, n.substance, n.sector, n.latching, n.needs_closeout,
-               n.params, %(at)s
+               n.params, n.compute, n.suppress, %(at)s
           from staged n join enterprise e on e.code = n.enterprise
           join source s on s.enterprise_id = e.id and s.code = n.source
           join unit u on u.source_id = s.id and u.code = n.unit
@@ -312,7 +323,7 @@ _UPDATES: Final[Mapping[str, LiteralString]] = {
                tiers = n.tiers, detect = n.detect, gateway_id = n.gateway_id,
                substance = n.substance, sector = n.sector,
                latching = n.latching, needs_closeout = n.needs_closeout,
-               params = n.params
+               params = n.params, compute = n.compute, suppress = n.suppress
           from staged n join enterprise e on e.code = n.enterprise
           join source s on s.enterprise_id = e.id and s.code = n.source
           join unit u on u.source_id = s.id and u.code = n.unit

@@ -9,6 +9,7 @@ import numpy as np
 
 from alarms import kpi, regions
 from alarms.alarm import ProcessEvent
+from alarms.computed import Computed
 from alarms.engine import Engine, LastReadings
 from alarms.occurrences import Episodes, Occurrence
 from alarms.plant import Plant
@@ -93,6 +94,7 @@ class _Rehearsal:
         self.corrected: set[tuple[int, int]] = set()
         self.clockwork: Clockwork | None = None
         self.roster: Roster
+        self.computed = Computed(plant)
 
     def take(self, chunk: Chunk) -> None:
         if self.until is not None:
@@ -169,6 +171,7 @@ class _Rehearsal:
     def _batch(
         self, clockwork: Clockwork, part: Readings, faults: Sequence[PointFault], now: int
     ) -> None:
+        part = self.computed.derive(part, clockwork.engine.newest).readings
         fresh = newer_than(part, clockwork.engine.last)
         late = part.take(np.zeros(0, np.intp))
         if not fresh.all():

@@ -1,0 +1,6 @@
+-- depends: 0004_parameters
+-- What a point without an instrument is computed by, and when a point's alarms are suppressed.
+
+alter table point
+    add column compute text,
+    add column suppress jsonb not null default '{}';
