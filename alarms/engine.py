@@ -12,6 +12,7 @@ from alarms import late, record
 from alarms.alarm import ProcessEvent
 from alarms.detectors import limits
 from alarms.family import SETTLE_US, Clock, Family, Found, LevelMove, Seen
+from alarms.groups import Groups
 from alarms.plant import Plant
 from alarms.proposal import (
     ChannelState,
@@ -64,7 +65,8 @@ class Engine:
         self._judged_received: Instants = np.zeros(n, np.int64)
         self._judged_value: Values = np.full(n, np.nan)
         self._judged_quality: Qualities = np.zeros(n, np.int16)
-        self._families: tuple[Family, ...] = ()
+        self._groups = Groups(plant, rules)
+        self._families: tuple[Family, ...] = (self._groups,)
         self._standing = Standing.clear(n)
         self._pending = np.zeros(n, np.bool_)
         self._calm = rules.calm.copy()
@@ -109,6 +111,7 @@ class Engine:
         engine.faults.recall(states, row_of)
         for family in engine._families:
             family.recall(states, row_of)
+        engine._groups.take_up(last)
         return engine
 
     def judge(

@@ -10,9 +10,9 @@ from psycopg.types.json import Jsonb
 from alarms import deadlines, instants, lifecycle
 from alarms.alarm import Alarm, Entry, ProcessEvent, Transition
 from alarms.errors import NotFoundError
-from alarms.plant import Point
+from alarms.plant import Group, Point
 from alarms.proposal import ChannelState
-from alarms.rule_changes import rule_change
+from alarms.rule_changes import group_change, rule_change
 from alarms.scope import Scope
 from alarms.storage import journal
 
@@ -76,13 +76,13 @@ async def due(conn: AsyncConnection, *, now: int) -> int:
 
 async def points_changed(
     conn: AsyncConnection,
-    changed: Sequence[tuple[Point, Point]],
+    changed: Sequence[tuple[Point | Group, Point | Group]],
     *,
     head: tuple[int, bytes],
     actor: str,
     now: int,
 ) -> int:
-    """Tell the open alarms of changed points (before, after) of it; return how many were told.
+    """Tell the open alarms of changed points and groups (before, after); return how many were told.
 
     `head` is from `journal.lock`, taken before any row that ingest locks as well.
     """
@@ -98,8 +98,13 @@ async def points_changed(
     ).fetchall()
     entries: list[Entry] = []
     for alarm in (_alarm(record) for (record,) in rows):
-        before, after = point_of[alarm.subject.key]
-        change = rule_change(before, after, alarm.rule, actor=actor)
+        match point_of[alarm.subject.key]:
+            case Point() as before, Point() as after:
+                change = rule_change(before, after, alarm.rule, actor=actor)
+            case Group() as was, Group() as now_is:
+                change = group_change(was, now_is, alarm.rule, actor=actor)
+            case _:
+                continue
         if change is not None:
             entries += lifecycle.step(alarm, change, now=now).entries
     await _write(conn, head, entries, now=now)

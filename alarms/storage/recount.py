@@ -156,7 +156,7 @@ async def journalled(conn: AsyncConnection, first: int, end: int) -> list[Row]:
 def _row(alarm_id: str, type_: str, key: str | None, document: str) -> Row:
     decoded: dict[str, Any] = msgspec.json.decode(document)
     if key is None:
-        key = f"{decoded.get('enterprise')}/{decoded.get('point')}"
+        key = f"{decoded.get('enterprise')}/{decoded.get('subject')}"
     return Row(alarm_id=alarm_id, type=type_, key=key, document=decoded)
 
 
