@@ -108,8 +108,10 @@ class Course:
         standing = self.standing
         at = max(standing.clock, time)
         if standing.clock:
-            self._balance(at)
-            self._expire(at)
+            if isinstance(self.rule.detector, Balance):
+                self._flow(self.rule.detector, at)
+            else:
+                self._expire(at)
             self._elapse(at)
         standing.time[member], standing.received[member] = time, received
         standing.value[member], standing.quality[member] = value, quality
@@ -124,8 +126,6 @@ class Course:
 
     def _expire(self, end: int) -> None:
         """Judge every instant before `end` at which a member's value went stale."""
-        if isinstance(self.rule.detector, Balance):
-            return
         standing = self.standing
         after = max(standing.clock, standing.seen)
         ends = {
@@ -135,25 +135,21 @@ class Course:
             self._elapse(at)
             self._stand(at)
 
-    def _balance(self, until: int) -> None:
-        """Let flows run from the clock on and judge every bucket that closes."""
-        detector, standing = self.rule.detector, self.standing
-        if not isinstance(detector, Balance):
-            return
+    def _flow(self, balance: Balance, until: int) -> None:
+        """Let flows run from the clock on; judge where a bucket closes or the first goes stale."""
+        standing = self.standing
         first = standing.clock
         heard = min(t + stale for t, stale in zip(standing.time, self.rule.stale, strict=True))
-        while first < until:
-            if first >= heard:
-                standing.memory = detector.skip(standing.memory, first, until)
-                return
-            edge = detector.edge(first)
-            stop = min(edge, until)
+        while first < min(until, heard):
+            stop = min(balance.edge(first), heard, until)
             x = standing.values(self.rule, first)
-            standing.memory = detector.flow(standing.memory, first, stop, x, heard)
-            if stop == edge:
-                self._elapse(edge)
-                self._stand(edge)
+            standing.memory = balance.flow(standing.memory, first, stop, x)
+            if standing.seen < stop < until:
+                self._elapse(stop)
+                self._stand(stop)
             first = stop
+        if first < until:
+            standing.memory = balance.skip(standing.memory, first, until)
 
     def _elapse(self, end: int) -> None:
         """Let a running delay take effect if it is met before `end`."""

@@ -60,7 +60,7 @@ class Balance:
             if loudest is None or weight > loudest[0]:
                 loudest = weight, place, rate or 0.0, bound
         if loudest is None:
-            return self._quiet(known), memory
+            return self._quiet(known, x), memory
         weight, place, rate, bound = loudest
         sighted = weight >= 0
         verdict = Verdict(
@@ -76,17 +76,17 @@ class Balance:
         """Return the next instant at which a bucket closes, Micros."""
         return min((after // w.bucket + 1) * w.bucket for w in self.windows)
 
-    def flow(self, memory: Memory, first: int, until: int, x: list[float], heard: int) -> Memory:
+    def flow(self, memory: Memory, first: int, until: int, x: list[float]) -> Memory:
         """Return the memory after values stood from `first` to `until`, no edge in between.
 
-        Before `heard` no member is stale. Buckets that end at `until` are closed.
+        Buckets that end at `until` are closed.
         """
         outward = self.inflows + self.outflows
         into, out = sum(x[: self.inflows]), sum(x[self.inflows : outward])
         stored = sum(v * f for v, f in zip(x[outward:], self.factors, strict=True))
         net = (into - out) * (until - first) / SECOND
         through = max(abs(into), abs(out)) * (until - first) / SECOND
-        sound = until <= heard and abs(net) < float("inf") and abs(stored) < float("inf")
+        sound = abs(net) < float("inf") and abs(stored) < float("inf")
         done: dict[str, Any] = {}
         for window in self.windows:
             held = (memory or {}).get(str(window.span)) or _fresh()
@@ -138,14 +138,16 @@ class Balance:
         rate = sum(lacking for lacking, _ in known) / seconds
         return (rate, bound) if abs(rate) < float("inf") else (None, bound)
 
-    def _quiet(self, known: dict[str, Any]) -> Verdict:
-        """Return OFF with what the first window that can speak says of it."""
+    def _quiet(self, known: dict[str, Any], x: list[float]) -> Verdict:
+        """Say what the first window that can speak says, if no member is lost meanwhile."""
+        lost = sum(value != value for value in x)
         for place, window in enumerate(self.windows):
             held = known.get(str(window.span))
             rate, bound = self._rate(window, held["closed"]) if held else (None, 0.0)
             if rate is not None:
-                return Verdict(says=Says.OFF, value=rate, limit=bound, parts=(place,))
-        return Verdict(says=Says.OFF)
+                says = Says.UNSURE if lost else Says.OFF
+                return Verdict(says=says, value=rate, limit=bound, parts=(place,), lost=lost)
+        return Verdict(says=Says.UNSURE, lost=lost)
 
 
 def _fresh() -> dict[str, Any]:
