@@ -117,8 +117,10 @@ def read(
         owned = (*_ROLES[kind], *_PARAMS[kind])
         if key in (*ROLES, *_ALL_PARAMS) and key not in owned:
             at.fault_at(table.lines[key], key, f"does not belong to kind {kind}: remove it")
-    for key in _REQUIRED[kind]:
-        if key not in table.entries:
+    absent = [key for key in _REQUIRED[kind] if key not in found]
+    for key in absent:
+        node = table.entries.get(key)
+        if node is None or (isinstance(node, Plain) and node.value is None):
             at.fault(f"{key} is missing, and kind {kind} requires it")
     members = {role: found[role] for role in _ROLES[kind] if role in found}
     group = Group(
@@ -139,10 +141,10 @@ def read(
     )
     for role, problem in _membership(group, points):
         at.fault_at(table.lines.get(role, table.line), role, problem)
-    if len(at.faults) == before and {"code", "name"} <= found.keys():
+    if not absent and len(at.faults) == before and {"code", "name"} <= found.keys():
         for key, problem in _findings(group, source_kind, points):
             at.fault_at(_line_of(table, key), key, problem)
-    return group if len(at.faults) == before else None
+    return group if not absent and len(at.faults) == before else None
 
 
 _ALL_PARAMS: Final = tuple(dict.fromkeys(name for names in _PARAMS.values() for name in names))
