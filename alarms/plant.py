@@ -248,7 +248,8 @@ class Plant:
     def group_subject(self, group: Group) -> Subject:
         """Return what an alarm of this group says of it."""
         enterprise = self.enterprises[group.enterprise]
-        first = self.points[self.rows[group.enterprise][group.tags[0]]]
+        telling = group.tags[0 if group.measures else -1]
+        point = self.points[self.rows[group.enterprise][telling]]
         return Subject(
             key=group.key,
             region=enterprise.region,
@@ -256,7 +257,8 @@ class Plant:
             source=group.source,
             unit=group.unit,
             name=group.name,
-            engineering_unit=first.engineering_unit if group.measures else None,
+            quantity=point.quantity,
+            engineering_unit=point.engineering_unit if group.measures else None,
             simulated=enterprise.simulated,
         )
 

@@ -44,6 +44,7 @@ def test_the_subject_has_a_source_and_no_point() -> None:
     assert subject.key == "DY-CHEM-01/G-vote"
     assert (subject.source, subject.unit, subject.point) == ("R001", "TK101", None)
     assert (subject.name, subject.engineering_unit) == ("组", "%LEL")
+    assert subject.quantity == "combustible_gas"
 
 
 def test_a_low_vote_counts_from_the_limit_down() -> None:
@@ -187,6 +188,7 @@ def test_a_feeder_still_live_past_its_deadline_raises() -> None:
     assert told.changes == [("raised", 3)]
     event = told.events[0]
     assert (event.tier, event.value, event.basis) == (Tier.orange, 1, "AQ 6201-2019 [M]")
+    assert (event.subject.quantity, event.subject.engineering_unit) == ("feeder_state", None)
     assert "馈电异常：甲烷 T1 1.5 %CH4 要求断电，馈电 2 秒后仍有电" in event.message_zh
 
 
