@@ -6,7 +6,7 @@ point is stale, and that instant is judged too. Delays run like those of limits 
 a running delay that meets missing values raises unconfirmed from orange on and begins again below.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from alarms.alarm import ProcessEvent, Tier, Transition
@@ -26,7 +26,8 @@ class Standing:
     """Where a group stands; lists run along its members, `value` is NaN where it says nothing.
 
     `seen` is the last instant at which anything changed, forgotten once the clock is past it.
-    `unsure` is what the open alarm was last told of its quality. Times are Micros, 0 for never.
+    `unsure` is what the open alarm was last told of its quality; `near` that some member stands at
+    a vote's limit, which may pass by a lost member alone. Times are Micros, 0 for never.
     """
 
     time: list[int]
@@ -37,6 +38,7 @@ class Standing:
     t0: int = 0
     seen: int = 0
     unsure: bool = False
+    near: bool = False
     memory: Memory = None
 
     @classmethod
@@ -66,12 +68,17 @@ class Standing:
 
     def copy(self) -> Self:
         """Return a standing whose lists can be written to."""
-        return replace(
-            self,
-            time=list(self.time),
-            received=list(self.received),
-            value=list(self.value),
-            quality=list(self.quality),
+        return type(self)(
+            time=self.time.copy(),
+            received=self.received.copy(),
+            value=self.value.copy(),
+            quality=self.quality.copy(),
+            phase=self.phase,
+            t0=self.t0,
+            seen=self.seen,
+            unsure=self.unsure,
+            near=self.near,
+            memory=self.memory,
         )
 
     def values(self, rule: GroupRule, at: int) -> list[float]:
@@ -106,8 +113,9 @@ class Course:
     def read(self, member: int, *, time: int, received: int, value: float, quality: int) -> None:
         """Judge a member's new reading; one older than the clock is news at the clock."""
         standing = self.standing
-        at = max(standing.clock, time)
-        if standing.clock:
+        clock = standing.clock
+        at = max(clock, time)
+        if clock:
             if isinstance(self.rule.detector, Balance):
                 self._flow(self.rule.detector, at)
             else:
@@ -116,7 +124,7 @@ class Course:
         standing.time[member], standing.received[member] = time, received
         standing.value[member], standing.quality[member] = value, quality
         self._stand(at, behind=member)
-        if standing.seen < standing.clock:
+        if standing.seen < at:
             standing.seen = 0
 
     def wait(self, until: int) -> None:
@@ -128,10 +136,9 @@ class Course:
         """Judge every instant before `end` at which a member's value went stale."""
         standing = self.standing
         after = max(standing.clock, standing.seen)
-        ends = {
-            time + stale for time, stale in zip(standing.time, self.rule.stale, strict=True) if time
-        }
-        for at in sorted(moment for moment in ends if after < moment < end):
+        ends = [time + stale for time, stale in zip(standing.time, self.rule.stale, strict=True)]
+        # A member that never reported has gone stale before any clock.
+        for at in sorted({moment for moment in ends if after < moment < end}):
             self._elapse(at)
             self._stand(at)
 
@@ -162,6 +169,9 @@ class Course:
         standing, rule = self.standing, self.rule
         verdict, standing.memory = rule.detector.judge(standing.values(rule, at), standing.memory)
         says = verdict.says
+        standing.near = bool(verdict.parts)
+        if says is Says.OFF and standing.phase == CLEAR:
+            return
         against = Says.OFF if standing.phase == PEND_ON else Says.ON
         if self._due() == at and says not in (against, Says.UNSURE):
             self._confirm(at, verdict, behind)
@@ -184,9 +194,7 @@ class Course:
                 self._begin(ACTIVE, onset)
         if self._due() == onset:  # no delay at all
             self._confirm(onset, verdict, behind)
-        if not standing.active:
-            standing.unsure = False
-        elif standing.unsure != (says is Says.UNSURE):
+        if standing.active and standing.unsure != (says is Says.UNSURE):
             standing.unsure = says is Says.UNSURE
             standing.seen = onset
             self._tell(Transition.quality, onset, verdict, behind)
@@ -203,6 +211,7 @@ class Course:
         standing = self.standing
         standing.phase = phase
         standing.t0 = at if phase in (PEND_ON, PEND_OFF) else 0
+        standing.unsure &= standing.active
         standing.seen = max(standing.seen, at)
 
     def _due(self) -> int | None:

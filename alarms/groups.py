@@ -12,7 +12,7 @@ from alarms.detectors.limits import PHASES
 from alarms.detectors.verdict import Memory
 from alarms.detectors.vote import Vote
 from alarms.family import RANK, Clock, Found, Seen
-from alarms.group_course import NAN, Course, Standing
+from alarms.group_course import Course, Standing
 from alarms.group_rules import GroupRule, rules_of
 from alarms.plant import Plant
 from alarms.proposal import ChannelState, LastReadings, judged
@@ -72,6 +72,8 @@ class Groups:
             standing.received = last.received[rows].tolist()
             standing.value = np.where(sound[rows], last.value[rows], np.nan).tolist()
             standing.quality = last.quality[rows].tolist()
+            verdict, _ = rule.detector.judge(standing.values(rule, standing.clock), standing.memory)
+            standing.near = bool(verdict.parts)
             self._wake(index)
 
     def judge(self, seen: Seen) -> tuple[list[Found], dict[int, Standing]]:
@@ -81,20 +83,18 @@ class Groups:
             return [], changes
         told: list[tuple[int, int, ProcessEvent]] = []
         readings = seen.readings
-        for place in np.flatnonzero(self._member[readings.point]).tolist():
-            value = float(readings.value[place])
-            sound = bool(seen.is_judged[place]) and np.isfinite(value)
-            for index, member in self._of[int(readings.point[place])]:
+        places = np.flatnonzero(self._member[readings.point])
+        chosen = readings.take(places)
+        value = np.where(seen.is_judged[places] & np.isfinite(chosen.value), chosen.value, np.nan)
+        columns = (places, chosen.point, chosen.time, chosen.received, value, chosen.quality)
+        for place, row, time, received, number, quality in zip(
+            *(column.tolist() for column in columns), strict=True
+        ):
+            for index, member in self._of[row]:
                 if index not in changes:
                     changes[index] = self._standing[index].copy()
                 course = Course(self.plant, self.rules[index], changes[index])
-                course.read(
-                    member,
-                    time=int(readings.time[place]),
-                    received=int(readings.received[place]),
-                    value=value if sound else NAN,
-                    quality=int(readings.quality[place]),
-                )
+                course.read(member, time=time, received=received, value=number, quality=quality)
                 told += ((place, index, event) for event in course.told)
         return [
             (place, RANK, event.t_change, _as_it_is_now(event, changes[index]))
@@ -152,10 +152,7 @@ class Groups:
     def _wake(self, index: int) -> None:
         """Note whether time alone can change a group: a vote may pass when a member is lost."""
         rule, standing = self.rules[index], self._standing[index]
-        awake = not standing.rests
-        if not awake and isinstance(rule.detector, Vote) and standing.clock:
-            at = standing.clock
-            awake = bool(rule.detector.judge(standing.values(rule, at), None)[0].parts)
+        awake = not standing.rests or (standing.near and isinstance(rule.detector, Vote))
         (self._awake.add if awake else self._awake.discard)(index)
 
 
