@@ -19,6 +19,8 @@ from alarms.wording import is_late
 from alarms.wording_groups import Evidence, group_event
 
 NAN: Final = float("nan")
+_DOUBT: Final = 60_000_000
+"""A doubt lasts at least so long, Micros."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,8 +28,8 @@ class Standing:
     """Where a group stands; lists run along its members, `value` is NaN where it says nothing.
 
     `seen` is the last instant at which anything changed, forgotten once the clock is past it.
-    `unsure` is what the open alarm was last told of its quality; `near` that some member stands at
-    a vote's limit, which may pass by a lost member alone. Times are Micros, 0 for never.
+    `unsure` is since when the open alarm is told to be uncertain; `near` tells that some member
+    stands at a vote's limit, which may pass by a lost member alone. Times are Micros, 0 for never.
     """
 
     time: list[int]
@@ -37,7 +39,7 @@ class Standing:
     phase: int = CLEAR
     t0: int = 0
     seen: int = 0
-    unsure: bool = False
+    unsure: int = 0
     near: bool = False
     memory: Memory = None
 
@@ -186,7 +188,7 @@ class Course:
                     self._begin(CLEAR, onset)
                 else:
                     self._begin(ACTIVE, onset)
-                    standing.unsure = True
+                    standing.unsure = onset
                     self._tell(Transition.raised, onset, verdict, behind)
             case 2 if says is Says.OFF:
                 self._begin(PEND_OFF, onset)
@@ -194,8 +196,10 @@ class Course:
                 self._begin(ACTIVE, onset)
         if self._due() == onset:  # no delay at all
             self._confirm(onset, verdict, behind)
-        if standing.active and standing.unsure != (says is Says.UNSURE):
-            standing.unsure = says is Says.UNSURE
+        doubts, since = says is Says.UNSURE, standing.unsure
+        # Doubt is told at once; a member that comes and goes ends it once a minute at most.
+        if standing.active and (not since if doubts else since and onset - since >= _DOUBT):
+            standing.unsure = onset if doubts else 0
             standing.seen = onset
             self._tell(Transition.quality, onset, verdict, behind)
 
@@ -211,7 +215,8 @@ class Course:
         standing = self.standing
         standing.phase = phase
         standing.t0 = at if phase in (PEND_ON, PEND_OFF) else 0
-        standing.unsure &= standing.active
+        if not standing.active:
+            standing.unsure = 0
         standing.seen = max(standing.seen, at)
 
     def _due(self) -> int | None:
@@ -242,6 +247,6 @@ class Course:
             time=time,
             received=received,
             late=is_late(standing.quality[behind], time, received),
-            unsure=standing.unsure,
+            unsure=bool(standing.unsure),
         )
         self.told.append(group_event(self.plant, self.rule, change, evidence))
