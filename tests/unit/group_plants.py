@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from alarms.alarm import ProcessEvent
+from alarms.engine import ChannelState
 from alarms.plant import Group, Plant
 from tests.unit.plants import at, plant, point
 from tests.unit.streams import Keeper
@@ -94,6 +95,11 @@ class Told:
     def events(self) -> list[ProcessEvent]:
         """Return what groups have said."""
         return [event for event in self.keeper.events if event.rule.startswith("group.")]
+
+    @property
+    def record(self) -> list[ChannelState]:
+        """Return the groups' rows of the record."""
+        return [state for state in self.keeper.states.values() if state.rule.startswith("group.")]
 
     @property
     def changes(self) -> list[tuple[str, float]]:

@@ -100,6 +100,7 @@ def test_asking_twice_at_one_instant_says_nothing_twice(
         doubled += [step] * (2 if isinstance(step, int) and number in again else 1)
     once, twice = ran(steps, frozenset()), ran(doubled, frozenset())
     assert of_groups(twice) == of_groups(once)
+    assert twice.states == once.states
 
 
 @given(streams())

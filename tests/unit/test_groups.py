@@ -100,6 +100,29 @@ def test_a_lost_member_clears_nothing_and_the_alarm_is_told_to_be_uncertain() ->
     assert told.events[-1].quality == "good"
 
 
+def test_members_lost_while_it_was_about_to_return_hold_a_vote() -> None:
+    told = voted().read(0, GA=30, GB=30, GC=10).read(5, GA=10, GB=10, GC=10)
+    told.read(10, quality=5, GA=0, GB=0)
+    for second in range(15, 100, 5):
+        told.read(second, GC=10).tick(second + 2)
+    assert told.changes == [("raised", 0), ("quality", 10)]
+
+
+def test_ticks_and_restarts_after_a_loss_leave_the_record_as_it_is() -> None:
+    told = voted(tier="yellow", on_delay_s=25.0).read(0, GA=10, GB=10, GC=10)
+    told.read(20, GC=10, GB=30)
+    for second in (31, 51):  # GA is lost at 30: a delay begins; GB at 50: it is broken off
+        told.tick(second)
+    before = told.record
+    assert before
+    told.tick(52).tick(53)
+    assert told.record == before
+    told.keeper.restart()
+    told.tick(54).tick(60)
+    assert told.record == before
+    assert told.changes == []
+
+
 def test_a_vote_clears_when_the_lost_member_could_not_decide_it() -> None:
     told = voted().read(0, GA=30, GB=30, GC=10).read(5, quality=2, GA=30).read(6, GB=10, GC=10)
     assert told.read(36, GB=10, GC=10).changes == [("raised", 0), ("returned", 36)]
@@ -151,6 +174,11 @@ def test_a_lost_level_restarts_a_running_delay_below_orange() -> None:
     told = Told(LEVELS).read(0, L1=5.0, L2=5.6).read(5, quality=2, L2=5.6).read(8, L2=5.6)
     told.read(12, L1=5.0, L2=5.6).read(19, L1=5.0, L2=5.6)
     assert told.changes == [("raised", 18)]
+
+
+def test_a_level_lost_at_the_very_end_of_the_delay_raises_nothing() -> None:
+    told = Told(LEVELS).read(0, L1=5.0, L2=5.6).read(10, quality=2, L2=5.6).tick(20)
+    assert told.changes == []
 
 
 def test_infinite_and_absurd_values_are_uncertain() -> None:
@@ -294,6 +322,12 @@ def test_a_balance_whose_meter_is_lost_keeps_its_alarm() -> None:
     for second in range(400, 800, 5):
         told.read(second, QI=20.0, QO=20.0, L1=1.0)
     assert [change for change, _ in told.changes][2:] == ["quality", "returned"]
+
+
+def test_a_balance_says_so_when_its_newest_bucket_is_not_known() -> None:
+    told = leaking(8.0, seconds=100)
+    told.read(101, quality=2, QI=20.0).read(106, QO=12.0)
+    assert told.changes[1:] == [("quality", 105)]
 
 
 def test_a_balance_goes_on_after_an_outage_of_a_year() -> None:
