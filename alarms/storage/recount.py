@@ -43,11 +43,12 @@ async def alive(conn: AsyncConnection) -> int | None:
 
 
 async def changed_points(conn: AsyncConnection, first: int, end: int) -> set[str]:
-    """Return the points (`<enterprise>/<tag>`) whose settings changed between, Micros."""
+    """Return the keys of points and groups whose settings changed between, Micros."""
     cursor = await conn.execute(
         """
         select object from audit_trail
-         where at >= %s and at < %s and action = 'registry.point.changed'
+         where at >= %s and at < %s
+           and action in ('registry.point.changed', 'registry.group.changed')
         """,
         (instants.to_datetime(first), instants.to_datetime(end)),
     )
