@@ -86,15 +86,17 @@ class Balance:
         stored = sum(v * f for v, f in zip(x[outward:], self.factors, strict=True))
         net = (into - out) * (until - first) / SECOND
         through = max(abs(into), abs(out)) * (until - first) / SECOND
-        sound = abs(net) < float("inf") and abs(stored) < float("inf")
+        known = abs(stored) < float("inf")
         done: dict[str, Any] = {}
         for window in self.windows:
             held = (memory or {}).get(str(window.span)) or _fresh()
             opened = held["open"]
             if first % window.bucket == 0:
-                opened = [0.0, 0.0, stored] if sound else None
+                opened = [0.0, 0.0, stored] if known else None
             if opened is not None:
-                opened = [opened[0] + net, opened[1] + through, opened[2]] if sound else None
+                sums = opened[0] + net, opened[1] + through
+                sound = known and all(abs(each) < float("inf") for each in sums)
+                opened = [*sums, opened[2]] if sound else None
             held = {**held, "open": opened}
             if until % window.bucket == 0:
                 held = self._closed(window, held, stored)

@@ -1,5 +1,7 @@
 """Stories of group rules: each kind raises, returns and doubts as an operator would."""
 
+import json
+
 import pytest
 
 from alarms.alarm import Kind, Tier
@@ -312,6 +314,14 @@ def test_no_flow_at_all_divides_by_nothing() -> None:
     for second in range(0, 200, 5):
         told.read(second, QI=0.0, QO=0.0)
     assert told.changes == []
+
+
+def test_flows_too_large_to_add_up_are_unknown_and_can_be_kept() -> None:
+    told = Told(BALANCE)
+    for second in range(0, 100, 5):
+        told.read(second, QI=1.7e308, QO=1.7e308, L1=1.0)
+    assert told.changes == []
+    assert json.dumps([state.process for state in told.record], allow_nan=False)
 
 
 def test_a_balance_whose_meter_is_lost_keeps_its_alarm() -> None:
