@@ -83,8 +83,9 @@ class Transition(StrEnum):
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """Whom an alarm speaks of, with everything the outside needs to place it.
 
-    `key` names it for ever: `<enterprise>/<tag>`, `gateway:<id>` or `system:<part>`.
-    For a gateway and for the system itself, point, unit and source are None.
+    `key` names it for ever: `<enterprise>/<tag>`, `<enterprise>/<group code>`, `gateway:<id>` or
+    `system:<part>`. A group has no point, and a unit only where one was given; for a gateway and
+    for the system itself, point, unit and source are None.
     """
 
     key: str

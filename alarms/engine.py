@@ -12,6 +12,7 @@ from alarms import late, record
 from alarms.alarm import ProcessEvent
 from alarms.detectors import limits
 from alarms.family import SETTLE_US, Clock, Family, Found, Learned, LevelMove, Seen
+from alarms.groups import Groups
 from alarms.plant import Plant
 from alarms.proposal import (
     ChannelState,
@@ -61,7 +62,8 @@ class Engine:
         self.faults = fault_alarms.Faults(plant, self.watch)
         self.newest = LastReadings.never(n)
         self._suppressions = Suppressions(plant, rules)
-        self._families: tuple[Family, ...] = (self._suppressions,)
+        self._groups = Groups(plant, rules)
+        self._families: tuple[Family, ...] = (self._groups, self._suppressions)
         self._standing = Standing.clear(n)
         self._pending = np.zeros(n, np.bool_)
         self._calm = rules.calm.copy()
@@ -101,7 +103,12 @@ class Engine:
         engine.faults.recall(states, row_of)
         for family in engine._families:
             family.recall(states, row_of)
+        engine.settle()
         return engine
+
+    def settle(self) -> None:
+        """Let what goes by points' newest readings know them: they have been brought up to date."""
+        self._groups.take_up(self.newest)
 
     def judge(
         self,

@@ -56,6 +56,9 @@ SOURCE_KINDS: Final = (
 )
 UNIT_KINDS: Final = ("tank", "pipe_section", "working_face", "roadway", "area", "equipment")
 LIMIT_NAMES: Final = ("ll", "l", "h", "hh")
+GROUP_KINDS: Final = ("vote", "difference", "balance", "air_path", "air_lock", "power_cut")
+ROLES: Final = ("points", "inflows", "outflows", "inventory", "order", "feeder")
+"""What the members of a group are to it, in the order in which they are read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +162,42 @@ class Gateway:
     enterprise: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A rule over several points of one enterprise, as its engineer wrote it.
+
+    `members` maps ROLES to tags. `params` are the kind's own settings
+    (docs/registry.md); absent ones and None get defaults later.
+    """
+
+    enterprise: str
+    source: str
+    code: str
+    name: str
+    kind: str
+    members: Mapping[str, tuple[str, ...]]
+    unit: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    tier: str | None = None
+    on_delay_s: float | None = None
+    off_delay_s: float | None = None
+
+    @property
+    def key(self) -> str:
+        """Return the name that stands for this group everywhere: `<enterprise>/<code>`."""
+        return f"{self.enterprise}/{self.code}"
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Return the members' tags, role after role."""
+        return tuple(tag for role in ROLES for tag in self.members.get(role, ()))
+
+    @property
+    def measures(self) -> bool:
+        """Tell whether its value is in its members' unit, and no state or count."""
+        return self.kind not in ("air_lock", "power_cut")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plant:
     """Everything registered, as one value; a point's place in `points` is its row.
@@ -175,6 +214,7 @@ class Plant:
     point_ids: Sequence[int]
     registered: Sequence[int]
     revision: int = 0
+    groups: Sequence[Group] = ()
 
     @cached_property
     def rows(self) -> dict[str, dict[str, int]]:
@@ -206,6 +246,23 @@ class Plant:
             name=point.name or point.tag,
             quantity=point.quantity,
             engineering_unit=point.engineering_unit,
+            simulated=enterprise.simulated,
+        )
+
+    def group_subject(self, group: Group) -> Subject:
+        """Return what an alarm of this group says of it."""
+        enterprise = self.enterprises[group.enterprise]
+        telling = group.tags[0 if group.measures else -1]
+        point = self.points[self.rows[group.enterprise][telling]]
+        return Subject(
+            key=group.key,
+            region=enterprise.region,
+            enterprise=group.enterprise,
+            source=group.source,
+            unit=group.unit,
+            name=group.name,
+            quantity=point.quantity,
+            engineering_unit=point.engineering_unit if group.measures else None,
             simulated=enterprise.simulated,
         )
 

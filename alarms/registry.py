@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from alarms import registry_groups
 from alarms.errors import Fault, RefusedError
-from alarms.plant import Enterprise, Gateway, Point, Region, Source, Unit
+from alarms.plant import Enterprise, Gateway, Group, Point, Region, Source, Unit
 from alarms.registry_checks import (
     PointFinding,
     enterprise_faults,
@@ -45,6 +46,7 @@ class Registry:
     points: tuple[Point, ...]
     gateways: tuple[Gateway, ...]
     warnings: tuple[Fault, ...]
+    groups: tuple[Group, ...] = ()
 
 
 def parse(document: bytes, known: Known, *, name: str = "the registry file") -> Registry:
@@ -63,6 +65,7 @@ def parse(document: bytes, known: Known, *, name: str = "the registry file") -> 
         units=tuple(reader.units.values()),
         points=tuple(reader.points.values()),
         gateways=tuple(reader.gateways.values()),
+        groups=tuple(reader.groups.values()),
         warnings=tuple(reader.warnings),
     )
 
@@ -81,6 +84,7 @@ class _Reader:
         self.sources: dict[tuple[str, str], Source] = {}
         self.units: dict[tuple[str, str, str], Unit] = {}
         self.points: dict[tuple[str, str], Point] = {}
+        self.groups: dict[tuple[str, str], Group] = {}
         self.seen: dict[object, int] = {}
         self.expressed: dict[str, tuple[Point, Table, Spot]] = {}
 
@@ -148,8 +152,13 @@ class _Reader:
         code = found.get("code", "")
         if {"code", "name", "region"} <= found.keys():
             self.enterprises[code] = Enterprise(**found)
-        for source, spot, values in self._each(table, at, "sources", "source"):
+        sources = list(self._each(table, at, "sources", "source"))
+        for source, spot, values in sources:
             self._source(source, spot, values, code)
+        own = {tag: point for (owner, tag), point in self.points.items() if owner == code}
+        for source, spot, values in sources:
+            for group, place, settings in self._each(source, spot, "groups", "group"):
+                self._group(group, place, settings, values, code, own)
 
     def _source(self, table: Table, at: Spot, found: dict[str, Any], enterprise: str) -> None:
         self._once(("source", enterprise, found.get("code")), at, table, "code")
@@ -239,6 +248,32 @@ class _Reader:
             known.setdefault(enterprise, {})[tag] = point.compute
         for point, table, at in self.expressed.values():
             self._note(expression_findings(point, known[point.enterprise]), table, at)
+
+    def _group(
+        self,
+        table: Table,
+        at: Spot,
+        found: dict[str, Any],
+        source: dict[str, Any],
+        enterprise: str,
+        points: Mapping[str, Point],
+    ) -> None:
+        self._once(("group", enterprise, found.get("code")), at, table, "code")
+        group = registry_groups.read(
+            table,
+            at,
+            found,
+            enterprise=enterprise,
+            source=source.get("code", ""),
+            source_kind=source.get("kind", ""),
+            points=points,
+        )
+        if group is None:
+            return
+        if group.unit is not None and (enterprise, group.source, group.unit) not in self.units:
+            problem = f"there is no unit {group.unit} in source {group.source}: correct the code"
+            at.fault_at(table.lines["unit"], "unit", problem)
+        self.groups[enterprise, group.code] = group
 
     def _owned(self, point: Point, table: Table, at: Spot) -> None:
         """Check that a point's gateway exists and belongs to the same enterprise."""

@@ -4,15 +4,15 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from alarms.plant import Enterprise, Gateway, Plant, Point, Region, Source, Unit
+from alarms.plant import Enterprise, Gateway, Group, Plant, Point, Region, Source, Unit
 from alarms.registry import Registry
 
-KINDS: Final = ("region", "enterprise", "gateway", "source", "unit", "point")
+KINDS: Final = ("region", "enterprise", "gateway", "source", "unit", "point", "group")
 """In the order in which they are written: each leans only on those before it."""
 
-Entry = Region | Enterprise | Gateway | Source | Unit | Point
+Entry = Region | Enterprise | Gateway | Source | Unit | Point | Group
 K = TypeVar("K", bound=Hashable)
-E = TypeVar("E", Region, Enterprise, Gateway, Source, Unit, Point)
+E = TypeVar("E", Region, Enterprise, Gateway, Source, Unit, Point, Group)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +64,7 @@ def changes(registry: Registry, plant: Plant, regions: Mapping[str, Region]) -> 
     file does not mention is left alone, so nothing is ever removed.
     """
     points = {(point.enterprise, point.tag): point for point in plant.points}
+    groups = {(group.enterprise, group.code): group for group in plant.groups}
     return Changes(
         kinds={
             "region": _sort(registry.regions, lambda each: each.code, regions),
@@ -76,6 +77,7 @@ def changes(registry: Registry, plant: Plant, regions: Mapping[str, Region]) -> 
                 registry.units, lambda each: (each.enterprise, each.source, each.code), plant.units
             ),
             "point": _sort(registry.points, lambda each: (each.enterprise, each.tag), points),
+            "group": _sort(registry.groups, lambda each: (each.enterprise, each.code), groups),
         }
     )
 
@@ -102,7 +104,7 @@ def name_of(entry: Entry) -> str:
             return f"{entry.enterprise}/{entry.code}"
         case Unit():
             return f"{entry.enterprise}/{entry.source}/{entry.code}"
-        case Point():
+        case Point() | Group():
             return entry.key
 
 

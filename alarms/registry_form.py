@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from alarms import expressions, parameters
+from alarms import expressions, parameters, registry_groups
 from alarms.alarm import Tier
 from alarms.plant import LIMIT_NAMES, QUANTITIES, SOURCE_KINDS, UNIT_KINDS
 from alarms.registry_fields import Choice, Flag, Form, Key, Many, Number, Text
@@ -86,8 +86,12 @@ FORMS: Final[Mapping[str, Form]] = {
             "exposed_population": Key(kind=Number(least=0, most=10_000_000, whole=True)),
             "responsible": Key(below="responsible"),
             "units": Key(below="unit"),
+            "groups": Key(below="group"),
         }
     ),
+    "group": registry_groups.form(code=CODE, name=NAME, tiers=TIERS, longest_s=LONGEST_S),
+    "inventory": registry_groups.INVENTORY,
+    "window": registry_groups.WINDOW,
     "chemical": Form(
         keys={
             "name": Key(kind=NAME, required=True),

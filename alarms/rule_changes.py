@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from alarms.alarm import Transition
 from alarms.lifecycle import RuleChange
-from alarms.plant import Point
+from alarms.plant import Group, Point
 
 _SIDES: Final = {"limit.high": ("h", "hh", "cut", "reset"), "limit.low": ("l", "ll")}
 _OWED: Final = ("latching", "needs_closeout")
@@ -15,6 +15,7 @@ _FIELDS: Final = {
     "sensor": ("range", "period_s"),
 }
 _OF_TRENDS: Final = ("deadband", "range", "period_s")
+_OF_GROUPS: Final = ("kind", "members", "params", "tier", "on_delay_s", "off_delay_s")
 _BY_DETECT: Final = frozenset({"limit", "forecast", "rate", "deviation"})
 """Kinds that a point's `detect` switches on and off."""
 
@@ -37,6 +38,21 @@ def rule_change(before: Point, after: Point, rule: str, *, actor: str) -> RuleCh
         actor=actor,
         note="; ".join(
             text for text, name in zip(words, was, strict=True) if was[name] != now[name]
+        ),
+    )
+
+
+def group_change(before: Group, after: Group, rule: str, *, actor: str) -> RuleChange | None:
+    """Return what a changed group does to its open alarm, or None; another kind retires it."""
+    names = [name for name in _OF_GROUPS if getattr(before, name) != getattr(after, name)]
+    if not names:
+        return None
+    return RuleChange(
+        change=Transition.rule_changed if rule == f"group.{after.kind}" else Transition.retired,
+        actor=actor,
+        note="; ".join(
+            f"{name} {_text(getattr(before, name))} → {_text(getattr(after, name))}"
+            for name in names
         ),
     )
 

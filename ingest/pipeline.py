@@ -93,6 +93,7 @@ class Pipeline:
             recollection.meet(found)
             async for stored in memory.stored_after(conn, registered, recollection.since()):
                 recollection.learn(stored)
+            self._engine.settle()
             self._rota = Rota(self._engine, now=now, fresh=recollection.fresh)
             self._computed = Computed(registered)
             self._roster = Roster.of(registered, self._engine.gateways)

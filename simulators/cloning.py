@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import Any
+from typing import Any, Final
 
 from simulators.scenario import Scenario, suffix
+
+_ROLES: Final = ("points", "inflows", "outflows", "order")
+"""Keys of a group that list tags."""
 
 
 def scaled(tree: Mapping[str, Any], scenario: Scenario, *, points: int) -> dict[str, Any]:
     """The registry tree that names exactly the first `points` points the scenario publishes.
 
-    Units are cloned inside their source with suffixed codes, names and tags; a unit left without
-    points is left out. The example names every tag of the scenario.
+    Units and groups are cloned inside their source with suffixed codes, names and tags; a unit
+    left without points is left out, and so is a group that lacks a member. The example names every
+    tag of the scenario.
     """
     wanted = {
         channel.tag + suffix(copy)
@@ -29,6 +33,13 @@ def scaled(tree: Mapping[str, Any], scenario: Scenario, *, points: int) -> dict[
                 for original in source["units"]
                 if (unit := _copied(original, copy, wanted))["points"]
             ]
+            if "groups" in source:
+                source["groups"] = [
+                    _copied_group(original, copy)
+                    for copy in range(copies)
+                    for original in source["groups"]
+                    if all(tag + suffix(copy) in wanted for tag in _members(original))
+                ]
     return grown
 
 
@@ -43,3 +54,26 @@ def _copied(unit: Mapping[str, Any], copy: int, wanted: set[str]) -> dict[str, A
         if point["tag"] + suffix(copy) in wanted
     ]
     return twin
+
+
+def _copied_group(group: Mapping[str, Any], copy: int) -> dict[str, Any]:
+    twin = deepcopy(dict(group))
+    end = suffix(copy)
+    twin["code"] += end
+    if copy:
+        twin["name"] += f" · {copy + 1}"
+    for key in ("unit", "feeder"):
+        if key in twin:
+            twin[key] += end
+    for role in _ROLES:
+        if role in twin:
+            twin[role] = [tag + end for tag in twin[role]]
+    for row in twin.get("inventory", ()):
+        row["point"] += end
+    return twin
+
+
+def _members(group: Mapping[str, Any]) -> list[str]:
+    tags = [tag for role in _ROLES for tag in group.get(role, ())]
+    tags += [row["point"] for row in group.get("inventory", ())]
+    return [*tags, group["feeder"]] if "feeder" in group else tags

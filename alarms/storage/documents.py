@@ -1,5 +1,6 @@
 """An alarm as the outside sees it: `data` of the push contract (contracts.md section 5)."""
 
+import re
 from typing import Any
 
 from alarms import instants
@@ -24,7 +25,7 @@ def document(alarm: Alarm, *, t_committed: int | None) -> dict[str, Any]:
         "late": alarm.late,
         "unconfirmed": alarm.unconfirmed,
         "simulated": subject.simulated,
-        "subject": subject.point or subject.key.partition(":")[2],
+        "subject": subject.point or re.split("[:/]", subject.key, maxsplit=1)[-1],
         "name": subject.name,
         "region": subject.region,
         "enterprise": subject.enterprise,

@@ -7,6 +7,7 @@ from psycopg.rows import dict_row
 
 from alarms import instants
 from alarms.plant import Enterprise, Gateway, Plant, Point, Source, Unit
+from alarms.storage import groups
 
 CHANNEL: Final = "fengsui_plant"
 """NOTIFY channel that says: the registry changed; look at the revision."""
@@ -87,6 +88,7 @@ async def load(conn: AsyncConnection) -> Plant:
         registered=[instants.from_datetime(row["registered_at"]) for row in points],
         points=[_point(row) for row in points],
         revision=number,
+        groups=[groups.from_row(row) for row in await _rows(conn, groups.SELECT)],
     )
 
 

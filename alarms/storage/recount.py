@@ -40,11 +40,12 @@ async def alive(conn: AsyncConnection) -> int | None:
 
 
 async def changed_points(conn: AsyncConnection, first: int, end: int) -> set[str]:
-    """Return the points (`<enterprise>/<tag>`) whose settings changed between, Micros."""
+    """Return the keys of points and groups whose settings changed between, Micros."""
     cursor = await conn.execute(
         """
         select object from audit_trail
-         where at >= %s and at < %s and action = 'registry.point.changed'
+         where at >= %s and at < %s
+           and action in ('registry.point.changed', 'registry.group.changed')
         """,
         (instants.to_datetime(first), instants.to_datetime(end)),
     )
@@ -141,5 +142,5 @@ async def journalled(conn: AsyncConnection, first: int, end: int) -> list[Row]:
 def _row(alarm_id: str, type_: str, key: str | None, document: str) -> Row:
     decoded: dict[str, Any] = msgspec.json.decode(document)
     if key is None:
-        key = f"{decoded.get('enterprise')}/{decoded.get('point')}"
+        key = f"{decoded.get('enterprise')}/{decoded.get('subject')}"
     return Row(alarm_id=alarm_id, type=type_, key=key, document=decoded)

@@ -9,10 +9,10 @@ from psycopg import AsyncConnection, sql
 from psycopg.types.json import Jsonb
 
 from alarms import instants, regions
-from alarms.plant import Enterprise, Gateway, Point, Region, Source, Unit
+from alarms.plant import Enterprise, Gateway, Group, Point, Region, Source, Unit
 from alarms.registry import Known, Registry
 from alarms.registry_changes import KINDS, Changes, Entry, changes, name_of
-from alarms.storage import alarms, journal, plant
+from alarms.storage import alarms, groups, journal, plant
 
 
 async def known(conn: AsyncConnection) -> Known:
@@ -48,8 +48,8 @@ async def apply(conn: AsyncConnection, registry: Registry, *, actor: str, now: i
 
     Imports wait for each other at the revision's row. What changed is in the audit trail with
     before and after; the revision grows and `fengsui_plant` is notified when anything changed.
-    Open alarms of changed points get their row in the journal, whose head is therefore locked
-    before anything that ingest writes too.
+    Open alarms of changed points and groups get their row in the journal, whose head is therefore
+    locked before anything that ingest writes too.
     """
     await conn.execute("select revision from plant_revision for update")
     await load_builtin_regions(conn)
@@ -57,18 +57,19 @@ async def apply(conn: AsyncConnection, registry: Registry, *, actor: str, now: i
     if not done.created and not done.changed:
         return done
     at = instants.to_datetime(now)
-    changed_points = [
+    changed = [
         (before, after)
-        for before, after in done.kinds["point"].changed
-        if isinstance(before, Point) and isinstance(after, Point)
+        for kind in ("point", "group")
+        for before, after in done.kinds[kind].changed
+        if isinstance(before, Point | Group) and isinstance(after, Point | Group)
     ]
-    head = await journal.lock(conn) if changed_points else None
+    head = await journal.lock(conn) if changed else None
     for kind, table in _TABLES.items():
         await _write(conn, table, done.kinds[kind].created, _INSERTS[kind], at)
         after = [after for _, after in done.kinds[kind].changed]
         await _write(conn, table, after, _UPDATES[kind], at)
     if head is not None:
-        await alarms.points_changed(conn, changed_points, head=head, actor=actor, now=now)
+        await alarms.points_changed(conn, changed, head=head, actor=actor, now=now)
     await _audit(conn, done, actor=actor, at=at)
     await conn.execute("update plant_revision set revision = revision + 1, changed_at = %s", (at,))
     await conn.execute("select pg_notify(%s, '')", (plant.CHANNEL,))
@@ -168,6 +169,12 @@ def _row(entry: Entry) -> tuple[object, ...]:
                 *(entry.latching, entry.needs_closeout, _json(entry.params)),
                 *(entry.compute, _json(entry.suppress)),
             )
+        case Group():
+            return (
+                *(entry.enterprise, entry.source, entry.unit, entry.code, entry.name, entry.kind),
+                *(_json(entry.members), _json(entry.params), entry.tier),
+                *(entry.on_delay_s, entry.off_delay_s),
+            )
 
 
 async def _audit(conn: AsyncConnection, done: Changes, *, actor: str, at: object) -> None:
@@ -241,8 +248,10 @@ _TABLES: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
         *(("latching", "boolean"), ("needs_closeout", "boolean"), ("params", "jsonb")),
         *(("compute", "text"), ("suppress", "jsonb")),
     ),
+    "group": groups.COLUMNS,
 }
 _INSERTS: Final[Mapping[str, LiteralString]] = {
+    "group": groups.INSERT,
     "region": """
         insert into region (code, name, parent, kind)
         select code, name, parent, kind from staged order by place
@@ -287,6 +296,7 @@ _INSERTS: Final[Mapping[str, LiteralString]] = {
         """,
 }
 _UPDATES: Final[Mapping[str, LiteralString]] = {
+    "group": groups.UPDATE,
     "region": """
         update region r set name = n.name, parent = n.parent, kind = n.kind
           from staged n where r.code = n.code

@@ -3,7 +3,11 @@
 import re
 from pathlib import Path
 
-from alarms import regions, registry
+import yaml
+from jsonschema import Draft202012Validator
+
+from alarms import regions, registry, registry_form
+from alarms.plant import GROUP_KINDS
 from alarms.registry import Known
 
 PAGE = Path(__file__).parents[2] / "docs" / "registry.md"
@@ -15,5 +19,16 @@ def test_the_documented_file_is_sound_and_warns_of_nothing() -> None:
     known = Known(regions=regions.builtin(), gateways={})
     read = registry.parse(found[1].encode(), known)
     assert len(read.points) == 3
+    assert [group.kind for group in read.groups] == ["difference"]
     assert read.warnings == ()
     assert read.sources[0].level == 3
+
+
+def test_the_documented_groups_have_the_form_of_groups() -> None:
+    """Their members stand nowhere, so only the form can be held against the schema."""
+    blocks = re.findall(r"```yaml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    [written] = [block for block in blocks if block.startswith("groups:")]
+    schema = {**registry_form.schema(), **registry_form.FORMS["source"].schema()}
+    source = {"code": "S1", "name": "源", "kind": "other", **yaml.safe_load(written)}
+    assert [error.message for error in Draft202012Validator(schema).iter_errors(source)] == []
+    assert {group["kind"] for group in source["groups"]} == set(GROUP_KINDS) - {"difference"}

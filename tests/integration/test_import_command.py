@@ -30,7 +30,7 @@ def test_json_counts_warnings_and_sources(run: Import) -> None:
     done = run(str(EXAMPLES / "tank-farm.yaml"), "--json")
     found = json.loads(done.stdout)
     assert done.exit_code == 0
-    assert (found["created"], found["changed"], found["unchanged"]) == (56, 0, 0)
+    assert (found["created"], found["changed"], found["unchanged"]) == (58, 0, 0)
     assert found["warnings"] == []
     assert found["sources"][0] == {
         "enterprise": "DYD-01",
@@ -44,7 +44,7 @@ def test_json_counts_warnings_and_sources(run: Import) -> None:
 def test_the_same_file_again_changes_nothing(run: Import) -> None:
     run(str(EXAMPLES / "tank-farm.yaml"))
     found = json.loads(run(str(EXAMPLES / "tank-farm.yaml"), "--json").stdout)
-    assert (found["created"], found["changed"], found["unchanged"]) == (0, 0, 56)
+    assert (found["created"], found["changed"], found["unchanged"]) == (0, 0, 58)
 
 
 def test_people_see_counts_by_kind_and_the_level_of_each_source(run: Import) -> None:
@@ -57,7 +57,7 @@ def test_people_see_counts_by_kind_and_the_level_of_each_source(run: Import) -> 
 def test_a_dry_run_changes_nothing(run: Import) -> None:
     for _ in range(2):
         done = run(str(EXAMPLES / "coal-mine.yaml"), "--dry-run", "--json")
-        assert json.loads(done.stdout)["created"] == 56
+        assert json.loads(done.stdout)["created"] == 59
 
 
 def test_a_refused_file_names_every_line_and_changes_nothing(run: Import, tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_refused_file_names_every_line_and_changes_nothing(run: Import, tmp_pa
     assert done.exit_code == 1
     assert len(faults) == 6
     assert str(done.exception).count("line ") == 6
-    assert json.loads(run(str(EXAMPLES / "tank-farm.yaml"), "--json").stdout)["created"] == 56
+    assert json.loads(run(str(EXAMPLES / "tank-farm.yaml"), "--json").stdout)["created"] == 58
 
 
 def test_warnings_go_to_standard_error(run: Import) -> None:
@@ -85,7 +85,7 @@ def test_an_empty_database_gets_its_schema_first(empty_database: str, tmp_path: 
     settings = Settings(database_url=empty_database, data_dir=tmp_path)
     words = [str(EXAMPLES / "tank-farm.yaml"), "--json"]
     done = CliRunner().invoke(command, words, obj=settings)
-    assert json.loads(done.stdout)["created"] == 56
+    assert json.loads(done.stdout)["created"] == 58
 
 
 def test_a_file_that_is_not_there_is_a_wrong_word(run: Import) -> None:

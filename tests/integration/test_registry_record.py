@@ -59,6 +59,8 @@ async def test_an_example_comes_back_from_the_record_as_it_was_written(
     assert tuple(loaded.units.values()) == found.units
     assert set(loaded.gateways.values()) == set(found.gateways)
     assert tuple(loaded.enterprises.values()) == found.enterprises
+    assert tuple(loaded.groups) == found.groups
+    assert found.groups
 
 
 async def test_importing_the_same_file_twice_changes_nothing(conn: AsyncConnection) -> None:
@@ -131,7 +133,7 @@ async def test_a_rolled_back_import_leaves_nothing(conn: AsyncConnection) -> Non
 
 async def test_a_plan_says_what_would_happen_and_writes_nothing(conn: AsyncConnection) -> None:
     done = await stored.plan(conn, await example(conn))
-    assert done.created == 56
+    assert done.created == 58
     assert len((await plant.load(conn)).points) == 0
 
 
@@ -139,7 +141,7 @@ async def test_two_imports_at_once_do_the_work_once(conn: AsyncConnection, datab
     found = await example(conn)
     async with await connection.connect(database) as other:
         done = await asyncio.gather(apply(conn, found), apply(other, found))
-    assert sorted(done) == [(0, 0, 56), (56, 0, 0)]
+    assert sorted(done) == [(0, 0, 58), (58, 0, 0)]
 
 
 async def test_a_park_is_a_region_of_its_own_once_imported(conn: AsyncConnection) -> None:
@@ -173,7 +175,7 @@ async def test_five_thousand_points_are_written_in_a_few_seconds(conn: AsyncConn
     pattern = found.points[0]
     points: tuple[Point, ...] = tuple(replace(pattern, tag=f"T{n}") for n in range(5000))
     async with asyncio.timeout(10):
-        assert (await apply(conn, replace(found, points=points)))[0] == 5012
+        assert (await apply(conn, replace(found, points=points)))[0] == 5014
 
 
 async def test_a_gateway_that_vanished_refuses_the_whole_file(conn: AsyncConnection) -> None:

@@ -1,5 +1,6 @@
 """The scenarios publish exactly the points of their examples and climb in the order told."""
 
+import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -8,12 +9,15 @@ from typing import Any
 import pytest
 import yaml
 
+from alarms import regions, registry
+from alarms.registry import Known
 from simulators import cloning, scenarios
 from simulators.errors import RequestError
 from simulators.readings import Message
 from simulators.scenario import Running, suffix
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+KNOWN = Known(regions=regions.builtin(), gateways={})
 NAMES = sorted(scenarios.SCENARIOS)
 
 
@@ -267,6 +271,16 @@ def test_the_written_registry_names_exactly_the_published_points(name: str, want
     grown = cloning.scaled(tree(name), scenarios.named(name), points=wanted)
     seen = {tag for _, message in messages(name, 11, points=wanted) for tag in message.tags}
     assert points(grown).keys() == seen
+
+
+@pytest.mark.parametrize("wanted", [1, 30, 100])
+@pytest.mark.parametrize("name", NAMES)
+def test_the_groups_of_a_written_registry_name_only_its_points(name: str, wanted: int) -> None:
+    grown = cloning.scaled(tree(name), scenarios.named(name), points=wanted)
+    document = json.dumps(grown, ensure_ascii=False).encode()
+    found = registry.parse(document, KNOWN)
+    whole = len(registry.parse((EXAMPLES / f"{name}.yaml").read_bytes(), KNOWN).groups)
+    assert len(found.groups) >= whole * (wanted // 48)
 
 
 def test_copies_of_a_plant_do_not_run_in_step() -> None:

@@ -1,4 +1,4 @@
--- depends: 0004_parameters
+-- depends: 0005_groups
 -- What a point without an instrument is computed by, and when a point's alarms are suppressed.
 
 alter table point

@@ -1,4 +1,4 @@
--- depends: 0004_parameters
+-- depends: 0008_packs
 -- What the engine learned from readings, in parts (alarms.memory). It follows from the readings alone:
 -- a part that is lost or of an older layout costs time at a start and nothing else.
 
