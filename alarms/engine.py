@@ -11,6 +11,7 @@ from alarms import faults as fault_alarms
 from alarms import late, record
 from alarms.alarm import ProcessEvent
 from alarms.detectors import limits
+from alarms.deviations import Deviations
 from alarms.family import SETTLE_US, Clock, Family, Found, Learned, LevelMove, Seen
 from alarms.plant import Plant
 from alarms.proposal import (
@@ -22,6 +23,7 @@ from alarms.proposal import (
     holds,
     judged,
 )
+from alarms.rates import Rates
 from alarms.readings import Instants, Mask, Readings, Rows
 from alarms.rules import HIGH, LOW, RULES, Ruleset, rules_of
 from alarms.silence import Heard, Watch
@@ -59,7 +61,7 @@ class Engine:
         self.gateways = self.watch.gateways
         self.faults = fault_alarms.Faults(plant, self.watch)
         self.newest = LastReadings.never(n)
-        self._families: tuple[Family, ...] = ()
+        self._families: tuple[Family, ...] = (Deviations(plant), Rates(plant))
         self._standing = Standing.clear(n)
         self._pending = np.zeros(n, np.bool_)
         self._calm = rules.calm.copy()

@@ -14,7 +14,7 @@ follows from readings alone; what depends on rules stands beside it (`STANDING`)
 """
 
 import math
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,9 +133,7 @@ def fresh(points: int) -> Records:
 
 
 @kernel
-def learn(
-    memory: Records, place: Rows, time: Instants, value: Values, rules: Records
-) -> None:  # pragma: no cover
+def learn(memory: Records, place: Rows, time: Instants, value: Values, rules: Records) -> None:
     """Take readings in, in order of receipt, without judging: memory ends as `judge` leaves it.
 
     `place`, `time` (Micros) and `value` have one entry a reading; `memory` and `rules` one a place.
@@ -176,7 +174,7 @@ def judge(
         out = said[i]
         before = m["last"] if m["seen"] > 0 else value[i]
         departure, total = _take_in(m, time[i], value[i], rule["bridge"], rarity)
-        seen = np.int64(m["seen"])
+        seen = int(m["seen"])
         known = seen > rule["learn"]
         score = 0.0
         if known and total > 0.0 and departure >= rule["deadband"]:
@@ -220,7 +218,7 @@ def _fetch(memory: Records, place: Rows, rules: Records, standing: Records) -> f
 
 
 @kernel
-def _is_due(m: Any, time: int, value: float) -> bool:
+def _is_due(m: np.void, time: int, value: float) -> bool:
     """Tell whether a reading is news: finite, and the first of its interval of the event clock."""
     if not abs(value) <= _LARGEST:
         return False
@@ -229,13 +227,13 @@ def _is_due(m: Any, time: int, value: float) -> bool:
 
 @kernel
 def _take_in(
-    m: Any, time: int, x: float, bridge: int, rarity: NDArray[np.float64]
+    m: np.void, time: int, x: float, bridge: int, rarity: NDArray[np.float64]
 ) -> tuple[float, float]:
     """Let a memory follow a reading; return its departure in the unit and how surprising it is.
 
     `rarity` takes each view's -log10 p, the second number is the sum of their powers 3/2.
     """
-    seen = np.int64(m["seen"])
+    seen = int(m["seen"])
     if seen == 0:
         m["level"] = x
         m["origin"] = x
@@ -319,7 +317,7 @@ def _take_in(
 
 
 @kernel
-def _rarity(m: Any, view: int, size: float, seen: int) -> float:
+def _rarity(m: np.void, view: int, size: float, seen: int) -> float:
     """Return -log10 of how rare a view's departure is, 0 outside its tail; let the tail follow."""
     begins = np.float64(m["begins"][view])
     thins = np.float64(m["thins"][view])
@@ -343,7 +341,7 @@ def _rarity(m: Any, view: int, size: float, seen: int) -> float:
 
 
 @kernel
-def _tell(m: Any, x: float, step: float, rarity: NDArray[np.float64], out: Any) -> None:
+def _tell(m: np.void, x: float, step: float, rarity: NDArray[np.float64], out: np.void) -> None:
     """Say in which view a raise was seen most, how much, and what had been usual there."""
     view = 0
     for other in range(1, _COUNT):

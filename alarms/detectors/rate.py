@@ -6,7 +6,7 @@ sampling rate; a rate is passed where more than half of the slopes between ancho
 stands is kept beside them (`STANDING`).
 """
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,7 +112,7 @@ def judge(
 
 
 @kernel
-def _anchor(m: Any, time: int, value: float, span: int) -> bool:
+def _anchor(m: np.void, time: int, value: float, span: int) -> bool:
     """Let a reading become an anchor where it is finite and due; tell whether it did."""
     newest = m["time"][ANCHORS - 1]
     if not np.isfinite(value) or time - newest < span // ANCHORS or time <= newest:
@@ -126,7 +126,7 @@ def _anchor(m: Any, time: int, value: float, span: int) -> bool:
 
 
 @kernel
-def _slopes(m: Any, time: int, span: int, slopes: NDArray[np.float64]) -> int:
+def _slopes(m: np.void, time: int, span: int, slopes: NDArray[np.float64]) -> int:
     """Write the slopes between anchors, units per second; return how many, 0 where it is too early.
 
     Anchors older than two spans belong to the time before a gap.
