@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from alarms.alarm import Transition
-from alarms.detectors import deviation
+from alarms.detectors import deviation, deviation_memory
 from alarms.learning import Learning, Records, Said
 from alarms.parameters import parameter
 from alarms.plant import Plant, Point
@@ -54,18 +54,16 @@ class Deviations(Learning):
         super().__init__(
             plant,
             RULE,
-            memory=deviation.fresh,
+            memory=deviation_memory.fresh,
             rules=_rules,
-            rules_type=deviation.RULES,
-            standing_type=deviation.STANDING,
+            rules_type=deviation_memory.RULES,
+            standing_type=deviation_memory.STANDING,
             words=("不再与自身规律比较，报警结束", "is not watched for deviation any more"),
         )
 
     def _run(self, at: Rows, time: Instants, value: Values) -> Records:
-        said: Records = np.zeros(len(at), deviation.SAID)
-        deviation.judge(
-            self.memory, at, time, value, self.rules, self.standing, deviation.BAR, said
-        )
+        said: Records = np.zeros(len(at), deviation_memory.SAID)
+        deviation.judge(self.memory, at, time, value, self.rules, self.standing, said)
         return said
 
     def _learn(self, at: Rows, time: Instants, value: Values) -> None:
@@ -79,13 +77,14 @@ class Deviations(Learning):
         if said["change"] == deviation.RETURNED:
             zh, en = f"{shown}，已合自身规律", f"{shown}, in keeping with its own past again"
             return [(Transition.returned, zh, en)]
-        view = deviation.VIEWS[said["view"]]
+        view = deviation_memory.VIEWS[said["view"]]
         words = {name: number(float(said[name]), unit) for name in ("amount", "expected", "usual")}
         zh, en = (seen[view].format(x=shown, **words) for seen in (_SEEN_ZH, _SEEN_EN))
         return [(Transition.raised, zh, en)]
 
 
-def _rules(point: Point) -> tuple[int, float, int]:
+def _rules(point: Point) -> tuple[int, float, float, int]:
     period = point.period_s or DEFAULT_PERIOD_S
     learn = parameter(point, RULE, "learn") or 0
-    return round(_BRIDGED * period * SECOND), point.deadband, round(learn)
+    spacing = period * SECOND
+    return round(_BRIDGED * spacing), point.deadband, deviation_memory.haste(spacing), round(learn)

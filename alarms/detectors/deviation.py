@@ -6,8 +6,13 @@ departure in units of its own usual size, and of each departure only the tail is
 passed by 3 % of readings and how fast rarer ones thin out (a Pareto tail, fitted as Hill 1975 does,
 one reading at a time). So every view states how rare the present reading is, -log10 p, and the
 score is a power mean over the views: one view that is very surprised counts, several mildly
-surprised ones together do too. What was learned from few readings is believed less: the score is
-multiplied by n / (n + DOUBT), n being the readings known.
+surprised ones together do too.
+
+One bar is to mean one rate of false alarms a day, at every point. So what was learned from few
+readings is believed less, by 1 / (1 + sqrt(DOUBT / n)), as the error of a tail learned from n
+readings shrinks; a point that reports often must be surprised more (`haste`), a decade of readings
+for a decade of rarity; and a point that raises again and again must be surprised more each time,
+until it has kept quiet for weeks.
 
 Readings are walked one by one in order of receipt and a point's memory changes in place. Memory
 follows from readings alone; what depends on rules stands beside it (`STANDING`).
@@ -20,24 +25,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarms.compiled import kernel
+from alarms.detectors.deviation_memory import (
+    HOURS,
+    MEANS,
+    SPACING,
+    VIEWS,
+    Records,
+)
 from alarms.readings import Instants, Rows, Values
 
-VIEWS: Final = (
-    "value",
-    "value_for_the_hour",
-    "step",
-    "short_mean",
-    "long_mean",
-    "short_mean_for_the_hour",
-    "noise_grown_short",
-    "noise_grown_long",
-    "noise_vanished_short",
-    "noise_vanished_long",
-)
-"""What a departure is seen in, in the order of the tails."""
 BAR: Final = 5.8
 """Score from which a deviation raises."""
-DOUBT: Final = 300.0
+DOUBT: Final = 180.0
 """Readings after which half of a score is believed."""
 REST: Final = 120
 """Readings an alarm stands at least; what follows the first surprise belongs to it."""
@@ -45,8 +44,6 @@ QUIET: Final = 60
 """Readings under the bar after which a rested alarm returns."""
 RENEW: Final = 15
 """While an alarm stands, its quiet begins anew at most this often, so that few rows are written."""
-SPACING: Final = 10_000_000
-"""A point learns and is judged once in each such interval of its event clock, Micros."""
 NONE, RAISED, RETURNED, KEPT = range(4)
 """What a reading did to an alarm; KEPT: it stands, and its standing is to be written again."""
 
@@ -62,74 +59,24 @@ _THIN: Final = 0.02
 _FLOOR: Final = 1e-3
 _SETTLED: Final = 30
 _LEARN_HOURS: Final = 300
+_WEARY: Final = 0.1
+_WEARIEST: Final = 3.0
+_FREE: Final = 1.0
+_FORGIVEN: Final = 21 * 86_400_000_000.0
+"""Raises are forgotten with this time constant, Micros; each beyond _FREE raises what is needed by
+_WEARY, up to _WEARIEST times."""
 _HOUR: Final = 3_600_000_000
-_HOURS: Final = 24
 _FAR: Final = 4096.0
 """Spreads between a point's level and the origin of its hours: beyond, the origin moves."""
 _AHEAD: Final = 16
 """Readings whose memories are fetched together."""
 _LARGEST: Final = 1e30
-_MEANS: Final = 3
 _LN10: Final = math.log(10.0)
 _TAIL_RARITY: Final = -math.log10(_TAIL)
 _TAIL_ROOT: Final = math.sqrt(_TAIL)
 _COUNT: Final = len(VIEWS)
-
-MEMORY: Final = np.dtype(
-    [
-        ("time", np.int64),
-        ("level", np.float64),
-        ("last", np.float64),
-        ("origin", np.float64),
-        ("seen", np.int32),
-        ("spread", np.float32),
-        ("spread_for_the_hour", np.float32),
-        ("step", np.float32),
-        ("mean", np.float32, (_MEANS,)),
-        ("mean_spread", np.float32, (_MEANS,)),
-        ("restless", np.float32, (2,)),
-        ("noise", np.float32, (2,)),
-        ("noise_spread", np.float32, (2,)),
-        ("begins", np.float32, (_COUNT,)),
-        ("thins", np.float32, (_COUNT,)),
-        ("hours", np.float32, (_HOURS,)),
-        ("visits", np.uint8, (_HOURS,)),
-    ]
-)
-"""What is remembered of a point, in its unit; it follows from its readings alone.
-
-`time` (Micros) is that of the newest reading taken in, `seen` how many were. `hours` are levels
-less `origin`. `begins` and `thins` are the tails, in logarithms of usual sizes.
-"""
-RULES: Final = np.dtype([("bridge", np.int64), ("deadband", np.float64), ("learn", np.int32)])
-"""A point's rules: the longest gap, Micros, across which a step means anything; the smallest
-departure that may raise, in its unit; the readings it is silent for."""
-STANDING: Final = np.dtype(
-    [("active", np.bool_), ("since", np.int32), ("mark", np.int32), ("height", np.float32)]
-)
-"""Where a point's alarm stands: `since` and `mark` count readings seen at the raise and when its
-quiet last began, `height` is the score at the raise."""
-SAID: Final = np.dtype(
-    [
-        ("change", np.int8),
-        ("view", np.int8),
-        ("score", np.float64),
-        ("amount", np.float64),
-        ("expected", np.float64),
-        ("usual", np.float64),
-    ]
-)
-"""What a reading did; `view` (of VIEWS), `amount`, `expected`, `usual` are told where it raised."""
-
-Records = NDArray[np.void]
-"""An array of one of the types above."""
-
-
-def fresh(points: int) -> Records:
-    """Return the memory of so many points of which nothing has been seen."""
-    memory = np.zeros(points, MEMORY)
-    memory["thins"] = 0.3
-    return memory
+_WEIGHTS: Final = np.array([1.0, 1.0, 0.5, 1.0, 0.75, 0.25, 0.5, 0.75, 0.5, 1.0])
+"""How much each view counts: those that say much the same as another count less."""
 
 
 @kernel
@@ -142,7 +89,9 @@ def learn(memory: Records, place: Rows, time: Instants, value: Values, rules: Re
     for i in range(len(place)):
         m = memory[place[i]]
         if _is_due(m, time[i], value[i]):
-            _take_in(m, time[i], value[i], rules[place[i]]["bridge"], rarity)
+            rule = rules[place[i]]
+            total = _take_in(m, time[i], value[i], rule["bridge"], rarity)[1]
+            _score(m, total, rule)
 
 
 @kernel
@@ -153,7 +102,6 @@ def judge(
     value: Values,
     rules: Records,
     standing: Records,
-    bar: float,
     said: Records,
 ) -> None:
     """Judge readings in order of receipt; `memory` and `standing` change in place.
@@ -174,14 +122,13 @@ def judge(
         out = said[i]
         before = m["last"] if m["seen"] > 0 else value[i]
         departure, total = _take_in(m, time[i], value[i], rule["bridge"], rarity)
+        score = _score(m, total, rule)
+        out["score"] = score
         seen = int(m["seen"])
         known = seen > rule["learn"]
-        score = 0.0
-        if known and total > 0.0 and departure >= rule["deadband"]:
-            score = np.cbrt(total * total) * (seen / (seen + DOUBT))
-        out["score"] = score
+        over = score >= BAR and departure >= rule["deadband"]
         if not stands["active"]:
-            if score >= bar:
+            if over:
                 stands["active"] = True
                 stands["since"] = seen
                 stands["mark"] = seen
@@ -194,7 +141,7 @@ def judge(
             stands["since"] = seen
             stands["mark"] = seen
             out["change"] = KEPT
-        elif score >= bar:
+        elif over:
             if seen - stands["mark"] >= RENEW:
                 stands["mark"] = seen
                 out["change"] = KEPT
@@ -231,7 +178,7 @@ def _take_in(
 ) -> tuple[float, float]:
     """Let a memory follow a reading; return its departure in the unit and how surprising it is.
 
-    `rarity` takes each view's -log10 p, the second number is the sum of their powers 3/2.
+    `rarity` takes each view's -log10 p, the second number is the weighted sum of their powers 5/4.
     """
     seen = int(m["seen"])
     if seen == 0:
@@ -252,7 +199,7 @@ def _take_in(
     m["level"] += gain * mild
     m["spread"] += gain * (abs(mild) - np.float64(m["spread"]))
 
-    hour = (time // _HOUR) % _HOURS
+    hour = (time // _HOUR) % HOURS
     visits = np.float64(m["visits"][hour])
     left_hour = x - (m["origin"] + np.float64(m["hours"][hour])) if visits > 0 else left
     spread_hour = np.float64(m["spread_for_the_hour"]) + floor
@@ -275,7 +222,7 @@ def _take_in(
     m["step"] += gain * ((min(step, _CLIP * usual) if settled else step) - np.float64(m["step"]))
     m["last"] = x
 
-    for j in range(_MEANS):
+    for j in range(MEANS):
         part = mild if j < 2 else mild_hour
         share = _LONGER if j == 1 else _BRIEF
         mean = np.float64(m["mean"][j])
@@ -305,15 +252,34 @@ def _take_in(
 
     for view in range(_COUNT):
         if rarity[view] > 0.0:
-            total += rarity[view] * math.sqrt(rarity[view])
+            total += _WEIGHTS[view] * rarity[view] * math.sqrt(math.sqrt(rarity[view]))
     m["time"] = time
     m["seen"] = seen + 1
     if abs(m["level"] - m["origin"]) > _FAR * spread:
         shift = m["level"] - m["origin"]
-        for j in range(_HOURS):
+        for j in range(HOURS):
             m["hours"][j] = np.float64(m["hours"][j]) - shift
         m["origin"] += shift
     return max(max(abs(left), step), lost), total
+
+
+@kernel
+def _score(m: np.void, total: float, rule: np.void) -> float:
+    """Return the score of the newest reading, 0 while its point learns; count when it passes."""
+    seen = int(m["seen"])
+    if total <= 0.0 or seen <= rule["learn"]:
+        return 0.0
+    score = math.pow(total, 0.8) / (1.0 + math.sqrt(DOUBT / seen)) - np.float64(rule["haste"])
+    raises = np.float64(m["raises"])
+    if raises > 0.0:
+        raises *= math.exp((m["raised"] - m["time"]) / _FORGIVEN)
+        score /= min(1.0 + _WEARY * max(raises - _FREE, 0.0), _WEARIEST)
+    if score >= BAR:
+        if m["raised"] == 0 or seen - m["surprised"] >= REST:
+            m["raises"] = raises + 1.0
+            m["raised"] = m["time"]
+        m["surprised"] = seen
+    return max(score, 0.0)
 
 
 @kernel
@@ -352,7 +318,7 @@ def _tell(m: np.void, x: float, step: float, rarity: NDArray[np.float64], out: n
     out["usual"] = m["spread"]
     out["amount"] = x
     if view == 1:
-        hour = (m["time"] // _HOUR) % _HOURS
+        hour = (m["time"] // _HOUR) % HOURS
         out["expected"] = m["origin"] + np.float64(m["hours"][hour])
         out["usual"] = m["spread_for_the_hour"]
     elif view == 2:
