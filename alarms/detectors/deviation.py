@@ -3,7 +3,7 @@
 A point remembers its level, the level of each hour of the day, its usual step, short and longer
 means of what is left, and how restless it is; all forget slowly. Each of those views gives a
 departure in units of its own usual size, and of each departure only the tail is kept: the departure
-passed by 3 % of readings and how fast rarer ones thin out (a Pareto tail, fitted as Hill 1975 does,
+passed by one reading in forty and how fast rarer ones thin out (a Pareto tail, fitted as Hill 1975 does,
 one reading at a time). So every view states how rare the present reading is, -log10 p, and the
 score is a power mean over the views: one view that is very surprised counts, several mildly
 surprised ones together do too.
@@ -34,9 +34,9 @@ from alarms.detectors.deviation_memory import (
 )
 from alarms.readings import Instants, Rows, Values
 
-BAR: Final = 5.8
+BAR: Final = 6.6
 """Score from which a deviation raises."""
-DOUBT: Final = 180.0
+DOUBT: Final = 250.0
 """Readings after which half of a score is believed."""
 REST: Final = 120
 """Readings an alarm stands at least; what follows the first surprise belongs to it."""
@@ -48,21 +48,24 @@ NONE, RAISED, RETURNED, KEPT = range(4)
 """What a reading did to an alarm; KEPT: it stands, and its standing is to be written again."""
 
 _SLOW: Final = 1 / 1500
-_TAIL: Final = 0.03
-_HOURLY: Final = 1 / 120
-_BRIEF: Final = 1 / 5
-_LONGER: Final = 1 / 48
-_BRIEF_NOISE: Final = 1 / 8
-_CLIP: Final = 10.0
-_THICK: Final = 3.0
+_SLOW_TAIL: Final = 1 / 3000
+_QUICK_TAIL: Final = 1 / 16
+_TAIL: Final = 0.025
+_HOURLY: Final = 1 / 240
+_BRIEF: Final = 1 / 4
+_LONGER: Final = 1 / 50
+_BRIEF_NOISE: Final = 1 / 12
+_LONGER_NOISE: Final = 1 / 36
+_CLIP: Final = 7.0
+_THICK: Final = 1.2
 _THIN: Final = 0.02
 _FLOOR: Final = 1e-3
 _SETTLED: Final = 30
 _LEARN_HOURS: Final = 300
-_WEARY: Final = 0.1
+_WEARY: Final = 0.06
 _WEARIEST: Final = 3.0
 _FREE: Final = 1.0
-_FORGIVEN: Final = 21 * 86_400_000_000.0
+_FORGIVEN: Final = 30 * 86_400_000_000.0
 """Raises are forgotten with this time constant, Micros; each beyond _FREE raises what is needed by
 _WEARY, up to _WEARIEST times."""
 _HOUR: Final = 3_600_000_000
@@ -75,7 +78,7 @@ _LN10: Final = math.log(10.0)
 _TAIL_RARITY: Final = -math.log10(_TAIL)
 _TAIL_ROOT: Final = math.sqrt(_TAIL)
 _COUNT: Final = len(VIEWS)
-_WEIGHTS: Final = np.array([1.0, 1.0, 0.5, 1.0, 0.75, 0.25, 0.5, 0.75, 0.5, 1.0])
+_WEIGHTS: Final = np.array([1.0, 1.0, 0.5, 1.0, 0.75, 0.5, 0.5, 0.75, 0.5, 1.0])
 """How much each view counts: those that say much the same as another count less."""
 
 
@@ -147,6 +150,9 @@ def judge(
                 out["change"] = KEPT
         elif known and seen - stands["since"] >= REST and seen - stands["mark"] >= QUIET:
             stands["active"] = False
+            stands["since"] = 0
+            stands["mark"] = 0
+            stands["height"] = 0.0
             out["change"] = RETURNED
 
 
@@ -235,7 +241,7 @@ def _take_in(
     usual_now = np.float64(m["step"])
     lost = 0.0
     for j in range(2):
-        share = _BRIEF_NOISE if j == 0 else _LONGER
+        share = _BRIEF_NOISE if j == 0 else _LONGER_NOISE
         restless = np.float64(m["restless"][j])
         restless += share * (min(step, 10.0 * usual) - restless)
         m["restless"][j] = restless
@@ -297,11 +303,11 @@ def _rarity(m: np.void, view: int, size: float, seen: int) -> float:
             inside = 1.0
             rarity = beyond / fall / _LN10 + _TAIL_RARITY
             if seen > 20:
-                fast = max(0.05, 1.0 / (_TAIL * 5 / 3 * seen + 1.0))
+                fast = max(_QUICK_TAIL, 1.0 / (_TAIL * 5 / 3 * seen + 1.0))
                 thins += fast * (min(beyond, _THICK * fall) - thins)
                 m["thins"][view] = thins
     if seen > 20:
-        gain = 1.8 * max(_SLOW, 2.0 / (seen + 1.0)) * (thins + 0.05) / _TAIL_ROOT
+        gain = 2.0 * max(_SLOW_TAIL, 2.0 / (seen + 1.0)) * (thins + 0.05) / _TAIL_ROOT
         m["begins"][view] = begins + gain * (inside - _TAIL)
     return rarity
 

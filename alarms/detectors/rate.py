@@ -21,7 +21,7 @@ HYSTERESIS: Final = 0.8
 """An alarm returns after one span without more than this share of the rate that raises."""
 NONE, RAISED, RETURNED, TURNED, KEPT = range(5)
 """What a reading did; TURNED: from rising to falling or back; KEPT: standing to be written anew."""
-_SECOND: Final = 1e6
+_SECONDS: Final = 1e-6
 
 MEMORY: Final = np.dtype([("time", np.int64, (ANCHORS,)), ("value", np.float64, (ANCHORS,))])
 """A point's anchors, oldest first: Micros, 0 where there is none, and values in its unit."""
@@ -69,7 +69,6 @@ def judge(
     before, has one entry a reading. A value that is not finite is no news; only a reading that
     becomes an anchor is judged.
     """
-    slopes = np.empty(ANCHORS * (ANCHORS - 1) // 2)
     for i in range(len(place)):
         at = place[i]
         m = memory[at]
@@ -77,13 +76,13 @@ def judge(
         span = rule["span"]
         if not _anchor(m, time[i], value[i], span):
             continue
-        count = _slopes(m, time[i], span, slopes)
-        if count == 0:
+        first = _covers_from(m, time[i], span)
+        if first == ANCHORS:
             continue
         stands = standing[at]
         side = stands["side"]
-        rising = _passes(slopes, count, 1.0, rule["rise"])
-        falling = _passes(slopes, count, -1.0, rule["fall"])
+        rising = _passes(m, first, 1.0, rule["rise"])
+        falling = _passes(m, first, -1.0, rule["fall"])
         now = 1 if rising else -1 if falling else 0
         if now != 0 and now != side:
             said[i]["change"] = RAISED if side == 0 else TURNED
@@ -91,7 +90,7 @@ def judge(
             stands["under"] = 0
         elif side != 0:
             bound = rule["rise"] if side > 0 else rule["fall"]
-            if _passes(slopes, count, np.float64(side), HYSTERESIS * bound):
+            if _passes(m, first, np.float64(side), HYSTERESIS * bound):
                 if stands["under"] == 0:
                     continue
                 stands["under"] = 0
@@ -108,7 +107,7 @@ def judge(
         else:
             continue
         said[i]["side"] = stands["side"]
-        said[i]["slope"] = np.median(slopes[:count])
+        said[i]["slope"] = _median(m, first)
 
 
 @kernel
@@ -126,32 +125,42 @@ def _anchor(m: np.void, time: int, value: float, span: int) -> bool:
 
 
 @kernel
-def _slopes(m: np.void, time: int, span: int, slopes: NDArray[np.float64]) -> int:
-    """Write the slopes between anchors, units per second; return how many, 0 where it is too early.
+def _covers_from(m: np.void, time: int, span: int) -> int:
+    """Return the oldest anchor a rate is told from, ANCHORS where it is too early to tell one.
 
     Anchors older than two spans belong to the time before a gap.
     """
     first = ANCHORS
-    for j in range(ANCHORS - 1, -1, -1):
-        if m["time"][j] == 0 or time - m["time"][j] > 2 * span:
-            break
-        first = j
+    while first > 0 and m["time"][first - 1] > 0 and time - m["time"][first - 1] <= 2 * span:
+        first -= 1
     if ANCHORS - first < LEAST or time - m["time"][first] < span * (ANCHORS - 1) // ANCHORS:
-        return 0
-    count = 0
-    for j in range(first, ANCHORS):
-        for k in range(j + 1, ANCHORS):
-            apart = (m["time"][k] - m["time"][j]) / _SECOND
-            slopes[count] = (m["value"][k] - m["value"][j]) / apart
-            count += 1
-    return count
+        return ANCHORS
+    return first
 
 
 @kernel
-def _passes(slopes: NDArray[np.float64], count: int, sign: float, bound: float) -> bool:
-    """Tell whether more than half of the slopes are at the bound or beyond."""
+def _passes(m: np.void, first: int, sign: float, bound: float) -> bool:
+    """Tell whether more than half of the slopes between anchors are at the bound or beyond."""
+    if bound == np.inf:
+        return False
     passing = 0
-    for j in range(count):
-        if sign * slopes[j] >= bound:
-            passing += 1
-    return 2 * passing > count
+    for j in range(first, ANCHORS - 1):
+        for k in range(j + 1, ANCHORS):
+            apart = (m["time"][k] - m["time"][j]) * _SECONDS
+            if sign * (m["value"][k] - m["value"][j]) >= bound * apart:
+                passing += 1
+    many = ANCHORS - first
+    return 4 * passing > many * (many - 1)
+
+
+@kernel
+def _median(m: np.void, first: int) -> float:
+    """Return the median slope between anchors, units per second."""
+    slopes = np.empty(ANCHORS * (ANCHORS - 1) // 2)
+    count = 0
+    for j in range(first, ANCHORS - 1):
+        for k in range(j + 1, ANCHORS):
+            apart = (m["time"][k] - m["time"][j]) * _SECONDS
+            slopes[count] = (m["value"][k] - m["value"][j]) / apart
+            count += 1
+    return float(np.median(slopes[:count]))

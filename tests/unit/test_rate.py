@@ -64,7 +64,7 @@ def test_a_gap_longer_than_two_spans_starts_the_rate_afresh() -> None:
 
 
 def test_an_alarm_returns_after_one_span_under_four_fifths_of_its_rate() -> None:
-    values = np.concatenate([ramp(150), ramp(150)[-1] + ramp(150, 0.35)])
+    values = np.concatenate([ramp(150), ramp(150)[-1] + ramp(150, 0.3)])
     said, _, standing = replay(values)
     change = said["change"][:, 0]
     [raised] = np.flatnonzero(change == rate.RAISED)
