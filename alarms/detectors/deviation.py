@@ -3,9 +3,9 @@
 A point remembers its level, the level of each hour of the day, its usual step, short and longer
 means of what is left, and how restless it is; all forget slowly. Each of those views gives a
 departure in units of its own usual size, and of each departure only the tail is kept: the departure
-passed by one reading in forty and how fast rarer ones thin out (a Pareto tail, fitted as Hill 1975 does,
-one reading at a time). So every view states how rare the present reading is, -log10 p, and the
-score is a power mean over the views: one view that is very surprised counts, several mildly
+passed by one reading in forty, and how fast rarer ones thin out (a Pareto tail, fitted as Hill 1975
+does, one reading at a time). So every view states how rare the present reading is, -log10 p, and
+the score is a power mean over the views: one view that is very surprised counts, several mildly
 surprised ones together do too.
 
 One bar is to mean one rate of false alarms a day, at every point. So what was learned from few

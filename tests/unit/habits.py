@@ -14,11 +14,17 @@ Records = NDArray[np.void]
 
 
 def rules(
-    points: int, *, learn: int = 300, deadband: float = 0.0, bridge_s: float = 1e9
+    points: int,
+    *,
+    learn: int = 300,
+    deadband: float = 0.0,
+    bridge_s: float = 1e9,
+    step_s: float = 60.0,
 ) -> Records:
     """Return the same rules for so many points."""
     made = np.zeros(points, deviation_memory.RULES)
     made["learn"], made["deadband"], made["bridge"] = learn, deadband, round(bridge_s * SECOND)
+    made["haste"] = deviation_memory.haste(step_s * SECOND)
     return made
 
 
@@ -40,7 +46,7 @@ def replay(
     memory, standing = deviation_memory.fresh(points), np.zeros(points, deviation_memory.STANDING)
     said = np.zeros(values.size, deviation_memory.SAID)
     run = deviation.judge if compiled else deviation.judge.py_func  # type: ignore[attr-defined]  # numba's
-    run(memory, *stream(values, step_s), rules(points, **given), standing, said)
+    run(memory, *stream(values, step_s), rules(points, step_s=step_s, **given), standing, said)
     return said.reshape(values.shape), memory, standing
 
 
