@@ -3,7 +3,7 @@
 A point remembers its level, the level of each hour of the day, its usual step, short and longer
 means of what is left, and how restless it is; all forget slowly. Each of those views gives a
 departure in units of its own usual size, and of each departure only the tail is kept: the departure
-passed by one reading in forty, and how fast rarer ones thin out (a Pareto tail, fitted as Hill 1975
+passed by one reading in 36, and how fast rarer ones thin out (a Pareto tail, fitted as Hill 1975
 does, one reading at a time). So every view states how rare the present reading is, -log10 p, and
 the score is a power mean over the views: one view that is very surprised counts, several mildly
 surprised ones together do too.
@@ -34,7 +34,7 @@ from alarms.detectors.deviation_memory import (
 )
 from alarms.readings import Instants, Rows, Values
 
-BAR: Final = 6.6
+BAR: Final = 6.5
 """Score from which a deviation raises."""
 DOUBT: Final = 250.0
 """Readings after which half of a score is believed."""
@@ -50,7 +50,7 @@ NONE, RAISED, RETURNED, KEPT = range(4)
 _SLOW: Final = 1 / 1500
 _SLOW_TAIL: Final = 1 / 3000
 _QUICK_TAIL: Final = 1 / 16
-_TAIL: Final = 0.025
+_TAIL: Final = 0.0275
 _HOURLY: Final = 1 / 240
 _BRIEF: Final = 1 / 4
 _LONGER: Final = 1 / 50

@@ -58,6 +58,16 @@ def test_what_stands_is_written_again_at_most_once_in_fifteen_readings() -> None
     assert (np.diff(kept) >= deviation.RENEW).all()
 
 
+def test_an_alarm_stands_while_surprises_keep_coming() -> None:
+    values = noise(1500)
+    values[1000:1400:40, 0] += 10.0 * 3.0 ** np.arange(10)
+    said, _, _ = replay(values)
+    [raised] = np.flatnonzero(said["change"] == RAISED)
+    [returned] = np.flatnonzero(said["change"] == RETURNED)
+    assert raised == 1000
+    assert returned >= 1360 + deviation.QUIET
+
+
 def test_one_spike_does_not_move_what_is_usual() -> None:
     values = noise(1500)
     _, calm, _ = replay(values)

@@ -57,6 +57,12 @@ def test_a_spike_neither_raises_nor_hides_a_rate() -> None:
     assert (replay(rising)[0]["change"] == rate.RAISED).sum() == 1
 
 
+def test_one_spike_among_the_first_four_anchors_raises_nothing() -> None:
+    level = np.full((8, 1), 5.0)
+    level[3] = 1005.0
+    assert not replay(level, step_s=200)[0]["change"].any()
+
+
 def test_a_gap_longer_than_two_spans_starts_the_rate_afresh() -> None:
     values = np.concatenate([np.zeros((100, 1)), np.full((100, 1), 5000.0)])
     assert replay(values, shift_s=0)[0]["change"].any()
