@@ -60,6 +60,7 @@ _CLIP: Final = 7.0
 _THICK: Final = 1.2
 _THIN: Final = 0.02
 _FLOOR: Final = 1e-3
+_YOUNG: Final = 20
 _SETTLED: Final = 30
 _LEARN_HOURS: Final = 300
 _WEARY: Final = 0.06
@@ -194,13 +195,15 @@ def _take_in(
     elif time - m["time"] > bridge:
         m["last"] = x
     gain = max(_SLOW, 1.0 / (seen + 1.0))
+    # How fast tails move, 0 until their sizes mean something.
+    pace = 2.0 / _TAIL_ROOT * max(_SLOW_TAIL, 2.0 / (seen + 1.0)) if seen > _YOUNG else 0.0
     settled = seen > _SETTLED
     floor = 1e-9 + _FLOOR * abs(m["level"])
     total = 0.0
 
     left = x - m["level"]
     spread = np.float64(m["spread"]) + floor
-    rarity[0] = _rarity(m, 0, abs(left) / spread, seen)
+    rarity[0] = _rarity(m, 0, abs(left) / spread, seen, pace)
     mild = min(max(left, -_CLIP * spread), _CLIP * spread) if settled else left
     m["level"] += gain * mild
     m["spread"] += gain * (abs(mild) - np.float64(m["spread"]))
@@ -209,7 +212,7 @@ def _take_in(
     visits = np.float64(m["visits"][hour])
     left_hour = x - (m["origin"] + np.float64(m["hours"][hour])) if visits > 0 else left
     spread_hour = np.float64(m["spread_for_the_hour"]) + floor
-    rarity[1] = _rarity(m, 1, abs(left_hour) / spread_hour, seen)
+    rarity[1] = _rarity(m, 1, abs(left_hour) / spread_hour, seen, pace)
     mild_hour = left_hour
     if seen > _LEARN_HOURS:
         mild_hour = min(max(left_hour, -_CLIP * spread_hour), _CLIP * spread_hour)
@@ -224,7 +227,7 @@ def _take_in(
 
     step = abs(x - m["last"])
     usual = np.float64(m["step"]) + floor
-    rarity[2] = _rarity(m, 2, step / usual, seen)
+    rarity[2] = _rarity(m, 2, step / usual, seen, pace)
     m["step"] += gain * ((min(step, _CLIP * usual) if settled else step) - np.float64(m["step"]))
     m["last"] = x
 
@@ -235,7 +238,7 @@ def _take_in(
         mean += share * (part - mean)
         m["mean"][j] = mean
         wide = np.float64(m["mean_spread"][j])
-        rarity[3 + j] = _rarity(m, 3 + j, abs(mean) / (wide + floor), seen)
+        rarity[3 + j] = _rarity(m, 3 + j, abs(mean) / (wide + floor), seen, pace)
         m["mean_spread"][j] = wide + gain * (min(abs(mean), _CLIP * (wide + floor)) - wide)
 
     usual_now = np.float64(m["step"])
@@ -252,8 +255,8 @@ def _take_in(
         m["noise"][j] = noise
         wide = np.float64(m["noise_spread"][j])
         change = (ratio - noise) / (wide + 0.05)
-        rarity[6 + j] = _rarity(m, 6 + j, max(change, 0.0), seen)
-        rarity[8 + j] = _rarity(m, 8 + j, max(-change, 0.0), seen)
+        rarity[6 + j] = _rarity(m, 6 + j, max(change, 0.0), seen, pace)
+        rarity[8 + j] = _rarity(m, 8 + j, max(-change, 0.0), seen, pace)
         m["noise_spread"][j] = wide + gain * (min(abs(ratio - noise), _CLIP / 4) - wide)
 
     for view in range(_COUNT):
@@ -289,7 +292,7 @@ def _score(m: np.void, total: float, rule: np.void) -> float:
 
 
 @kernel
-def _rarity(m: np.void, view: int, size: float, seen: int) -> float:
+def _rarity(m: np.void, view: int, size: float, seen: int, pace: float) -> float:
     """Return -log10 of how rare a view's departure is, 0 outside its tail; let the tail follow."""
     begins = np.float64(m["begins"][view])
     thins = np.float64(m["thins"][view])
@@ -302,13 +305,11 @@ def _rarity(m: np.void, view: int, size: float, seen: int) -> float:
         if beyond > 0.0:
             inside = 1.0
             rarity = beyond / fall / _LN10 + _TAIL_RARITY
-            if seen > 20:
+            if pace > 0.0:
                 fast = max(_QUICK_TAIL, 1.0 / (_TAIL * 5 / 3 * seen + 1.0))
                 thins += fast * (min(beyond, _THICK * fall) - thins)
                 m["thins"][view] = thins
-    if seen > 20:
-        gain = 2.0 * max(_SLOW_TAIL, 2.0 / (seen + 1.0)) * (thins + 0.05) / _TAIL_ROOT
-        m["begins"][view] = begins + gain * (inside - _TAIL)
+    m["begins"][view] = begins + pace * (thins + 0.05) * (inside - _TAIL)
     return rarity
 
 
