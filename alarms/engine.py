@@ -206,8 +206,9 @@ class Engine:
 
     @property
     def learned(self) -> tuple[Learned, ...]:
-        """Return the families whose memory follows from readings alone (alarms.memory)."""
-        return tuple(family for family in self._families if isinstance(family, Learned))
+        """Return the families that have learned from some point (alarms.memory)."""
+        families = (family for family in self._families if isinstance(family, Learned))
+        return tuple(family for family in families if len(family.rows))
 
     @property
     def bytes_per_point(self) -> float:

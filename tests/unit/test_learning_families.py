@@ -12,13 +12,14 @@ from alarms.deviations import Deviations
 from alarms.errors import RefusedError
 from alarms.family import Learned
 from alarms.learning import Learning
+from alarms.memory import Recollection, Rota
 from alarms.parameters import rate_bounds
 from alarms.plant import Plant
 from alarms.rates import Rates
 from alarms.registry_checks import point_findings
 from alarms.rules import watched
 from alarms.rulesfile import apply, parse
-from tests.unit.plants import SECOND, at, plant, point
+from tests.unit.plants import SECOND, at, plant, point, readings
 from tests.unit.streams import Keeper, Row
 
 CALIBRATING = 3
@@ -156,6 +157,23 @@ def test_a_memory_replayed_is_the_memory_that_judged() -> None:
             np.array([row[3] for row in stream]),
         )
         assert made.memory.tobytes() == memories(keeper)[made.name][0]
+
+
+@pytest.mark.parametrize("made", [two(), plant([point("B")])])
+def test_kept_parts_and_what_was_stored_since_give_the_memory_back(made: Plant) -> None:
+    keeper = Keeper(made)
+    stream = rows(shifted(700))
+    keeper.feed(stream[:500])
+    parts = list(Rota(keeper.engine, now=at(5000), fresh=True).due(at(5001)))
+    keeper.feed(stream[500:])
+    before = memories(keeper)
+    keeper.restart()
+    recollection = Recollection(keeper.engine)
+    for part in parts:
+        recollection.put(part)
+    recollection.since()
+    recollection.learn(readings(stream))
+    assert memories(keeper) == before
 
 
 def test_a_deviation_that_has_become_usual_returns_and_leaves_the_record() -> None:
