@@ -216,9 +216,10 @@ def test_however_readings_are_cut_into_batches_the_end_is_the_same(
 @settings(max_examples=15, deadline=None)
 @given(_streams())
 def test_learning_alone_leaves_the_memory_that_judging_leaves(values: np.ndarray) -> None:
-    _, judged, _ = replay(values)
+    _, judged, _ = replay(values, learn=50)
     memory = deviation_memory.fresh(3)
-    deviation.learn(memory, *stream(values), rules(3))
+    deviation.learn(memory, *stream(values), rules(3, learn=50))
+    assert judged["raises"].any()
     assert memory.tobytes() == judged.tobytes()
 
 
