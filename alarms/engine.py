@@ -11,6 +11,7 @@ from alarms import faults as fault_alarms
 from alarms import late, record
 from alarms.alarm import ProcessEvent
 from alarms.detectors import limits
+from alarms.deviations import Deviations
 from alarms.family import SETTLE_US, Clock, Family, Found, Learned, LevelMove, Seen
 from alarms.groups import Groups
 from alarms.plant import Plant
@@ -23,6 +24,7 @@ from alarms.proposal import (
     holds,
     judged,
 )
+from alarms.rates import Rates
 from alarms.readings import Instants, Mask, Readings, Rows
 from alarms.rules import HIGH, LOW, RULES, Ruleset, rules_of
 from alarms.silence import Heard, Watch
@@ -63,7 +65,12 @@ class Engine:
         self.newest = LastReadings.never(n)
         self._suppressions = Suppressions(plant, rules)
         self._groups = Groups(plant, rules)
-        self._families: tuple[Family, ...] = (self._groups, self._suppressions)
+        self._families: tuple[Family, ...] = (
+            Deviations(plant),
+            Rates(plant),
+            self._groups,
+            self._suppressions,
+        )
         self._standing = Standing.clear(n)
         self._pending = np.zeros(n, np.bool_)
         self._calm = rules.calm.copy()
@@ -215,8 +222,9 @@ class Engine:
 
     @property
     def learned(self) -> tuple[Learned, ...]:
-        """Return the families whose memory follows from readings alone (alarms.memory)."""
-        return tuple(family for family in self._families if isinstance(family, Learned))
+        """Return the families that have learned from some point (alarms.memory)."""
+        families = (family for family in self._families if isinstance(family, Learned))
+        return tuple(family for family in families if len(family.rows))
 
     @property
     def bytes_per_point(self) -> float:

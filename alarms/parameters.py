@@ -26,8 +26,28 @@ PARAMETERS: Final[Mapping[str, Mapping[str, Parameter]]] = {
             words="readings a point is learned from before it may raise",
         ),
     },
+    "rate": {
+        "rise_per_min": Parameter(
+            number=Number(least=0, above=True),
+            default=None,
+            words="rise in a minute, in the point's unit, from which a rate raises",
+        ),
+        "fall_per_min": Parameter(
+            number=Number(least=0, above=True),
+            default=None,
+            words="fall in a minute, in the point's unit, from which a rate raises",
+        ),
+        "span_s": Parameter(
+            number=Number(least=1, most=86_400),
+            default=60,
+            words="seconds over which a rate is told",
+        ),
+    },
 }
 """By kind of detector, then by name."""
+
+RATE_SHARE: Final = 0.1
+"""Share of the instrument's range a minute that raises where no rate is set; our choice."""
 
 FORM: Final = Form(
     keys={
@@ -48,3 +68,17 @@ def parameter(point: Point, kind: str, name: str, *, source_kind: str = "") -> f
         return own
     default = defaults_for(point, source_kind).get((kind, name))
     return PARAMETERS[kind][name].default if default is None else default.value
+
+
+def rate_bounds(point: Point) -> tuple[float | None, float | None]:
+    """Return from which rise and from which fall a minute a rate raises, in the point's unit.
+
+    Where the engineer set neither: 10 % of the instrument's range both ways [D], and None, None
+    without a range. Where one is set, None for the other.
+    """
+    rise = parameter(point, "rate", "rise_per_min")
+    fall = parameter(point, "rate", "fall_per_min")
+    if rise is None and fall is None and point.range is not None:
+        low, high = point.range
+        return (RATE_SHARE * (high - low),) * 2
+    return rise, fall

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from alarms import gb18218, rules, scope
+from alarms.parameters import rate_bounds
 from alarms.plant import Point, Region, prefix_of
 from alarms.registry_fields import Spot
 
@@ -183,10 +184,20 @@ def point_findings(point: Point, source_kind: str) -> Iterator[PointFinding]:
     if re.fullmatch(r"\d+-\d+-\d+", cas) and not gb18218.cas_is_sound(cas):
         problem = f"{cas} is no CAS number, its check digit or form is wrong: correct it"
         yield PointFinding(key="substance", problem=problem)
+    yield from _rate_without_bound(point)
     yield from _tiers_without_limit(point)
     yield from _past_bounds(point, source_kind)
     yield from _unchecked(point, source_kind)
     yield from _without_limits(point, source_kind)
+
+
+def _rate_without_bound(point: Point) -> Iterator[PointFinding]:
+    if "rate" in rules.watched(point) and rate_bounds(point) == (None, None):
+        problem = (
+            "has no rate to raise at, and there is no range to take a tenth of: give "
+            "params.rate.rise_per_min or fall_per_min, or range"
+        )
+        yield PointFinding(key="detect.rate", problem=problem)
 
 
 def _tiers_without_limit(point: Point) -> Iterator[PointFinding]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from alarms.alarm import Transition
 from alarms.lifecycle import RuleChange
 from alarms.plant import Group, Point
+from alarms.rules import watched
 
 _SIDES: Final = {"limit.high": ("h", "hh", "cut", "reset"), "limit.low": ("l", "ll")}
 _OWED: Final = ("latching", "needs_closeout")
@@ -29,7 +30,7 @@ def rule_change(before: Point, after: Point, rule: str, *, actor: str) -> RuleCh
     if was == now:
         return None
     kind = rule.partition(".")[0]
-    switched_off = kind in _BY_DETECT and after.detect is not None and kind not in after.detect
+    switched_off = kind in _BY_DETECT and kind not in watched(after)
     limits_gone = kind in ("limit", "forecast") and not now["limits"].keys() - {"reset"}
     gone = switched_off or limits_gone
     words = (f"{name} {_text(was[name])} → {_text(now[name])}" for name in was)
@@ -66,7 +67,7 @@ def _seen_by(rule: str, point: Point) -> dict[str, Any]:
         levels = _SIDES.get(rule, tuple(point.limits))
         seen["limits"] = {name: point.limits[name] for name in levels if name in point.limits}
         seen["tiers"] = {name: point.tiers[name] for name in levels if name in point.tiers}
-        seen["detect"] = None if point.detect is None else kind in point.detect
+        seen["detect"] = kind in watched(point)
         seen["compute"] = point.compute or "measured"
         seen["suppress"] = point.suppress
     return seen

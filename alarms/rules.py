@@ -38,6 +38,7 @@ _OFF_DELAY_S: Final = 30.0
 _OFF_DELAY_RED_S: Final = 60.0
 _STALE_LEAST_S: Final = 30.0
 _SAFETY: Final = GASES | {"oxygen", "smoke"}
+_FORECAST: Final = GASES | {"level", "temperature", "pressure", "differential_pressure", "flow"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,14 @@ class Ruleset:
     def level_name(self, row: int, slot: int) -> str:
         """Return `l`, `ll`, `h`, `hh` or `cut`."""
         return LEVEL_NAMES[self.name[row, slot]]
+
+
+def watched(point: Point) -> tuple[str, ...]:
+    """Return the kinds of detectors a point is watched by: its `detect`, else the default list."""
+    if point.detect is not None:
+        return point.detect
+    forecast = ("forecast",) if point.quantity in _FORECAST else ()
+    return ("limit", *forecast, "sensor", "comms")
 
 
 def rules_of(plant: Plant) -> Ruleset:

@@ -1,307 +1,339 @@
 """The deviation detector: a point against its own past, whatever its limits say.
 
-Arrays in, new arrays out, one row a point, one reading a row. A point remembers its level, the
-level of each hour of the day, its usual step, short and longer means of what is left, and how
-restless it is; all forget slowly. Each of those views gives a departure in units of its own usual
-size, and of each departure only the tail is kept: the departure passed by 3 % of readings and how
-fast rarer ones thin out (a Pareto tail, fitted as Hill 1975 does, one reading at a time). So every
-view states how rare the present reading is, -log10 p, and the score is a power mean over the views:
-one view that is very surprised counts, several mildly surprised ones together do too.
+A point remembers its level, the level of each hour of the day, its usual step, short and longer
+means of what is left, and how restless it is; all forget slowly. Each of those views gives a
+departure in units of its own usual size, and of each departure only the tail is kept: the departure
+passed by one reading in 36, and how fast rarer ones thin out (a Pareto tail, fitted as Hill 1975
+does, one reading at a time). So every view states how rare the present reading is, -log10 p, and
+the score is a power mean over the views: one view that is very surprised counts, several mildly
+surprised ones together do too.
+
+One bar is to mean one rate of false alarms a day, at every point. So what was learned from few
+readings is believed less, by 1 / (1 + sqrt(DOUBT / n)), as the error of a tail learned from n
+readings shrinks; a point that reports often must be surprised more (`haste`), a decade of readings
+for a decade of rarity; and a point that raises again and again must be surprised more each time,
+until it has kept quiet for weeks.
+
+Readings are walked one by one in order of receipt and a point's memory changes in place. Memory
+follows from readings alone; what depends on rules stands beside it (`STANDING`).
 """
 
-from dataclasses import dataclass, fields
-from typing import Final, Self
+import math
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alarms.readings import Instants, Mask, Values
-
-VIEWS: Final = (
-    "value",
-    "value_for_the_hour",
-    "step",
-    "short_mean",
-    "long_mean",
-    "short_mean_for_the_hour",
-    "long_mean_for_the_hour",
-    "noise_grown_short",
-    "noise_grown_long",
-    "noise_vanished_short",
-    "noise_vanished_long",
+from alarms.compiled import kernel
+from alarms.detectors.deviation_memory import (
+    HOURS,
+    MEANS,
+    SPACING,
+    VIEWS,
+    Records,
 )
-"""What a departure is seen in, in the order of the tails."""
-LEARN: Final = 300
-"""Readings a point is silent for, unless its rule says otherwise."""
-BAR: Final = 9.25
-"""Score from which a deviation raises, unless its rule says otherwise; 6.5 is sensitive."""
+from alarms.readings import Instants, Rows, Values
+
+BAR: Final = 6.5
+"""Score from which a deviation raises."""
+DOUBT: Final = 250.0
+"""Readings after which half of a score is believed."""
 REST: Final = 120
 """Readings an alarm stands at least; what follows the first surprise belongs to it."""
 QUIET: Final = 60
-"""Readings in a row under the bar after which a rested alarm returns."""
+"""Readings under the bar after which a rested alarm returns."""
+RENEW: Final = 15
+"""While an alarm stands, its quiet begins anew at most this often, so that few rows are written."""
+NONE, RAISED, RETURNED, KEPT = range(4)
+"""What a reading did to an alarm; KEPT: it stands, and its standing is to be written again."""
 
 _SLOW: Final = 1 / 1500
-_TAIL: Final = 0.03
-_HOURLY: Final = 1 / 120
-_BRIEF: Final = np.array([1 / 8, 1 / 48])
-_CLIP: Final = 6.0
+_SLOW_TAIL: Final = 1 / 3000
+_QUICK_TAIL: Final = 1 / 16
+_TAIL: Final = 0.0275
+_HOURLY: Final = 1 / 240
+_BRIEF: Final = 1 / 4
+_LONGER: Final = 1 / 50
+_BRIEF_NOISE: Final = 1 / 12
+_LONGER_NOISE: Final = 1 / 36
+_CLIP: Final = 7.0
+_THICK: Final = 1.2
+_THIN: Final = 0.02
 _FLOOR: Final = 1e-3
+_YOUNG: Final = 20
 _SETTLED: Final = 30
-_HOURS: Final = 24
+_LEARN_HOURS: Final = 300
+_WEARY: Final = 0.06
+_WEARIEST: Final = 3.0
+_FREE: Final = 1.0
+_FORGIVEN: Final = 30 * 86_400_000_000.0
+"""Raises are forgotten with this time constant, Micros; each beyond _FREE raises what is needed by
+_WEARY, up to _WEARIEST times."""
 _HOUR: Final = 3_600_000_000
+_FAR: Final = 4096.0
+"""Spreads between a point's level and the origin of its hours: beyond, the origin moves."""
+_AHEAD: Final = 16
+"""Readings whose memories are fetched together."""
+_LARGEST: Final = 1e30
+_LN10: Final = math.log(10.0)
+_TAIL_RARITY: Final = -math.log10(_TAIL)
+_TAIL_ROOT: Final = math.sqrt(_TAIL)
+_COUNT: Final = len(VIEWS)
+_WEIGHTS: Final = np.array([1.0, 1.0, 0.5, 1.0, 0.75, 0.5, 0.5, 0.75, 0.5, 1.0])
+"""How much each view counts: those that say much the same as another count less."""
 
-_LEVEL, _SPREAD, _LAST, _STEP, _LEFT = range(5)
-_MEAN: Final = slice(5, 9)
-_MEAN_SPREAD: Final = slice(9, 13)
-_RESTLESS: Final = slice(13, 15)
-_NOISE: Final = slice(15, 17)
-_NOISE_SPREAD: Final = slice(17, 19)
-_COLUMNS: Final = 19
 
-Columns = NDArray[np.float64]
+@kernel
+def learn(memory: Records, place: Rows, time: Instants, value: Values, rules: Records) -> None:
+    """Take readings in, in order of receipt, without judging: memory ends as `judge` leaves it.
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Baseline:
-    """What is remembered of k points, 481 bytes each.
-
-    `slow`, shape (k, 19), holds levels and spreads in the point's unit; `hours`, shape (k, 24), the
-    level of each hour (UTC) and `visits` its readings, 255 at most; `tail`, shape (k, 2, 11), where
-    each view's tail begins and how fast it thins out. `since` and `quiet` count readings since the
-    raise and since the score was last at the bar; `height` is the score at the raise.
+    `place`, `time` (Micros) and `value` have one entry a reading; `memory` and `rules` one a place.
     """
-
-    slow: Columns
-    hours: Columns
-    visits: NDArray[np.uint8]
-    tail: NDArray[np.float32]
-    seen: NDArray[np.int32]
-    time: Instants
-    since: NDArray[np.int32]
-    quiet: NDArray[np.int32]
-    height: NDArray[np.float32]
-    active: Mask
-
-    @classmethod
-    def fresh(cls, points: int) -> Self:
-        """Return so many points of which nothing has been seen."""
-        tail = np.zeros((points, 2, len(VIEWS)), np.float32)
-        tail[:, 1] = 0.3
-        return cls(
-            slow=np.zeros((points, _COLUMNS)),
-            hours=np.zeros((points, _HOURS)),
-            visits=np.zeros((points, _HOURS), np.uint8),
-            tail=tail,
-            seen=np.zeros(points, np.int32),
-            time=np.zeros(points, np.int64),
-            since=np.zeros(points, np.int32),
-            quiet=np.zeros(points, np.int32),
-            height=np.zeros(points, np.float32),
-            active=np.zeros(points, np.bool_),
-        )
-
-    def take(self, rows: NDArray[np.integer]) -> Self:
-        """Return a copy of what is remembered of these rows."""
-        return type(self)(**{part.name: getattr(self, part.name)[rows] for part in fields(self)})
-
-    def put(self, rows: NDArray[np.integer], other: "Baseline") -> None:
-        """Write what is remembered of these rows: the one place where a table changes."""
-        for part in fields(self):
-            getattr(self, part.name)[rows] = getattr(other, part.name)
+    rarity = np.empty(_COUNT)
+    for i in range(len(place)):
+        m = memory[place[i]]
+        if _is_due(m, time[i], value[i]):
+            rule = rules[place[i]]
+            total = _take_in(m, time[i], value[i], rule["bridge"], rarity)[1]
+            _score(m, total, rule)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Habits:
-    """The rules of the points in hand.
-
-    `learn` is in readings, `deadband` in the point's unit: the smallest departure that may raise.
-    `bridge`, Micros, is the longest gap across which a step means anything; `bar` is the score that
-    raises.
-    """
-
-    learn: NDArray[np.int32]
-    deadband: Values
-    bridge: Instants
-    bar: Values
-
-    @classmethod
-    def usual(cls, points: int) -> Self:
-        """Return the defaults for so many points."""
-        return cls(
-            learn=np.full(points, LEARN, np.int32),
-            deadband=np.zeros(points),
-            bridge=np.full(points, np.iinfo(np.int64).max),
-            bar=np.full(points, BAR),
-        )
-
-    def take(self, rows: NDArray[np.integer]) -> Self:
-        """Return the rules of some of these points."""
-        return type(self)(**{part.name: getattr(self, part.name)[rows] for part in fields(self)})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """Where the points stand after one reading each, and what each reading did.
-
-    `score` is 0 while a point learns; `view` indexes VIEWS: the one most surprised; `expected` is
-    the level the reading was held against, `usual` its usual distance from it.
-    """
-
-    baseline: Baseline
-    score: Values
-    view: NDArray[np.int8]
-    expected: Values
-    usual: Values
-    raised: Mask
-    returned: Mask
-
-
-def judge(baseline: Baseline, habits: Habits, *, time: Instants, value: Values) -> Judged:
-    """Judge one reading a point; NaN is no news and keeps what is remembered."""
-    news = np.isfinite(value)
-    slow, hours, visits, sizes, departure = _views(baseline, habits, time, value)
-    rarity, tail = _rarity(sizes, baseline.tail, baseline.seen)
-    score = _together(rarity)
-    learned = news & (baseline.seen >= habits.learn) & (departure >= habits.deadband)
-    score = np.where(learned, score, 0.0)
-    over = score >= habits.bar
-    quiet = np.where(over, 0, baseline.quiet + 1)
-    since = baseline.since + 1
-    raised = over & ~baseline.active
-    returned = news & baseline.active & (since >= REST) & (quiet >= QUIET)
-    kept = news[:, None]
-    after = Baseline(
-        slow=np.where(kept, slow.T, baseline.slow),
-        hours=np.where(kept, hours, baseline.hours),
-        visits=np.where(kept, visits, baseline.visits),
-        tail=np.where(kept[:, None], tail, baseline.tail),
-        seen=baseline.seen + news,
-        time=np.where(news, time, baseline.time),
-        since=np.where(raised, 0, np.where(news & baseline.active, since, baseline.since)),
-        quiet=np.where(news & (raised | baseline.active), quiet, baseline.quiet),
-        height=np.where(raised, score, baseline.height).astype(np.float32),
-        active=(baseline.active | raised) & ~returned,
-    )
-    return Judged(
-        baseline=after,
-        score=score,
-        view=rarity.argmax(axis=0).astype(np.int8),
-        expected=np.where(baseline.seen > 0, baseline.slow[:, _LEVEL], np.nan),
-        usual=baseline.slow[:, _SPREAD],
-        raised=raised,
-        returned=returned,
-    )
-
-
-def _together(rarity: Columns) -> Values:
-    """Return the power mean of exponent 3/2 without its divisor.
-
-    Added view by view: a sum whose order depends on how many points stand side by side would make
-    the batching show in the last bit.
-    """
-    total = np.zeros(rarity.shape[1])
-    for view in rarity:
-        total = total + view * np.sqrt(view)
-    score: Values = np.cbrt(total * total)
-    return score
-
-
-def _views(
-    baseline: Baseline, habits: Habits, time: Instants, value: Values
-) -> tuple[Columns, Columns, NDArray[np.uint8], Columns, Values]:
-    """Return the memory after the reading, each view's departure in usual sizes, and in units."""
-    slow = baseline.slow.T.copy()
-    first = baseline.seen == 0
-    x = np.where(np.isfinite(value), value, slow[_LAST])
-    slow[_LEVEL] = np.where(first, x, slow[_LEVEL])
-    slow[_LAST] = np.where(first | (time - baseline.time > habits.bridge), x, slow[_LAST])
-    gain = np.maximum(_SLOW, 1.0 / (baseline.seen + 1.0))
-    settled = baseline.seen > _SETTLED
-    floor = 1e-9 + _FLOOR * np.abs(slow[_LEVEL])
-
-    left = x - slow[_LEVEL]
-    spread = slow[_SPREAD] + floor
-    sizes = [np.abs(left) / spread]
-    mild = np.where(settled, np.clip(left, -_CLIP * spread, _CLIP * spread), left)
-    slow[_LEVEL] += gain * mild
-    slow[_SPREAD] += gain * (np.abs(mild) - slow[_SPREAD])
-
-    hours, visits, left_hour = _hour(baseline, time, x, left)
-    spread = slow[_LEFT] + floor
-    sizes.append(np.abs(left_hour) / spread)
-    clip = np.where(baseline.seen > LEARN, _CLIP * spread, np.inf)
-    mild_hour = np.clip(left_hour, -clip, clip)
-    hours, visits = _visited(baseline, hours, visits, time, mild_hour)
-    slow[_LEFT] += gain * (np.abs(mild_hour) - slow[_LEFT])
-
-    step = np.abs(x - slow[_LAST])
-    usual = slow[_STEP] + floor
-    sizes.append(step / usual)
-    slow[_STEP] += gain * (np.where(settled, np.minimum(step, _CLIP * usual), step) - slow[_STEP])
-    slow[_LAST] = x
-
-    both = np.stack([mild, mild, mild_hour, mild_hour])
-    slow[_MEAN] += np.tile(_BRIEF, 2)[:, None] * (both - slow[_MEAN])
-    spreads = slow[_MEAN_SPREAD] + floor
-    mean = np.abs(slow[_MEAN])
-    sizes.extend(mean / spreads)
-    slow[_MEAN_SPREAD] += gain * (np.minimum(mean, _CLIP * spreads) - slow[_MEAN_SPREAD])
-
-    slow[_RESTLESS] += _BRIEF[:, None] * (np.minimum(step, 10.0 * usual) - slow[_RESTLESS])
-    ratio = np.log((slow[_RESTLESS] + floor) / (slow[_STEP] + floor))
-    slow[_NOISE] += gain * (ratio - slow[_NOISE])
-    change = (ratio - slow[_NOISE]) / (slow[_NOISE_SPREAD] + 0.05)
-    sizes.extend(np.maximum(change, 0.0))
-    sizes.extend(np.maximum(-change, 0.0))
-    off = np.minimum(np.abs(ratio - slow[_NOISE]), _CLIP / 4)
-    slow[_NOISE_SPREAD] += gain * (off - slow[_NOISE_SPREAD])
-    lost = np.abs(slow[_RESTLESS] - slow[_STEP]).max(axis=0)
-    return slow, hours, visits, np.stack(sizes), np.maximum(np.maximum(np.abs(left), step), lost)
-
-
-def _hour(
-    baseline: Baseline, time: Instants, x: Values, left: Values
-) -> tuple[Columns, NDArray[np.uint8], Values]:
-    """Return the hours, begun where new, and what is left after the hour's level is taken off."""
-    row, hour = np.arange(len(x)), time // _HOUR % _HOURS
-    known = baseline.visits[row, hour] > 0
-    hours, visits = baseline.hours.copy(), baseline.visits.copy()
-    left_hour = np.where(known, x - hours[row, hour], left)
-    hours[row, hour] = np.where(known, hours[row, hour], x)
-    return hours, visits, left_hour
-
-
-def _visited(
-    baseline: Baseline,
-    hours: Columns,
-    visits: NDArray[np.uint8],
+@kernel
+def judge(
+    memory: Records,
+    place: Rows,
     time: Instants,
-    mild: Values,
-) -> tuple[Columns, NDArray[np.uint8]]:
-    """Let the hour's level follow what is left, quickly at first."""
-    row, hour = np.arange(len(mild)), time // _HOUR % _HOURS
-    count = baseline.visits[row, hour]
-    gain = np.where(count > 0, np.maximum(_HOURLY, 1.0 / (count + 1.0)), 0.0)
-    hours[row, hour] += gain * mild
-    visits[row, hour] = np.minimum(count, 254) + 1
-    return hours, visits
+    value: Values,
+    rules: Records,
+    standing: Records,
+    said: Records,
+) -> None:
+    """Judge readings in order of receipt; `memory` and `standing` change in place.
+
+    Whoever proposes what follows must adopt it or begin anew from the record. `said`, all zero
+    before, has one entry a reading. A value that is not finite is no news.
+    """
+    rarity = np.empty(_COUNT)
+    for i in range(len(place)):
+        if i % _AHEAD == 0:
+            rarity[0] = _fetch(memory, place[i : i + _AHEAD], rules, standing)
+        at = place[i]
+        m = memory[at]
+        if not _is_due(m, time[i], value[i]):
+            continue
+        rule = rules[at]
+        stands = standing[at]
+        out = said[i]
+        before = m["last"] if m["seen"] > 0 else value[i]
+        departure, total = _take_in(m, time[i], value[i], rule["bridge"], rarity)
+        score = _score(m, total, rule)
+        out["score"] = score
+        seen = int(m["seen"])
+        known = seen > rule["learn"]
+        over = score >= BAR and departure >= rule["deadband"]
+        if not stands["active"]:
+            if over:
+                stands["active"] = True
+                stands["since"] = seen
+                stands["mark"] = seen
+                stands["height"] = score
+                out["change"] = RAISED
+                _tell(m, value[i], abs(value[i] - before), rarity, out)
+            continue
+        if stands["since"] > seen:
+            # The memory is younger than the alarm: it was begun anew.
+            stands["since"] = seen
+            stands["mark"] = seen
+            out["change"] = KEPT
+        elif over:
+            if seen - stands["mark"] >= RENEW:
+                stands["mark"] = seen
+                out["change"] = KEPT
+        elif known and seen - stands["since"] >= REST and seen - stands["mark"] >= QUIET:
+            stands["active"] = False
+            stands["since"] = 0
+            stands["mark"] = 0
+            stands["height"] = 0.0
+            out["change"] = RETURNED
 
 
-def _rarity(
-    sizes: Columns, tail: NDArray[np.float32], seen: NDArray[np.int32]
-) -> tuple[Columns, NDArray[np.float32]]:
-    """Return -log10 of how rare each view's departure is, 0 outside its tail, and the new tails."""
-    y = np.log1p(sizes)
-    begins, thins = tail[:, 0].T.astype(np.float64), tail[:, 1].T.astype(np.float64)
-    inside = y > begins
-    beyond = y - begins
-    rarity = np.where(inside, beyond / (thins + 0.02) / np.log(10) - np.log10(_TAIL), 0.0)
-    fast = np.maximum(0.05, 1.0 / (_TAIL * 5 / 3 * seen + 1.0))
-    thicker = fast * (np.minimum(beyond, 5 * (thins + 0.02)) - thins)
-    gain = 1.8 * np.maximum(_SLOW, 2.0 / (seen + 1.0)) * (thins + 0.05) / np.sqrt(_TAIL)
-    moved = begins + gain * (inside - _TAIL)
-    known = seen > 20
-    new = np.stack(
-        [np.where(known, moved, begins), np.where(known & inside, thins + thicker, thins)]
-    )
-    return rarity, new.transpose(2, 0, 1).astype(np.float32)
+@kernel
+def _fetch(memory: Records, place: Rows, rules: Records, standing: Records) -> float:
+    """Read a little of every cache line that the next readings need, so that they come together.
+
+    Memories lie far apart and each would be waited for in turn; the sum means nothing.
+    """
+    total = 0.0
+    for at in place:
+        m = memory[at]
+        total += m["time"] + m["mean_spread"][0] + m["begins"][4] + m["hours"][0]
+        total += m["hours"][16] + m["visits"][23] + rules[at]["learn"] + standing[at]["since"]
+    return total
+
+
+@kernel
+def _is_due(m: np.void, time: int, value: float) -> bool:
+    """Tell whether a reading is news: finite, and the first of its interval of the event clock."""
+    if not abs(value) <= _LARGEST:
+        return False
+    return bool(m["seen"] == 0 or time // SPACING > m["time"] // SPACING)
+
+
+@kernel
+def _take_in(
+    m: np.void, time: int, x: float, bridge: int, rarity: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Let a memory follow a reading; return its departure in the unit and how surprising it is.
+
+    `rarity` takes each view's -log10 p, the second number is the weighted sum of their powers 5/4.
+    """
+    seen = int(m["seen"])
+    if seen == 0:
+        m["level"] = x
+        m["origin"] = x
+        m["last"] = x
+    elif time - m["time"] > bridge:
+        m["last"] = x
+    gain = max(_SLOW, 1.0 / (seen + 1.0))
+    # How fast tails move, 0 until their sizes mean something.
+    pace = 2.0 / _TAIL_ROOT * max(_SLOW_TAIL, 2.0 / (seen + 1.0)) if seen > _YOUNG else 0.0
+    settled = seen > _SETTLED
+    floor = 1e-9 + _FLOOR * abs(m["level"])
+    total = 0.0
+
+    left = x - m["level"]
+    spread = np.float64(m["spread"]) + floor
+    rarity[0] = _rarity(m, 0, abs(left) / spread, seen, pace)
+    mild = min(max(left, -_CLIP * spread), _CLIP * spread) if settled else left
+    m["level"] += gain * mild
+    m["spread"] += gain * (abs(mild) - np.float64(m["spread"]))
+
+    hour = (time // _HOUR) % HOURS
+    visits = np.float64(m["visits"][hour])
+    left_hour = x - (m["origin"] + np.float64(m["hours"][hour])) if visits > 0 else left
+    spread_hour = np.float64(m["spread_for_the_hour"]) + floor
+    rarity[1] = _rarity(m, 1, abs(left_hour) / spread_hour, seen, pace)
+    mild_hour = left_hour
+    if seen > _LEARN_HOURS:
+        mild_hour = min(max(left_hour, -_CLIP * spread_hour), _CLIP * spread_hour)
+    if visits > 0:
+        moved = np.float64(m["hours"][hour]) + max(_HOURLY, 1.0 / (visits + 1.0)) * mild_hour
+    else:
+        moved = x - m["origin"]
+    m["hours"][hour] = moved
+    if visits < 255:
+        m["visits"][hour] += 1
+    m["spread_for_the_hour"] += gain * (abs(mild_hour) - np.float64(m["spread_for_the_hour"]))
+
+    step = abs(x - m["last"])
+    usual = np.float64(m["step"]) + floor
+    rarity[2] = _rarity(m, 2, step / usual, seen, pace)
+    m["step"] += gain * ((min(step, _CLIP * usual) if settled else step) - np.float64(m["step"]))
+    m["last"] = x
+
+    for j in range(MEANS):
+        part = mild if j < 2 else mild_hour
+        share = _LONGER if j == 1 else _BRIEF
+        mean = np.float64(m["mean"][j])
+        mean += share * (part - mean)
+        m["mean"][j] = mean
+        wide = np.float64(m["mean_spread"][j])
+        rarity[3 + j] = _rarity(m, 3 + j, abs(mean) / (wide + floor), seen, pace)
+        m["mean_spread"][j] = wide + gain * (min(abs(mean), _CLIP * (wide + floor)) - wide)
+
+    usual_now = np.float64(m["step"])
+    lost = 0.0
+    for j in range(2):
+        share = _BRIEF_NOISE if j == 0 else _LONGER_NOISE
+        restless = np.float64(m["restless"][j])
+        restless += share * (min(step, 10.0 * usual) - restless)
+        m["restless"][j] = restless
+        lost = max(lost, abs(restless - usual_now))
+        ratio = math.log((restless + floor) / (usual_now + floor))
+        noise = np.float64(m["noise"][j])
+        noise += gain * (ratio - noise)
+        m["noise"][j] = noise
+        wide = np.float64(m["noise_spread"][j])
+        change = (ratio - noise) / (wide + 0.05)
+        rarity[6 + j] = _rarity(m, 6 + j, max(change, 0.0), seen, pace)
+        rarity[8 + j] = _rarity(m, 8 + j, max(-change, 0.0), seen, pace)
+        m["noise_spread"][j] = wide + gain * (min(abs(ratio - noise), _CLIP / 4) - wide)
+
+    for view in range(_COUNT):
+        if rarity[view] > 0.0:
+            total += _WEIGHTS[view] * rarity[view] * math.sqrt(math.sqrt(rarity[view]))
+    m["time"] = time
+    m["seen"] = seen + 1
+    if abs(m["level"] - m["origin"]) > _FAR * spread:
+        shift = m["level"] - m["origin"]
+        for j in range(HOURS):
+            m["hours"][j] = np.float64(m["hours"][j]) - shift
+        m["origin"] += shift
+    return max(max(abs(left), step), lost), total
+
+
+@kernel
+def _score(m: np.void, total: float, rule: np.void) -> float:
+    """Return the score of the newest reading, 0 while its point learns; count when it passes."""
+    seen = int(m["seen"])
+    if total <= 0.0 or seen <= rule["learn"]:
+        return 0.0
+    score = math.pow(total, 0.8) / (1.0 + math.sqrt(DOUBT / seen)) - np.float64(rule["haste"])
+    raises = np.float64(m["raises"])
+    if raises > 0.0:
+        raises *= math.exp((m["raised"] - m["time"]) / _FORGIVEN)
+        score /= min(1.0 + _WEARY * max(raises - _FREE, 0.0), _WEARIEST)
+    if score >= BAR:
+        if m["raised"] == 0 or seen - m["surprised"] >= REST:
+            m["raises"] = raises + 1.0
+            m["raised"] = m["time"]
+        m["surprised"] = seen
+    return max(score, 0.0)
+
+
+@kernel
+def _rarity(m: np.void, view: int, size: float, seen: int, pace: float) -> float:
+    """Return -log10 of how rare a view's departure is, 0 outside its tail; let the tail follow."""
+    begins = np.float64(m["begins"][view])
+    thins = np.float64(m["thins"][view])
+    rarity = 0.0
+    inside = 0.0
+    fall = _THIN + thins
+    # log1p(size) <= size / sqrt(1 + size): most readings need no logarithm.
+    if begins < 0.0 or size * size > begins * begins * (1.0 + size):
+        beyond = math.log1p(size) - begins
+        if beyond > 0.0:
+            inside = 1.0
+            rarity = beyond / fall / _LN10 + _TAIL_RARITY
+            if pace > 0.0:
+                fast = max(_QUICK_TAIL, 1.0 / (_TAIL * 5 / 3 * seen + 1.0))
+                thins += fast * (min(beyond, _THICK * fall) - thins)
+                m["thins"][view] = thins
+    m["begins"][view] = begins + pace * (thins + 0.05) * (inside - _TAIL)
+    return rarity
+
+
+@kernel
+def _tell(m: np.void, x: float, step: float, rarity: NDArray[np.float64], out: np.void) -> None:
+    """Say in which view a raise was seen most, how much, and what had been usual there."""
+    view = 0
+    for other in range(1, _COUNT):
+        if rarity[other] > rarity[view]:
+            view = other
+    out["view"] = view
+    out["expected"] = m["level"]
+    out["usual"] = m["spread"]
+    out["amount"] = x
+    if view == 1:
+        hour = (m["time"] // _HOUR) % HOURS
+        out["expected"] = m["origin"] + np.float64(m["hours"][hour])
+        out["usual"] = m["spread_for_the_hour"]
+    elif view == 2:
+        out["amount"] = step
+        out["usual"] = m["step"]
+    elif view <= 5:
+        out["amount"] = m["mean"][view - 3]
+        out["usual"] = m["mean_spread"][view - 3]
+    else:
+        out["amount"] = m["restless"][view % 2]
+        out["usual"] = m["step"]

@@ -79,7 +79,7 @@ def controls(folder: Path, detector: Detector, *, seed: int) -> dict[str, int]:
     }
 
 
-def deviations(*, bar: float) -> Detector:
+def deviations() -> Detector:
     """Return the deviation detector, as it stands in the product, in the form measured here."""
 
     def judge(
@@ -90,7 +90,7 @@ def deviations(*, bar: float) -> Detector:
         side: float,  # noqa: ARG001
     ) -> Opened:
         feed = recordings.Recording(time=(second * 1e6).astype(np.int64), value=value)
-        [said] = recordings.judge([feed], bar=bar)
+        [said] = recordings.judge([feed])
         opened = second[said.raised].tolist()
         closed = [*second[said.returned].tolist(), np.inf]
         return list(zip(opened, closed, strict=False))

@@ -1,4 +1,4 @@
-"""Takes recorded series through the deviation detector as they would have arrived."""
+"""Takes recorded series through the engine's deviation alarms as they would have arrived."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,8 +7,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from alarms.detectors import deviation
-from alarms.readings import Instants, Mask, Values
+from alarms.alarm import Transition
+from alarms.deviations import Deviations
+from alarms.family import Seen
+from alarms.plant import Enterprise, Plant, Point, Source, Unit
+from alarms.readings import Instants, Mask, Readings, Values
 
 DROPPED = 0.05
 DOUBLED = 0.02
@@ -35,7 +38,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What the detector said at each reading; `score` is 0 except where an alarm was raised."""
+    """What the engine said at each reading; `score` is 0 except where an alarm was raised."""
 
     time: Instants
     raised: Mask
@@ -43,34 +46,81 @@ class Judgement:
     score: Values
 
 
-def judge(recordings: Sequence[Recording], *, bar: float) -> list[Judgement]:
+def judge(recordings: Sequence[Recording]) -> list[Judgement]:
     """Judge every recording alone, all of them side by side; a reading sees no later one."""
-    order = sorted(range(len(recordings)), key=lambda i: -len(recordings[i].time))
-    lengths = np.array([len(recordings[i].time) for i in order])
-    time = np.zeros((lengths[0], len(order)), np.int64)
-    value = np.full(time.shape, np.nan)
-    for column, i in enumerate(order):
-        time[: lengths[column], column] = recordings[i].time
-        value[: lengths[column], column] = recordings[i].value
-    raised, returned = np.zeros(time.shape, np.bool_), np.zeros(time.shape, np.bool_)
-    score = np.zeros(time.shape)
-    baseline = deviation.Baseline.fresh(len(order))
-    habits = replace(deviation.Habits.usual(len(order)), bar=np.full(len(order), bar))
-    for row in range(len(time)):
-        still = int((lengths > row).sum())
-        if still < len(baseline.seen):
-            baseline, habits = baseline.take(np.arange(still)), habits.take(np.arange(still))
-        seen = deviation.judge(baseline, habits, time=time[row, :still], value=value[row, :still])
-        baseline = seen.baseline
-        raised[row, :still], returned[row, :still] = seen.raised, seen.returned
-        score[row, :still] = np.where(seen.raised, seen.score, 0.0)
-    judged: list[Judgement | None] = [None] * len(order)
-    for column, i in enumerate(order):
-        span = (slice(None, lengths[column]), column)
-        judged[i] = Judgement(
-            time=time[span], raised=raised[span], returned=returned[span], score=score[span]
+    family = Deviations(_plant(recordings))
+    lengths = np.array([len(one.time) for one in recordings])
+    judged = [
+        Judgement(
+            time=one.time,
+            raised=np.zeros(len(one.time), np.bool_),
+            returned=np.zeros(len(one.time), np.bool_),
+            score=np.zeros(len(one.time)),
         )
-    return [one for one in judged if one is not None]
+        for one in recordings
+    ]
+    for i in range(lengths.max()):
+        rows = np.flatnonzero(lengths > i).astype(np.int32)
+        found, changes = family.judge(_seen(recordings, rows, i))
+        for place, _, _, event in found:
+            row = int(rows[place])
+            raised = event.change is Transition.raised
+            (judged[row].raised if raised else judged[row].returned)[i] = True
+            judged[row].score[i] = family.standing["height"][row] if raised else 0.0
+        family.adopt(changes)
+    return judged
+
+
+def _plant(recordings: Sequence[Recording]) -> Plant:
+    """Return a plant with a point for each recording; spacing is all that is known of them."""
+    return Plant(
+        enterprises={"E": Enterprise(code="E", name="recorded", region="510603")},
+        sources={("E", "S"): Source(enterprise="E", code="S", name="recorded", kind="other")},
+        units={
+            ("E", "S", "U"): Unit(
+                enterprise="E", source="S", code="U", name="recorded", kind="equipment"
+            )
+        },
+        points=[
+            Point(
+                enterprise="E",
+                source="S",
+                unit="U",
+                tag=str(row),
+                quantity="other",
+                engineering_unit="1",
+                period_s=float(np.median(np.diff(one.time))) / 1e6,
+                detect=("deviation",),
+            )
+            for row, one in enumerate(recordings)
+        ],
+        gateways={},
+        point_ids=list(range(len(recordings))),
+        registered=[0] * len(recordings),
+    )
+
+
+def _seen(recordings: Sequence[Recording], rows: NDArray[np.int32], i: int) -> Seen:
+    """Return the i-th reading of each of these recordings as one batch."""
+    time = np.array([recordings[row].time[i] for row in rows.tolist()], np.int64)
+    readings = Readings(
+        point=rows,
+        time=time,
+        value=np.array([recordings[row].value[i] for row in rows.tolist()]),
+        quality=np.zeros(len(rows), np.int16),
+        received=time,
+        stamp=time,
+    )
+    return Seen(
+        readings=readings,
+        is_judged=np.ones(len(rows), np.bool_),
+        holding=np.zeros(len(rows), np.bool_),
+        judged_time=np.zeros(len(recordings), np.int64),
+        judged_value=np.full(len(recordings), np.nan),
+        reporters=None,
+        faults=(),
+        moves=(),
+    )
 
 
 def disturbed(recording: Recording, draws: np.random.Generator) -> Recording:

@@ -54,14 +54,14 @@ class Result:
         return sum(one.before for one in self.outcomes)
 
 
-def measure(folder: Path, *, bar: float, columns: Sequence[int], seed: int | None = None) -> Result:
+def measure(folder: Path, *, columns: Sequence[int], seed: int | None = None) -> Result:
     """Replay the normal run and the 21 faults; a seed disturbs them as the protocol says."""
     normal = _table(folder / "d00.dat").T
     draws = None if seed is None else np.random.default_rng(seed)
-    calm = _raises(normal, _table(folder / "d00_te.dat"), bar, columns, draws)
+    calm = _raises(normal, _table(folder / "d00_te.dat"), columns, draws)
     outcomes = []
     for fault in FAULTS:
-        raises = _raises(normal, _table(folder / f"d{fault:02}_te.dat"), bar, columns, draws)
+        raises = _raises(normal, _table(folder / f"d{fault:02}_te.dat"), columns, draws)
         onset = ONSET * _STEP
         first = [(int(at[at >= onset][0]), i) for i, at in enumerate(raises) if (at >= onset).any()]
         at, place = min(first, default=(None, None))
@@ -81,7 +81,6 @@ def measure(folder: Path, *, bar: float, columns: Sequence[int], seed: int | Non
 def _raises(
     normal: NDArray[np.float64],
     run: NDArray[np.float64],
-    bar: float,
     columns: Sequence[int],
     draws: np.random.Generator | None,
 ) -> list[NDArray[np.int64]]:
@@ -91,7 +90,7 @@ def _raises(
         feed = _recording(normal[:, column]).followed_by(_recording(run[:, column]))
         feeds.append(feed if draws is None else recordings.disturbed(feed, draws))
     began = len(normal) * _STEP
-    judged = recordings.judge(feeds, bar=bar)
+    judged = recordings.judge(feeds)
     return [one.time[one.raised & (one.time >= began)] - began for one in judged]
 
 

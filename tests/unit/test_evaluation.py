@@ -80,8 +80,8 @@ def test_series_of_unequal_length_are_judged_as_if_alone() -> None:
     ]
     for feed in feeds:
         feed.value[450:] += 30.0
-    together = recordings.judge(feeds, bar=8.0)
+    together = recordings.judge(feeds)
     for feed, said in zip(feeds, together, strict=True):
-        [alone] = recordings.judge([feed], bar=8.0)
+        [alone] = recordings.judge([feed])
         assert np.array_equal(alone.score, said.score)
         assert said.raised.any()
