@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from alarms import faults as fault_alarms
 from alarms import late, record
 from alarms.alarm import ProcessEvent
+from alarms.authenticity import Authenticity
 from alarms.detectors import limits
 from alarms.family import SETTLE_US, Clock, Family, Found, LevelMove, Seen
+from alarms.peer_sensors import PeerSensors
 from alarms.plant import Plant
 from alarms.proposal import (
     ChannelState,
@@ -64,7 +66,7 @@ class Engine:
         self._judged_received: Instants = np.zeros(n, np.int64)
         self._judged_value: Values = np.full(n, np.nan)
         self._judged_quality: Qualities = np.zeros(n, np.int16)
-        self._families: tuple[Family, ...] = ()
+        self._families: tuple[Family, ...] = (Authenticity(plant, rules), PeerSensors(plant))
         self._standing = Standing.clear(n)
         self._pending = np.zeros(n, np.bool_)
         self._calm = rules.calm.copy()
