@@ -102,7 +102,7 @@ def test_a_detector_in_clean_air_may_show_nought_for_months() -> None:
 def test_noise_that_nought_cuts_off_has_not_vanished() -> None:
     zero = 0.4 * np.cos(np.arange(24 * HOUR) / 1500)
     draws = np.random.default_rng(4).normal(0, 0.2, 24 * HOUR)
-    signal = np.round(np.maximum(zero + draws, 0.0), 2)[:, None]
+    signal = np.array(np.round(np.maximum(zero + draws, 0.0), 2), np.float64)[:, None]
     signal[20 * HOUR :] = np.where(np.arange(4 * HOUR) % 40 == 0, 0.05, 0.0)[:, None]
     settings = {"quantity": "combustible_gas", "engineering_unit": "%LEL", "range": (0, 100)}
     assert told(events(signal, settings)) == []
