@@ -108,6 +108,16 @@ def test_noise_that_nought_cuts_off_has_not_vanished() -> None:
     assert told(events(signal, settings)) == []
 
 
+def test_a_sensor_that_comes_back_from_the_end_of_its_range_has_its_noise_still() -> None:
+    signal = noise(8, mean=5.0, sigma=0.1)
+    cloud = np.zeros(len(signal))
+    cloud[4 * HOUR : 5 * HOUR] = 60.0
+    fades = np.exp(-np.arange(900) / 100.0)
+    signal[:, 0] += np.convolve(cloud, fades / fades.sum())[: len(signal)]
+    benzene = {"quantity": "toxic_gas", "engineering_unit": "mg/m³", "range": (0, 30)}
+    assert told(events(np.minimum(np.round(signal, 2), 30.0), benzene)) == []
+
+
 def test_one_value_out_and_back_is_a_spike_that_returns_after_a_quiet_while() -> None:
     signal = noise(6)
     signal[4 * HOUR] += 0.5
