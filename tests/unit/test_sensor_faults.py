@@ -111,8 +111,9 @@ def test_noise_that_nought_cuts_off_has_not_vanished() -> None:
 def test_a_sensor_that_comes_back_from_the_end_of_its_range_has_its_noise_still() -> None:
     signal = noise(8, mean=5.0, sigma=0.1)
     cloud = np.zeros(len(signal))
-    cloud[4 * HOUR : 5 * HOUR] = 60.0
-    fades = np.exp(-np.arange(900) / 100.0)
+    for first in (20, 4 * HOUR):
+        cloud[first : first + 150] = 60.0
+    fades = np.exp(-np.arange(900) / 20.0)
     signal[:, 0] += np.convolve(cloud, fades / fades.sum())[: len(signal)]
     benzene = {"quantity": "toxic_gas", "engineering_unit": "mg/m³", "range": (0, 30)}
     assert told(events(np.minimum(np.round(signal, 2), 30.0), benzene)) == []
