@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from alarms import faults as fault_alarms
 from alarms import late, record
 from alarms.alarm import ProcessEvent
+from alarms.authenticity import Authenticity
 from alarms.detectors import limits
 from alarms.deviations import Deviations
 from alarms.family import SETTLE_US, Clock, Family, Found, Learned, LevelMove, Seen
 from alarms.groups import Groups
+from alarms.peer_sensors import PeerSensors
 from alarms.plant import Plant
 from alarms.proposal import (
     ChannelState,
@@ -68,6 +70,8 @@ class Engine:
         self._families: tuple[Family, ...] = (
             Deviations(plant),
             Rates(plant),
+            Authenticity(plant, rules),
+            PeerSensors(plant),
             self._groups,
             self._suppressions,
         )

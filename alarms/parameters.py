@@ -43,6 +43,18 @@ PARAMETERS: Final[Mapping[str, Mapping[str, Parameter]]] = {
             words="seconds over which a rate is told",
         ),
     },
+    "sensor": {
+        "hold_s": Parameter(
+            number=Number(least=1, most=31_536_000),
+            default=None,
+            words="seconds a value may always stand still before a flat line is told",
+        ),
+        "learn_s": Parameter(
+            number=Number(least=60, most=31_536_000),
+            default=None,
+            words="seconds a sensor is learned from before it may raise",
+        ),
+    },
 }
 """By kind of detector, then by name."""
 

@@ -1,185 +1,378 @@
-"""What a dying or doctored sensor looks like from its own readings alone.
+"""What a dying or doctored sensor looks like from its own readings alone, one loop over readings.
 
-Arrays in, new arrays out, one row a point, one reading a row. The tests are those of the IOOS
-QARTOD manuals (flat line, spike, attenuated signal), made aware of time and of each point's own
-habits: how often it changes, how large a step is usual.
+The tests are those of the IOOS QARTOD manuals (flat line, spike, attenuated signal), made aware of
+time and of each point's own habits: how long it stands still, how much it trembles, how far it
+jumps. Noise is the bend |step - step before|, so that a steep trend is no noise, and it counts only
+where it is wider than the grain, the smallest step ever seen; a signal whose noise the instrument
+does not resolve may stand still for as long as its process does.
 """
 
-from dataclasses import dataclass, fields
-from typing import Final, Self
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alarms.readings import Instants, Mask, Values
+from alarms.compiled import kernel
+from alarms.readings import Instants, Values
 
-LEARN: Final = 100
-"""Readings after which steps and pauses are known."""
-FLAT: Final = 4.0
-"""Times the longest usual pause a value may stand."""
-SPIKE: Final = 12.0
-"""Usual steps, out and back, that make a spike."""
-GROWN: Final = 4.0
-VANISHED: Final = 1 / 8
-"""Short against learned step from which noise has grown or vanished."""
-CLIPPED: Final = 0.3
-"""Share of recent readings pressed against one ceiling that no free signal shows."""
+MEMORY: Final = np.dtype(
+    [
+        ("time", "i8"),
+        ("value", "f8"),
+        ("first", "u4"),
+        ("stood", "u4"),
+        ("step", "f4"),
+        ("grain", "f4"),
+        ("usual", "f4"),
+        ("short", "f4"),
+        ("turns", "f4"),
+        ("pause", "f4"),
+        ("wild", "f4"),
+        ("ceiling", "f4"),
+        ("pressed", "f4"),
+        ("cliff_from", "f4"),
+        ("cliff_to", "f4"),
+        ("cliff", "u1"),
+        ("known", "u1"),
+        ("seen", "u2"),
+    ]
+)
+"""What is remembered of a sensor, 72 bytes, free of rules; all zero: nothing seen.
 
-_SLOW: Final = 1 / 1000
-_BRIEF: Final = 1 / 24
-_FORGET: Final = 1 / 400
-_CLIP: Final = 10.0
-_TINY: Final = 1e-12
+`time` in Micros, `first` in seconds, `stood` (unchanged for) in milliseconds, `pause` (the longest
+usual standing still) in seconds. `usual` and `short` are the learned and the recent mean bend,
+`turns` the mean size of reversals, `wild` the largest usual jump out and back. `pressed` is the
+share of recent readings at `ceiling`, on the side of the point's limits. `cliff` counts readings
+that stay where one sudden step has led. `known` since a break: 0 nothing, 1 a value, 2 a step.
+"""
+BOUNDS: Final = np.dtype(
+    [
+        ("roof", "f8"),
+        ("floor", "f8"),
+        ("side", "f4"),
+        ("margin", "f4"),
+        ("low", "f4"),
+        ("high", "f4"),
+        ("hold", "f4"),
+        ("learn", "f4"),
+        ("gap", "f4"),
+        ("traits", "u4"),
+    ]
+)
+"""The rules of a sensor, 48 bytes: innermost limits (infinite: none), times in seconds.
+
+`side` is 1 where a doctored value would be kept under `roof`, -1 above `floor`, `margin` how close
+to it. Beyond `low` and `high` a value is at rest or at the end of the range. `hold` is the shortest
+standing still that counts, `gap` the longest silence that a step may span.
+"""
+INERT: Final = 1
+"""Trait: the quantity cannot jump, so a sudden return from beyond a limit is the sensor's."""
+RESTLESS: Final = 2
+"""Trait: the process itself may tremble any time, as a cloud of gas does."""
+RESTS: Final = 4
+"""Trait: nought is where the process rests."""
+STIRRED: Final = 8
+"""Trait: most of the noise is the process's own and ends with it, as a flow's does."""
+
+FLAT: Final = 1
+SPIKE: Final = 2
+NOISE: Final = 4
+CLIPPED: Final = 8
+RECOVERED: Final = 16
+COUNT: Final = 5
+
+FINDING: Final = np.dtype(
+    [
+        ("place", "i4"),
+        ("slot", "i4"),
+        ("born", "u1"),
+        ("died", "u1"),
+        ("stood", "f4"),
+        ("pause", "f4"),
+        ("usual", "f4"),
+        ("short", "f4"),
+        ("peak", "f4"),
+        ("before", "f4"),
+        ("after", "f4"),
+        ("pressed", "f4"),
+        ("ceiling", "f4"),
+    ]
+)
+"""A reading by which the standing of a sensor changed, with what was seen there."""
+
+LEARN: Final = 200
+"""Readings after which habits are known."""
+LONGER: Final = 4.0
+"""Times the longest usual standing still that make a flat line."""
+JUMP: Final = 5.0
+"""Usual bends (ten sigma of white noise) that make a jump; 2.5 usual jumps at the least."""
+VANISHED: Final = 1 / 16
+GROWN: Final = 8.0
+CLIP: Final = 0.35
+STAYS: Final = 6
+"""Readings that must stay where a cliff led."""
+SPIKE_S: Final = 60.0
+CLIFF_S: Final = 30.0
+"""Longest spacing at which a spike, and a cliff, is no doing of the process."""
+
+_BRIEF: Final = 1 / 32
+_DAY_S: Final = 86_400.0
+_WEEK_S: Final = 7 * 86_400.0
+_MOST: Final = 65_535
+_AHEAD: Final = 32
+_LONGEST_MS: Final = 4_000_000_000
+_QUIET: Final = (600.0, 600.0, 1800.0, 1800.0, 1800.0)
+"""Seconds of good behaviour after which each alarm returns, in the order of the bits."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
-    """What is remembered of k sensors, 80 bytes each.
+@kernel
+def walk(
+    memory: NDArray[np.void],
+    bounds: NDArray[np.void],
+    bound_of: NDArray[np.int32],
+    raised: NDArray[np.uint8],
+    quiet: NDArray[np.int64],
+    slots: NDArray[np.int32],
+    time: Instants,
+    value: Values,
+    findings: NDArray[np.void],
+) -> int:
+    """Learn from readings in order of receipt and judge them; return the number of findings.
 
-    Values and steps are in the point's unit, `pause` (the longest usual time between changes) and
-    all times in Micros; `pressed` is the share of recent readings at the ceiling.
+    A sensor's rules are `bounds[bound_of[slot]]`. `memory`, `raised` (bits of standing alarms,
+    shape (k,)) and `quiet` (since when each behaves, shape (k, COUNT), Micros, 0: it does not)
+    change in place: the engine adopts what follows or is built anew. A slot of -1 is passed over;
+    NaN is a reading under calibration: it breaks the signal and teaches nothing. With no room in
+    `findings` it only learns (replay).
     """
+    count = 0
+    tell = len(findings) > 0
+    touched = 0
+    for i in range(len(slots)):
+        if i % _AHEAD == 0:
+            # Waits for memory overlap when the next readings' sensors are touched together.
+            for j in range(i, min(i + _AHEAD, len(slots))):
+                s = slots[j]
+                if s >= 0:
+                    touched |= memory[s]["time"] + memory[s]["seen"] + bound_of[s]
+        s = slots[i]
+        if s < 0:
+            continue
+        m = memory[s]
+        x = value[i]
+        if x != x:
+            m["known"] = 0
+            continue
+        b = bounds[bound_of[s]]
+        t = time[i]
+        dt = (t - m["time"]) * 1e-6
+        last = m["value"]
+        seen = np.int64(m["seen"])
+        known = np.int64(m["known"])
+        m["time"] = t
+        m["value"] = x
+        if known == 0 or dt > np.float64(b["gap"]):
+            m["known"] = 1
+            m["stood"] = 0
+            m["cliff"] = 0
+            if seen == 0:
+                m["first"] = t // 1_000_000
+                m["seen"] = 1
+            continue
+        step = x - last
+        size = abs(step)
+        moved = size > 1e-9 * abs(x)
+        prior = np.float64(m["step"])
+        grain = np.float64(m["grain"])
+        if moved and (grain == 0.0 or size < grain):
+            grain = size
+            m["grain"] = grain
+        usual: float = np.float64(m["usual"])
+        short: float = np.float64(m["short"])
+        wild: float = np.float64(m["wild"])
+        turns: float = np.float64(m["turns"])
+        age = t * 1e-6 - np.float64(m["first"])
+        learned = seen >= LEARN and age >= np.float64(b["learn"])
+        m["step"] = step
+        m["known"] = 2
+        m["seen"] = min(seen + 1, _MOST)
 
-    seen: NDArray[np.int32]
-    changes: NDArray[np.int32]
-    time: Instants
-    value: Values
-    before: Values
-    changed: Instants
-    pause: Values
-    usual: Values
-    short: Values
-    ceiling: Values
-    pressed: NDArray[np.float32]
-    still: NDArray[np.float32]
+        # How long it stands, and how long it is used to stand.
+        pause: float = np.float64(m["pause"]) * (1.0 - min(dt / _WEEK_S, 1.0))
+        allowed = max(np.float64(b["hold"]), LONGER * pause)
+        stood = np.float64(m["stood"]) * 1e-3 + dt
+        stands = stood > pause and learned
+        if moved:
+            if learned and stood > allowed:
+                pause += (stood - pause) / 16.0
+            else:
+                pause = max(pause, stood)
+            stood = 0.0
+        m["pause"] = pause
+        m["stood"] = np.int64(min(stood * 1e3, _LONGEST_MS))
 
-    @classmethod
-    def fresh(cls, points: int) -> Self:
-        """Return so many sensors of which nothing has been seen."""
-        count, none = np.zeros(points, np.int32), np.full(points, np.nan)
-        at, zero, share = np.zeros(points, np.int64), np.zeros(points), np.zeros(points, np.float32)
-        return cls(
-            seen=count,
-            changes=count,
-            time=at,
-            value=none,
-            before=none,
-            changed=at,
-            pause=zero,
-            usual=zero,
-            short=zero,
-            ceiling=none,
-            pressed=share,
-            still=share,
+        traits = np.int64(b["traits"])
+        resting = (
+            x <= np.float64(b["low"])
+            or x >= np.float64(b["high"])
+            or (x == 0.0 and traits & RESTS != 0)
         )
 
-    def take(self, rows: NDArray[np.integer]) -> Self:
-        """Return a copy of what is remembered of these rows."""
-        return type(self)(**{part.name: getattr(self, part.name)[rows] for part in fields(self)})
+        # How much it trembles: a signal at an end of its range, or one that stands too long, says
+        # nothing of that, and what is already strange becomes usual slowly.
+        peak = 0.0
+        if known == 2 and not stands and not resting:
+            scale = max(usual, grain)
+            bend = abs(step - prior)
+            if seen >= LEARN // 4:
+                bend = min(bend, 10.0 * scale)
+            gain = max(1.0 / (seen + 1.0), min(dt / _DAY_S, 0.02))
+            short += max(_BRIEF, 1.0 / (seen + 1.0)) * (bend - short)
+            if seen >= LEARN:
+                bend = min(bend, 3.0 * scale)
+            back = 0.0
+            if step * prior < 0.0:
+                peak = min(size, abs(prior))
+                back = min(peak, 3.0 * scale)
+            elif moved and prior == 0.0:
+                back = min(size, grain) / 2.0
+            if learned:
+                gain *= 0.25 if short > 4.0 * usual or short < 0.25 * usual else 1.0
+            usual += gain * (bend - usual)
+            turns += gain * (back - turns)
+            m["usual"] = usual
+            m["short"] = short
+            m["turns"] = turns
+
+        # How far it jumps out and back, and where it stays after one sudden step.
+        bar = JUMP * usual + 2.0 * grain
+        wild *= 1.0 - min(dt / _WEEK_S, 1.0)
+        high_bar = max(bar, 2.5 * wild)
+        spiked = bool(learned and dt <= SPIKE_S and peak > high_bar)
+        if peak > wild:
+            wild = wild + (peak - wild) / 4.0 if learned and peak > high_bar else peak
+        m["wild"] = wild
+        cliff = int(m["cliff"])
+        before: float = np.float64(m["cliff_from"])
+        after: float = np.float64(m["cliff_to"])
+        if cliff > 0 and abs(x - after) <= 0.05 * abs(before - after) + 3.0 * usual + grain:
+            cliff += 1
+        else:
+            cliff = 0
+            if learned and size > high_bar and 3.0 * abs(prior) < size and dt <= CLIFF_S:
+                cliff = 1
+                before = last
+                after = x
+                m["cliff_from"] = last
+                m["cliff_to"] = x
+        stayed = cliff >= STAYS
+        m["cliff"] = 0 if stayed else cliff
+
+        # How many of the recent readings are pressed against one ceiling.
+        side = np.float64(b["side"])
+        y = np.float64(np.float32(side * x))
+        ceiling: float = np.float64(m["ceiling"])
+        pressed: float = np.float64(m["pressed"])
+        tolerance = grain / 2.0
+        if y > ceiling + tolerance or pressed < 0.02:
+            ceiling = y
+            pressed = _BRIEF
+        elif y >= ceiling - tolerance:
+            pressed += _BRIEF * (1.0 - pressed)
+        else:
+            pressed -= _BRIEF * pressed
+        m["ceiling"] = ceiling
+        m["pressed"] = pressed
+
+        if not tell:
+            continue
+        had = np.int64(raised[s])
+        if not learned and had == 0:
+            continue
+        resolved = turns >= 0.25 * grain and grain > 0.0
+        noisy = usual >= 1.5 * grain and grain > 0.0
+        strange = 0
+        if stood > 0.0 and resolved and not resting:
+            least = max(1.5 * pause, allowed / 8.0) if had & FLAT else allowed
+            if stood > least:
+                strange |= FLAT
+        # A cloud of gas is as gusty as it is thick.
+        if spiked and (traits & RESTLESS == 0 or (peak > 0.5 * abs(x) and x < b["roof"])):
+            strange |= SPIKE
+        if noisy and traits & STIRRED == 0:
+            # Near an end of its range, or near nought, noise is cut off by the instrument.
+            free = (
+                x - 3.0 * usual > np.float64(b["low"])
+                and x + 3.0 * usual < np.float64(b["high"])
+                and (abs(x) > 3.0 * usual or traits & RESTS == 0)
+            )
+            if had & NOISE:
+                calm = free and short < usual / 4.0
+                loud = short > usual * GROWN / 2.0
+            else:
+                calm = moved and free and short < usual * VANISHED
+                loud = moved and short > usual * GROWN
+            if calm or (loud and traits & RESTLESS == 0):
+                strange |= NOISE
+        limit = np.float64(b["roof"]) if side > 0.0 else -np.float64(b["floor"])
+        if usual >= 3.0 * grain and ceiling < limit and ceiling >= limit - np.float64(b["margin"]):
+            least = CLIP / 2.0 if had & CLIPPED else CLIP
+            if pressed >= least and pressed <= 0.95:
+                strange |= CLIPPED
+        if had & RECOVERED:
+            if noisy and short < usual / 4.0:
+                strange |= RECOVERED
+        elif stayed and traits & INERT:
+            roof = b["roof"]
+            floor = b["floor"]
+            slack = 1e-6 * abs(before)
+            if (before + slack >= roof and after < roof) or (
+                before - slack <= floor and after > floor
+            ):
+                strange |= RECOVERED
+        born = strange & ~had if learned else 0
+        if had == 0 and born == 0:
+            continue
+        died = 0
+        turned = born != 0
+        for k in range(COUNT):
+            bit = 1 << k
+            if (had | born) & bit == 0:
+                continue
+            if strange & bit:
+                turned |= quiet[s, k] != 0
+                quiet[s, k] = 0
+            elif quiet[s, k] == 0:
+                quiet[s, k] = t
+                turned = True
+            else:
+                while_s = _QUIET[k]
+                if k == 0:
+                    while_s = max(while_s, allowed / 4.0)
+                if (t - quiet[s, k]) * 1e-6 >= while_s:
+                    died |= bit
+                    quiet[s, k] = 0
+                    turned = True
+        raised[s] = (had | born) & ~died
+        if turned:
+            f = findings[count]
+            f["place"] = i
+            f["slot"] = s
+            f["born"] = born
+            f["died"] = died
+            f["stood"] = stood
+            f["pause"] = pause
+            f["usual"] = usual
+            f["short"] = short
+            f["peak"] = peak
+            f["before"] = before
+            f["after"] = after
+            f["pressed"] = pressed
+            f["ceiling"] = side * ceiling
+            count += 1
+    return count if touched >= 0 else -1  # or the compiler would leave the touching out
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """The rules of the sensors in hand.
-
-    `hold`, Micros, is the shortest standing still that counts; `tick` the smallest step the
-    instrument can show; `limit` the high limit a doctored value would be kept under, `margin` how
-    close under it (NaN: none).
-    """
-
-    hold: Instants
-    tick: Values
-    limit: Values
-    margin: Values
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Faults:
-    """What each reading shows. `spike` speaks of the reading before this one."""
-
-    watch: Watch
-    flat_line: Mask
-    spike: Mask
-    noise_grown: Mask
-    noise_vanished: Mask
-    clipped: Mask
-
-
-def judge(watch: Watch, bounds: Bounds, *, time: Instants, value: Values) -> Faults:
-    """Judge one reading a sensor; NaN is no news and keeps what is remembered."""
-    news = np.isfinite(value)
-    first = watch.seen == 0
-    x = np.where(news, value, watch.value)
-    last = np.where(first, x, watch.value)
-    step = np.where(news, np.abs(x - last), 0.0)
-    known = news & (watch.seen >= LEARN)
-    moved = news & (first | (step > bounds.tick / 2))
-    flat, pause = _stood(watch, bounds, time, moved, news)
-    usual, short = _restless(watch, step)
-    noisy = known & (watch.usual > bounds.tick)
-    ceiling = np.fmax(x, watch.ceiling)
-    at_top = x >= ceiling - bounds.tick / 2
-    rises = x > watch.ceiling + bounds.tick / 2
-    pressed = np.where(rises, 0.0, watch.pressed) + _BRIEF * (
-        at_top - np.where(rises, 0.0, watch.pressed)
-    )
-    still = watch.still + _BRIEF * (~moved - watch.still)
-    after = Watch(
-        seen=watch.seen + news,
-        changes=watch.changes + (moved & ~first),
-        time=np.where(news, time, watch.time),
-        value=x,
-        before=np.where(news, last, watch.before),
-        changed=np.where(moved, time, watch.changed),
-        pause=np.where(news, pause, watch.pause),
-        usual=np.where(news, usual, watch.usual),
-        short=np.where(news, short, watch.short),
-        ceiling=np.where(news, ceiling, watch.ceiling),
-        pressed=np.where(news, pressed, watch.pressed).astype(np.float32),
-        still=np.where(news, still, watch.still).astype(np.float32),
-    )
-    near = (ceiling < bounds.limit) & (ceiling >= bounds.limit - bounds.margin)
-    return Faults(
-        watch=after,
-        flat_line=flat,
-        spike=known & _spiked(watch, bounds, x),
-        noise_grown=noisy & (short > GROWN * watch.usual),
-        noise_vanished=noisy & (short < VANISHED * watch.usual),
-        clipped=noisy & near & (pressed >= CLIPPED) & (still < 1.0 - CLIPPED / 2),
-    )
-
-
-def _stood(
-    watch: Watch, bounds: Bounds, time: Instants, moved: Mask, news: Mask
-) -> tuple[Mask, Values]:
-    """Tell who stands still for longer than its habit, and return the habit after the reading.
-
-    A pause that has already been called flat teaches nothing.
-    """
-    stood = (time - watch.changed).astype(np.float64)
-    allowed = np.maximum(bounds.hold, FLAT * watch.pause)
-    habit = watch.changes > LEARN // 10
-    flat = news & ~moved & habit & (stood > allowed)
-    lesson = moved & (watch.seen > 0) & (~habit | (stood <= allowed))
-    pause = np.maximum(stood, watch.pause + _FORGET * (stood - watch.pause))
-    return flat, np.where(lesson, pause, watch.pause)
-
-
-def _restless(watch: Watch, step: Values) -> tuple[Values, Values]:
-    """Return the learned and the short mean step after this one; spikes count ten usual steps."""
-    gain = np.maximum(_SLOW, 1.0 / (watch.seen + 1.0))
-    roof = np.where(watch.seen >= LEARN // 4, _CLIP * watch.usual + _TINY, np.inf)
-    mild = np.minimum(step, roof)
-    # What is already strange must not become usual soon.
-    settled = watch.seen >= LEARN
-    lesson = np.where(settled, np.minimum(mild, 3.0 * watch.usual), mild)
-    usual = watch.usual + gain * (lesson - watch.usual)
-    return usual, watch.short + np.maximum(_BRIEF, gain) * (mild - watch.short)
-
-
-def _spiked(watch: Watch, bounds: Bounds, x: Values) -> Mask:
-    """Tell whether the reading before this one went out and came back (QARTOD spike test)."""
-    out, back = watch.value - watch.before, x - watch.value
-    least = SPIKE * watch.usual + bounds.tick
-    spiked: Mask = (out * back < 0) & (np.minimum(np.abs(out), np.abs(back)) > least)
-    return spiked
+def fresh(sensors: int) -> NDArray[Any]:
+    """Return the memory of so many sensors of which nothing has been seen."""
+    return np.zeros(sensors, MEMORY)

@@ -1,0 +1,212 @@
+"""Sensor alarms from a point's own readings: stuck, spiking, smoothed, clipped, made to recover.
+
+They stand beside the limits and never touch them. What a sensor is used to is memory, learned from
+every judged reading and free of rules; which alarms stand is in the record.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alarms import sensor_bounds, wording_sensors
+from alarms.alarm import Transition
+from alarms.detectors import sensor_faults
+from alarms.family import RANK, Clock, Found, Seen
+from alarms.plant import Plant
+from alarms.proposal import ChannelState
+from alarms.readings import QUALITY_MASK, Instants, Quality, Rows, Values
+from alarms.rules import Ruleset
+
+RULES: Final = (
+    "sensor.flat_line",
+    "sensor.spike",
+    "sensor.noise",
+    "sensor.clipped",
+    "sensor.recovered",
+)
+"""In the order of sensor_faults' bits."""
+
+Orphan = tuple[int, str, int]
+"""The row, rule and time of raising of an alarm whose point is not watched any more."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Changed:
+    """Which (slot, rule number) moved, and whether each has a row in the record already."""
+
+    was_open: dict[tuple[int, int], bool] = field(default_factory=dict)
+    gone: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Authenticity:
+    """Every analogue sensor whose alarms are wanted; `memory` runs along `rows`, point rows.
+
+    `judge` lets memory and standing go on at once: a proposal is adopted or the engine built anew.
+    """
+
+    def __init__(self, plant: Plant, rules: Ruleset) -> None:
+        n = len(plant.points)
+        watched = [row for row, point in enumerate(plant.points) if sensor_bounds.is_watched(point)]
+        self.plant = plant
+        self.rows: Rows = np.array(watched, np.int32)
+        self.memory = sensor_faults.fresh(len(watched))
+        self._bounds, self._bound_of = sensor_bounds.bounds_of(plant.points, rules, self.rows)
+        self._slot_of = np.full(n, -1, np.int32)
+        self._slot_of[self.rows] = np.arange(len(watched), dtype=np.int32)
+        self._raised = np.zeros(len(watched), np.uint8)
+        self._quiet = np.zeros((len(watched), sensor_faults.COUNT), np.int64)
+        self._since: dict[tuple[int, int], int] = {}
+        self._orphans: list[Orphan] = []
+        self._room = np.zeros(0, sensor_faults.FINDING)
+
+    @property
+    def nbytes(self) -> int:
+        """Return the size of its columns in bytes."""
+        columns = [value for value in vars(self).values() if isinstance(value, np.ndarray)]
+        return sum(int(column.nbytes) for column in columns)
+
+    def recall(self, states: Iterable[ChannelState], row_of: Mapping[str, int]) -> None:
+        """Take up which alarms stand; one whose point is watched no more ends with the next batch.
+
+        Memory is not in these states: see `memory` and `replay`.
+        """
+        for state in states:
+            row = row_of.get(state.key)
+            if state.rule not in RULES or row is None:
+                continue
+            slot, number = int(self._slot_of[row]), RULES.index(state.rule)
+            if slot < 0:
+                self._orphans.append((row, state.rule, state.process["t"]))
+                continue
+            self._raised[slot] |= 1 << number
+            self._quiet[slot, number] = state.process["quiet"]
+            self._since[slot, number] = state.process["t"]
+
+    def replay(self, rows: Rows, time: Instants, value: Values) -> None:
+        """Learn from judged readings, in order of receipt, that followed a saved `memory`.
+
+        NaN is a reading under calibration. Nothing is judged and no alarm moves.
+        """
+        nothing = np.zeros(0, sensor_faults.FINDING)
+        self._walk(self._slot_of[rows], time, value, nothing)
+
+    def judge(self, seen: Seen) -> tuple[list[Found], Changed]:
+        """Return what a batch means, and which standing alarms moved."""
+        readings = seen.readings
+        slots, value = fed(self._slot_of, seen)
+        changed = Changed()
+        found: list[Found] = self._end_orphans(readings.received, changed)
+        if len(self._room) < len(readings):
+            self._room = np.zeros(len(readings), sensor_faults.FINDING)
+        count = self._walk(slots, readings.time, value, self._room)
+        for finding in self._room[:count]:
+            place, slot = int(finding["place"]), int(finding["slot"])
+            born, died = int(finding["born"]), int(finding["died"])
+            at, received = int(readings.time[place]), int(readings.received[place])
+            row = int(self.rows[slot])
+            for number, rule in enumerate(RULES):
+                bit = 1 << number
+                key = slot, number
+                if born & bit or key in self._since:
+                    changed.was_open.setdefault(key, key in self._since)
+                if not (born | died) & bit:
+                    continue
+                if born & bit:
+                    change = Transition.raised
+                    said = wording_sensors.evidence(
+                        self.plant, row, bit, finding, self._limit_beside(slot)
+                    )
+                    self._since[key] = at
+                else:
+                    change, said = Transition.returned, None
+                    del self._since[key]
+                event = wording_sensors.sensor_event(
+                    self.plant,
+                    row,
+                    rule,
+                    change,
+                    at=at,
+                    received=received,
+                    said=said,
+                    value=float(readings.value[place]),
+                )
+                found.append((place, RANK, at, event))
+        return found, changed
+
+    def tick(self, clock: Clock) -> tuple[list[Found], Changed]:  # noqa: ARG002  # readings decide
+        """Say nothing: silence is no evidence of a sensor's behaviour."""
+        return [], Changed()
+
+    def states(self, changes: Changed) -> tuple[list[ChannelState], list[tuple[str, str]]]:
+        """Return the rows of the record that follow from changes: to upsert, and to delete."""
+        kept: list[ChannelState] = []
+        gone = list(changes.gone)
+        for (slot, number), was_open in changes.was_open.items():
+            key, rule = self.plant.points[self.rows[slot]].key, RULES[number]
+            since = self._since.get((slot, number))
+            if since is not None:
+                process = {"t": since, "quiet": int(self._quiet[slot, number])}
+                kept.append(ChannelState(key=key, rule=rule, process=process))
+            elif was_open:
+                gone.append((key, rule))
+        return kept, gone
+
+    def adopt(self, changes: Changed) -> None:
+        """Do nothing: memory and standing went on when the batch was judged."""
+
+    def _walk(self, slots: Rows, time: Instants, value: Values, room: NDArray[Any]) -> int:
+        return sensor_faults.walk(
+            self.memory,
+            self._bounds,
+            self._bound_of,
+            self._raised,
+            self._quiet,
+            slots,
+            time,
+            value,
+            room,
+        )
+
+    def _limit_beside(self, slot: int) -> float:
+        bounds = self._bounds[self._bound_of[slot]]
+        return float(bounds["roof"] if bounds["side"] > 0 else bounds["floor"])
+
+    def _end_orphans(self, received: Instants, changed: Changed) -> list[Found]:
+        if len(received) == 0:
+            return []
+        found = ended(self.plant, self._orphans, int(received[0]))
+        changed.gone += [(self.plant.points[row].key, rule) for row, rule, _ in self._orphans]
+        self._orphans = []
+        return found
+
+
+def fed(slot_of: Rows, seen: Seen) -> tuple[Rows, Values]:
+    """Return what a sensor kernel walks: slots, -1 where not judged; values, NaN: calibrating."""
+    readings = seen.readings
+    slots, value = slot_of[readings.point], readings.value
+    if not seen.is_judged.all():
+        calibrating = (readings.quality & QUALITY_MASK) == Quality.calibrating
+        slots = np.where(seen.is_judged | calibrating, slots, -1).astype(np.int32)
+        value = np.where(calibrating, np.nan, value)
+    return slots, value
+
+
+def ended(plant: Plant, orphans: list[Orphan], received: int) -> list[Found]:
+    """Return the end of alarms whose points are not watched any more, at a batch's receipt."""
+    found: list[Found] = []
+    for row, rule, since in orphans:
+        at = max(received, since)
+        event = wording_sensors.sensor_event(
+            plant,
+            row,
+            rule,
+            Transition.returned,
+            at=at,
+            received=received,
+            said=wording_sensors.unwatched(),
+        )
+        found.append((0, RANK, at, event))
+    return found

@@ -1,0 +1,316 @@
+"""Sensor alarms from peers: one sensor repeats another's changes, one drifts away from the rest.
+
+Peers are the analogue points of one unit, quantity and engineering unit. Copying is looked for
+between any two. Drift is judged only where the peers must show the same thing (a leak near one gas
+detector, or between two flow meters, is no drift) and can outvote the one that goes astray: of two
+instruments that disagree nobody can say which is wrong.
+"""
+
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alarms import sensor_bounds, wording_sensors
+from alarms.alarm import Transition
+from alarms.authenticity import Orphan, ended, fed
+from alarms.detectors import peers
+from alarms.family import RANK, Clock, Found, Seen
+from alarms.plant import Plant
+from alarms.proposal import ChannelState
+from alarms.readings import Instants, Rows, Values
+from alarms.rules import DEFAULT_PERIOD_S, SECOND
+
+COPIED: Final = "sensor.copied"
+DRIFT: Final = "sensor.drift"
+
+_RULES: Final = (COPIED, DRIFT)
+_SHARED: Final = frozenset({"level", "temperature", "pressure", "humidity", "oxygen"})
+"""Quantities of which several sensors of one unit may show the same thing."""
+_BUCKET_S: Final = 60.0
+_QUIET: Final = 60
+"""Buckets of good behaviour after which an alarm returns."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Changed:
+    """Which (slot, rule) moved, and whether each has a row in the record already."""
+
+    was_open: dict[tuple[int, str], bool] = field(default_factory=dict)
+    gone: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Open:
+    since: int
+    quiet: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pair:
+    """One side's view: who keeps the pair, its number there, the peer's slot, and which side."""
+
+    keeper: int
+    number: int
+    peer: int
+    sign: int
+
+
+class PeerSensors:
+    """Every analogue sensor that has peers; `memory` runs along `rows`, point rows.
+
+    `judge` lets memory and standing go on at once: a proposal is adopted or the engine built anew.
+    """
+
+    def __init__(self, plant: Plant) -> None:
+        groups = _groups(plant)
+        rows = [row for group in groups for row in group]
+        k = len(rows)
+        self.plant = plant
+        self.rows: Rows = np.array(rows, np.int32)
+        self.memory = peers.fresh(k)
+        self._slot_of = np.full(len(plant.points), -1, np.int32)
+        self._slot_of[self.rows] = np.arange(k, dtype=np.int32)
+        self._width = _widths(plant, groups)
+        self._links = _links(groups)
+        self._names = _names(plant, self.rows, self._links)
+        self._drifts = np.array(
+            [plant.points[row].quantity in _SHARED for row in rows], np.bool_
+        ).reshape(k)
+        self._alive: dict[tuple[int, int], np.void] | None = None
+        self._open: dict[tuple[int, str], _Open] = {}
+        self._orphans: list[Orphan] = []
+        self._room = np.zeros(0, peers.FINDING)
+
+    @property
+    def nbytes(self) -> int:
+        """Return the size of its columns in bytes."""
+        columns = [value for value in vars(self).values() if isinstance(value, np.ndarray)]
+        return sum(int(column.nbytes) for column in columns)
+
+    def recall(self, states: Iterable[ChannelState], row_of: Mapping[str, int]) -> None:
+        """Take up which alarms stand; one whose point has no peers any more ends.
+
+        Memory is not in these states: see `memory` and `replay`.
+        """
+        for state in states:
+            row = row_of.get(state.key)
+            if state.rule not in _RULES or row is None:
+                continue
+            slot, since = int(self._slot_of[row]), state.process["t"]
+            if slot < 0:
+                self._orphans.append((row, state.rule, since))
+            else:
+                self._open[slot, state.rule] = _Open(since=since, quiet=state.process["quiet"])
+
+    def replay(self, rows: Rows, time: Instants, value: Values) -> None:
+        """Learn from judged readings, in order of receipt, that followed a saved `memory`.
+
+        NaN is a reading under calibration. No alarm moves.
+        """
+        self._alive = None
+        self._walk(self._slot_of[rows], time, value, np.zeros(0, peers.FINDING))
+
+    def judge(self, seen: Seen) -> tuple[list[Found], Changed]:
+        """Return what a batch means, and which standing alarms moved."""
+        changed = Changed()
+        if len(self.rows) == 0 and not self._orphans:
+            return [], changed
+        readings = seen.readings
+        found: list[Found] = []
+        if len(readings):
+            found = ended(self.plant, self._orphans, int(readings.received[0]))
+            changed.gone += [(self.plant.points[row].key, rule) for row, rule, _ in self._orphans]
+            self._orphans = []
+        slots, value = fed(self._slot_of, seen)
+        alive = self._states_of_pairs()
+        if len(self._room) < peers.LINKS * len(readings):
+            self._room = np.zeros(peers.LINKS * len(readings), peers.FINDING)
+        count = self._walk(slots, readings.time, value, self._room)
+        for finding in self._room[:count]:
+            keeper, number = int(finding["slot"]), int(finding["pair"])
+            alive.pop((keeper, number), None)
+            if finding["state"]:
+                alive[keeper, number] = finding.copy()
+            place = int(finding["place"])
+            received = int(readings.received[place])
+            at = int((finding["bucket"] + 1) * self._width[keeper])
+            other = int(self._links[keeper, 2 * number, 0])
+            for slot in (keeper, other):
+                for rule, said in ((COPIED, self._copies(slot)), (DRIFT, self._drifted(slot))):
+                    change = self._move(slot, rule, said, at, changed)
+                    if change is None:
+                        continue
+                    event = wording_sensors.sensor_event(
+                        self.plant,
+                        int(self.rows[slot]),
+                        rule,
+                        change,
+                        at=at,
+                        received=received,
+                        said=said if change is Transition.raised else None,
+                    )
+                    found.append((place, RANK, at, event))
+        return found, changed
+
+    def tick(self, clock: Clock) -> tuple[list[Found], Changed]:  # noqa: ARG002  # readings decide
+        """Say nothing: silence is no evidence of a sensor's behaviour."""
+        return [], Changed()
+
+    def states(self, changes: Changed) -> tuple[list[ChannelState], list[tuple[str, str]]]:
+        """Return the rows of the record that follow from changes: to upsert, and to delete."""
+        kept: list[ChannelState] = []
+        gone = list(changes.gone)
+        for (slot, rule), was_open in changes.was_open.items():
+            key = self.plant.points[self.rows[slot]].key
+            known = self._open.get((slot, rule))
+            if known is not None:
+                process = {"t": known.since, "quiet": known.quiet}
+                kept.append(ChannelState(key=key, rule=rule, process=process))
+            elif was_open:
+                gone.append((key, rule))
+        return kept, gone
+
+    def adopt(self, changes: Changed) -> None:
+        """Do nothing: memory and standing went on when the batch was judged."""
+
+    def _move(
+        self,
+        slot: int,
+        rule: str,
+        said: tuple[str, str] | None,
+        at: int,
+        changed: Changed,
+    ) -> Transition | None:
+        """Let one alarm's standing follow what its pairs show; return what changed, if anything."""
+        key = slot, rule
+        known = self._open.get(key)
+        if known is None:
+            if said is None:
+                return None
+            changed.was_open.setdefault(key, False)
+            self._open[key] = _Open(since=at, quiet=0)
+            return Transition.raised
+        if said is not None:
+            if known.quiet:
+                changed.was_open.setdefault(key, True)
+                known.quiet = 0
+        elif known.quiet == 0:
+            changed.was_open.setdefault(key, True)
+            known.quiet = at
+        elif at - known.quiet >= _QUIET * self._width[slot]:
+            changed.was_open.setdefault(key, True)
+            del self._open[key]
+            return Transition.returned
+        return None
+
+    def _copies(self, slot: int) -> tuple[str, str] | None:
+        """Say whom a sensor copies; of two that are alike the later registered one is told of."""
+        for pair in self._pairs(slot):
+            state = self._states_of_pairs().get((pair.keeper, pair.number))
+            if state is not None and state["state"] & peers.COPIED and pair.peer < slot:
+                other = int(self.rows[pair.peer])
+                return wording_sensors.copied(self.plant, other, float(state["share"]))
+        return None
+
+    def _drifted(self, slot: int) -> tuple[str, str] | None:
+        """Say from whom a sensor has drifted: from most of its peers, two at least, to one side."""
+        for sign in (1, -1):
+            away: list[tuple[int, float]] = []
+            for pair in self._pairs(slot):
+                state = self._states_of_pairs().get((pair.keeper, pair.number))
+                side = peers.UP if pair.sign == sign else peers.DOWN
+                if state is not None and state["state"] & side:
+                    away.append((pair.peer, abs(float(state["distance"] - state["usual"]))))
+            if len(away) >= 2 and 2 * len(away) > len(self._pairs(slot)):
+                by = sign * sorted(distance for _, distance in away)[len(away) // 2]
+                others = [int(self.rows[peer]) for peer, _ in away]
+                return wording_sensors.drifted(self.plant, int(self.rows[slot]), others, by)
+        return None
+
+    def _states_of_pairs(self) -> dict[tuple[int, int], np.void]:
+        """Return the pairs whose state is not 0; after a restart, from memory."""
+        if self._alive is None:
+            self._alive = {}
+            for keeper, number in np.argwhere(self.memory["state"] != 0).tolist():
+                found = np.zeros(1, peers.FINDING)[0]
+                found["state"] = self.memory["state"][keeper, number]
+                self._alive[keeper, number] = found
+        return self._alive
+
+    def _walk(self, slots: Rows, time: Instants, value: Values, room: NDArray[Any]) -> int:
+        return peers.walk(
+            self.memory,
+            self._width,
+            self._links,
+            self._names,
+            self._drifts,
+            slots,
+            time,
+            value,
+            room,
+        )
+
+    def _pairs(self, slot: int) -> list[_Pair]:
+        return [
+            _Pair(keeper=keeper, number=number, peer=peer, sign=1 if keeper == slot else -1)
+            for peer, keeper, number in self._links[slot].tolist()
+            if peer >= 0
+        ]
+
+
+def _groups(plant: Plant) -> list[list[int]]:
+    """Return the rows of every group of peers, two at least."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for row, point in enumerate(plant.points):
+        if sensor_bounds.is_watched(point):
+            key = (
+                point.enterprise,
+                point.source,
+                point.unit,
+                point.quantity,
+                point.engineering_unit,
+            )
+            groups.setdefault(key, []).append(row)
+    return [rows for rows in groups.values() if len(rows) > 1]
+
+
+def _links(groups: list[list[int]]) -> NDArray[np.int32]:
+    """Let each sensor of a group keep a pair with the next few after it, in a ring.
+
+    The pair with the one `step` after it is its number step - 1; peers.walk says what stands where.
+    """
+    sizes = np.array([len(group) for group in groups], np.int64)
+    size = np.repeat(sizes, sizes)
+    slot = np.arange(len(size))
+    index = slot - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    links = np.full((len(size), peers.LINKS, 3), -1, np.int32)
+    for step in range(1, peers.PEERS + 1):
+        number = step - 1
+        # Half way round the ring both ends would name the same pair.
+        keeps = (2 * step < size) | ((2 * step == size) & (index < step))
+        keeper = slot[keeps]
+        peer = (slot - index + (index + step) % size)[keeps]
+        links[keeper, 2 * number] = np.stack([peer, keeper, np.full_like(peer, number)], axis=1)
+        links[peer, 2 * number + 1] = np.stack([keeper, keeper, np.full_like(peer, number)], axis=1)
+    return links
+
+
+def _names(plant: Plant, rows: Rows, links: NDArray[np.int32]) -> NDArray[np.uint32]:
+    """Return what stands in memory for each pair's peer, never 0: there memory is fresh."""
+    crc = (zlib.crc32(plant.points[row].key.encode()) | 1 for row in rows.tolist())
+    name = np.fromiter(crc, np.uint32, len(rows))
+    peer = links[:, ::2, 0]
+    return np.where(peer >= 0, name[peer], 0).astype(np.uint32)
+
+
+def _widths(plant: Plant, groups: list[list[int]]) -> Instants:
+    """Return the length of each sensor's buckets in Micros: a minute, or two of its periods."""
+    widths: list[int] = []
+    for group in groups:
+        period = max(plant.points[row].period_s or DEFAULT_PERIOD_S for row in group)
+        widths += [round(max(_BUCKET_S, 2 * period) * SECOND)] * len(group)
+    return np.array(widths, np.int64)

@@ -1,0 +1,151 @@
+"""What is said of sensors whose own readings or peers give them away, Chinese and English."""
+
+from typing import Any, Final
+
+import numpy as np
+
+from alarms.alarm import Kind, ProcessEvent, Tier, Transition
+from alarms.detectors import sensor_faults
+from alarms.plant import Plant
+from alarms.wording import number, place
+
+_RETURNED: Final = {
+    "sensor.flat_line": ("读数恢复变化", "the reading moves again"),
+    "sensor.spike": ("一段时间内未再突跳", "no jump for a while"),
+    "sensor.noise": ("读数波动恢复平常", "its noise is as usual again"),
+    "sensor.clipped": ("读数不再贴在限值一侧", "the reading no longer presses against one value"),
+    "sensor.recovered": ("读数波动恢复平常", "the reading behaves as usual again"),
+    "sensor.copied": ("不再与其他测点逐次相同", "its changes are its own again"),
+    "sensor.drift": ("与同类测点的偏差恢复平常", "in step with its peers again"),
+}
+
+
+def sensor_event(
+    plant: Plant,
+    row: int,
+    rule: str,
+    change: Transition,
+    *,
+    at: int,
+    received: int,
+    said: tuple[str, str] | None = None,
+    value: float | None = None,
+) -> ProcessEvent:
+    """Say that a sensor misbehaves as of `at` with what was seen, or that it behaves again."""
+    zh, en = place(plant, row)
+    more_zh, more_en = _RETURNED[rule] if said is None else said
+    return ProcessEvent(
+        subject=plant.subject(row),
+        rule=rule,
+        kind=Kind.sensor,
+        change=change,
+        tier=Tier.blue,
+        t_change=at,
+        t_event=at,
+        t_received=received,
+        value=value,
+        message_zh=f"{zh} {more_zh}",
+        message_en=f"{en}: {more_en}",
+    )
+
+
+def unwatched() -> tuple[str, str]:
+    """Say why an alarm ends whose point has no such rule any more."""
+    return "不再检查此项，报警结束", "no longer checked for this, the alarm is over"
+
+
+def evidence(plant: Plant, row: int, bit: int, seen: np.void, limit: float) -> tuple[str, str]:
+    """Put into words what a finding of sensor_faults shows; `limit` is the one clipped under."""
+    unit = plant.points[row].engineering_unit
+    figures: dict[str, Any] = {name: float(seen[name]) for name in seen.dtype.names or ()}
+    shown = {name: number(_rounded(value), unit) for name, value in figures.items()}
+    match bit:
+        case sensor_faults.FLAT:
+            stood_zh, stood_en = _span(figures["stood"])
+            habit_zh, habit_en = _span(figures["pause"])
+            zh = f"读数 {stood_zh}未变化（此前最长 {habit_zh}），疑似卡死"
+            en = f"unchanged for {stood_en} (longest so far {habit_en}), possibly stuck"
+            return zh, en
+        case sensor_faults.SPIKE:
+            zh = f"读数突跳 {shown['peak']} 后随即返回（平时波动约 {shown['usual']}），疑似干扰"
+            en = (
+                f"jumped by {shown['peak']} and back at once (usual noise about "
+                f"{shown['usual']}), possibly interference"
+            )
+            return zh, en
+        case sensor_faults.NOISE if figures["short"] < figures["usual"]:
+            zh = f"读数波动骤减至约 {shown['short']}（平时约 {shown['usual']}），疑似被平滑或替换"
+            en = (
+                f"noise fell to about {shown['short']} (usually about {shown['usual']}), "
+                "possibly smoothed or replaced"
+            )
+            return zh, en
+        case sensor_faults.NOISE:
+            zh = f"读数波动增至约 {shown['short']}（平时约 {shown['usual']}），疑似接触不良或受干扰"
+            en = (
+                f"noise grew to about {shown['short']} (usually about {shown['usual']}), "
+                "possibly a bad contact or interference"
+            )
+            return zh, en
+        case sensor_faults.CLIPPED:
+            share = f"{100 * figures['pressed']:.0f}%"
+            side = ("低于", "under") if figures["ceiling"] < limit else ("高于", "above")
+            bar = number(limit, unit)
+            zh = (
+                f"近期约 {share} 的读数停在 {shown['ceiling']}（略{side[0]}限值 {bar}），疑似被限幅"
+            )
+            en = (
+                f"about {share} of recent readings stand at {shown['ceiling']}, just {side[1]} "
+                f"the limit {bar}, possibly clipped"
+            )
+            return zh, en
+        case _:
+            zh = (
+                f"超限后一步由 {shown['before']} 变为 {shown['after']} 并停住，"
+                "未见应有的消退过程，疑似人为恢复"
+            )
+            en = (
+                f"went from {shown['before']}, beyond its limit, to {shown['after']} in one step "
+                "and stayed, with no decay of the process, possibly made to recover"
+            )
+            return zh, en
+
+
+def copied(plant: Plant, other: int, share: float) -> tuple[str, str]:
+    """Say whose changes a sensor repeats; `share` of the recent ones agree."""
+    its_zh, its_en = place(plant, other)
+    percent = f"{100 * share:.0f}%"
+    zh = f"近期 {percent} 的变化与 {its_zh} 完全相同，两者之一疑似复制"
+    en = (
+        f"{percent} of its recent changes are exactly those of {its_en}, "
+        "one of the two is possibly a copy"
+    )
+    return zh, en
+
+
+def drifted(plant: Plant, row: int, others: list[int], by: float) -> tuple[str, str]:
+    """Say how far a sensor's distance from its peers has moved from its habit."""
+    unit = plant.points[row].engineering_unit
+    shown = number(_rounded(abs(by)), unit)
+    peers_zh = "、".join(place(plant, other)[0] for other in others)
+    peers_en = ", ".join(place(plant, other)[1] for other in others)
+    zh = f"相对同类测点（{peers_zh}）偏{'高' if by > 0 else '低'}了 {shown}，疑似漂移"
+    en = (
+        f"has moved {shown} {'up' if by > 0 else 'down'} against its peers ({peers_en}), "
+        "possibly drifting"
+    )
+    return zh, en
+
+
+def _span(seconds: float) -> tuple[str, str]:
+    for size, zh, en in ((86_400, "天", "d"), (3600, "小时", "h"), (60, "分钟", "min")):
+        if seconds >= size:
+            count = f"{seconds / size:.1f}".removesuffix(".0")
+            if seconds >= 10 * size or size == 60:
+                count = f"{seconds / size:.0f}"
+            return f"{count} {zh}", f"{count} {en}"
+    return f"{seconds:.0f} 秒", f"{seconds:.0f} s"
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.3g}")
