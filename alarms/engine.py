@@ -12,6 +12,7 @@ from alarms import late, record
 from alarms.alarm import ProcessEvent
 from alarms.detectors import limits
 from alarms.family import SETTLE_US, Clock, Family, Found, LevelMove, Seen
+from alarms.forecasts import Forecasts
 from alarms.plant import Plant
 from alarms.proposal import (
     ChannelState,
@@ -64,7 +65,7 @@ class Engine:
         self._judged_received: Instants = np.zeros(n, np.int64)
         self._judged_value: Values = np.full(n, np.nan)
         self._judged_quality: Qualities = np.zeros(n, np.int16)
-        self._families: tuple[Family, ...] = ()
+        self._families: tuple[Family, ...] = (Forecasts(plant, rules),)
         self._standing = Standing.clear(n)
         self._pending = np.zeros(n, np.bool_)
         self._calm = rules.calm.copy()
@@ -175,7 +176,7 @@ class Engine:
         """
         heard = Heard()
         deadline = self.watch.deadlines(self._received, self._floor, link_since)
-        swept, found = self._run_out(now, link_since)
+        swept, found, moves = self._run_out(now, link_since)
         found += (
             (0, 9, event.t_change, event)
             for event in self.watch.listen(self._received, deadline, now, heard)
@@ -186,6 +187,8 @@ class Engine:
             last=self.last,
             received=self._received,
             floor=self._floor,
+            judged_value=self._judged_value,
+            moves=moves,
         )
         told = [family.tick(clock) for family in self._families]
         return self._proposal(found, None, swept, heard, fault_alarms.Changed(), told)
@@ -276,11 +279,13 @@ class Engine:
             )
         return swept.standing, found, moves
 
-    def _run_out(self, now: int, link_since: int) -> tuple[Standing | None, list[Found]]:
+    def _run_out(
+        self, now: int, link_since: int
+    ) -> tuple[Standing | None, list[Found], list[LevelMove]]:
         """Let delays run out by the event clocks, then assume the worst of the silent."""
         rows = np.flatnonzero(self._pending).astype(np.int32)
         if len(rows) == 0:
-            return None, []
+            return None, [], []
         standing = self._standing.take(rows)
         levels = limits.Levels.gather(self.rules, rows)
         pending = (standing.phase == limits.PEND_ON) | (standing.phase == limits.PEND_OFF)
@@ -293,6 +298,7 @@ class Engine:
         stale_at = self.last[rows] + self.rules.stale[rows]
         phase, t0, lost = limits.hold(phase, t0, levels, stale_at, stale_at <= settled)
         found: list[Found] = []
+        moves: list[LevelMove] = []
         for rank, steps in enumerate([*elapsed, lost]):
             if steps is None:
                 continue
@@ -315,10 +321,12 @@ class Engine:
                     lost="stale" if steps is lost else None,
                 )
                 found.append((row, 2 + rank, at, event))
+                moves.append(LevelMove(place=row, row=row, side=side, was=was, top=top, at=at))
         peaks = standing.peak.copy()
         for side, slots in enumerate((LOW, HIGH)):
             peaks[(phase[:, slots] == limits.CLEAR).all(axis=1), side] = np.nan
-        return Standing(rows=rows, phase=phase, t0=t0, peak=peaks, stored=standing.stored), found
+        run_out = Standing(rows=rows, phase=phase, t0=t0, peak=peaks, stored=standing.stored)
+        return run_out, found, moves
 
     def _proposal(
         self,

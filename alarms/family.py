@@ -64,7 +64,9 @@ class Clock:
     """A tick as families see it; all arrays have shape (n,), all times are Micros.
 
     `now` and `link_since` are the server's clock. `last` is each point's newest event time,
-    `received` when it came, `floor` the later of registration and the engine's start.
+    `received` when it came, `floor` the later of registration and the engine's start,
+    `judged_value` is of its newest judged reading. `moves` are
+    of the limit alarms whose delays have run out or whose points fell silent; their place is a row.
     """
 
     now: int
@@ -72,6 +74,8 @@ class Clock:
     last: Instants
     received: Instants
     floor: Instants
+    judged_value: Values
+    moves: Sequence[LevelMove] = ()
 
     def settled(self, rows: Rows) -> Instants:
         """Return up to which event time these points' delays may run out by now."""

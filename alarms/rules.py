@@ -36,6 +36,7 @@ _OFF_DELAY_S: Final = 30.0
 _OFF_DELAY_RED_S: Final = 60.0
 _STALE_LEAST_S: Final = 30.0
 _SAFETY: Final = GASES | {"oxygen", "smoke"}
+_FORECAST: Final = GASES | {"level", "temperature", "pressure", "differential_pressure", "flow"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +120,14 @@ def rules_of(plant: Plant) -> Ruleset:
         bridge=bridge,
         stale=np.maximum(bridge, round(_STALE_LEAST_S * SECOND)),
     )
+
+
+def watched(point: Point) -> tuple[str, ...]:
+    """Return what a point is watched for: its `detect`, else what its quantity brings."""
+    if point.detect is not None:
+        return point.detect
+    forecast = ("forecast",) if point.quantity in _FORECAST else ()
+    return ("limit", *forecast, "sensor", "comms")
 
 
 def high_levels(point: Point) -> list[Level]:

@@ -6,13 +6,13 @@ from typing import Any, Final
 
 from alarms.errors import Fault, RefusedError
 from alarms.parameters import FORM
-from alarms.plant import GASES, QUANTITIES, Plant, Point
+from alarms.plant import QUANTITIES, Plant, Point
 from alarms.registry_checks import point_findings
 from alarms.registry_fields import Choice, Form, Key, Number, Spot, Text
 from alarms.registry_form import CODE, DETECTORS, LIMITS, LONGEST_S, TIERED, TIERS
 from alarms.registry_tree import Items, Plain, Table, read
+from alarms.rules import watched
 
-_FORECAST: Final = GASES | {"level", "temperature", "pressure", "differential_pressure", "flow"}
 _SETTINGS: Final = ("limits", "tiers", "on_delay_s", "off_delay_s", "deadband")
 _WEIGHTS: Final = {"point": 8, "source": 4, "enterprise": 2, "quantity": 1}
 """A match by point outweighs all others together; then source, enterprise, quantity."""
@@ -117,16 +117,10 @@ def _applied(rules: tuple[Rule, ...] | list[Rule], point: Point) -> Point:
                     params[rule.kind] = {**params.get(rule.kind, {}), **value}
                 case _:
                     changes[name] = value
-        watched = _default_kinds(point) if detect is None else detect
-        if rule.kind not in watched:
-            detect = (*watched, rule.kind)
+        kinds = watched(point) if detect is None else detect
+        if rule.kind not in kinds:
+            detect = (*kinds, rule.kind)
     return replace(point, limits=limits, tiers=tiers, detect=detect, params=params, **changes)
-
-
-def _default_kinds(point: Point) -> tuple[str, ...]:
-    """Return what is watched at a point whose registry entry has no `detect`."""
-    forecast = ("forecast",) if point.quantity in _FORECAST else ()
-    return ("limit", *forecast, "sensor", "comms")
 
 
 def _rules(root: Table, faults: list[Fault]) -> list[Rule]:

@@ -7,7 +7,7 @@ a reading that leaps out waits until the next one bears it out or not.
 """
 
 import math
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,7 +143,7 @@ def learned(mean: float, news: float, count: int, most: int) -> float:
 
 
 @kernel
-def _take(head: Any, rungs: Rungs, row: int, time: int, x: float) -> None:
+def _take(head: np.void, rungs: Rungs, row: int, time: int, x: float) -> None:
     """Add a reading to the open bucket, after closing those that have ended."""
     cell = time // CELL_US
     old = int(head["cell"])

@@ -68,8 +68,9 @@ def near(
 ) -> int:
     """Tell whether a window's plain straight line comes NEAR `low` or `high` in time.
 
-    The answer is UNKNOWN where the window holds too little. The limits are relative to the point's origin (-inf, inf: none). `reach` stretches the horizon,
-    `sharp` is the least slope in standard errors of a plain fit.
+    The answer is UNKNOWN where the window holds too little. The limits are relative to the point's
+    origin (-inf, inf: none). `reach` stretches the horizon, `sharp` is the least slope in standard
+    errors of a plain fit.
     """
     head = heads[row]
     rung = rungs[row, window]

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-SECOND=10**6
+SECOND = 10**6
 
 
 Floats = NDArray[np.float64]
@@ -56,5 +56,3 @@ def windows(rng: np.random.Generator, n: int, kind: str, column: str) -> Windows
     rise = (below / due)[:, None]
     path = LEFT_MIN if kind == "rise" else np.minimum(LEFT_MIN + 10 - STOP_MIN, 0)
     return Windows(value=LIMIT - below[:, None] + rise * path + drawn, due_min=due)
-
-
