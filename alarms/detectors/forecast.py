@@ -15,15 +15,16 @@ from alarms.alarm import Tier
 from alarms.compiled import kernel
 from alarms.detectors.trend_columns import LEVELS, SECOND, WINDOWS_S, Heads, Rungs
 from alarms.detectors.trend_lines import (
+    AHEAD,
     BUCKETS,
     CROSS,
+    FARTHEST_S,
     FREEDOM,
     HALF_CROSS,
     HALF_LEVEL,
     HALF_LEVEL_VAR,
     HALF_SLOPE,
     HALF_SLOPE_VAR,
-    HORIZONS_S,
     LEAST_SPAN,
     LEVEL,
     LEVEL_VAR,
@@ -70,7 +71,7 @@ _BLUR: Final = 2.0
 """A window whose interval is so many times as wide as another's does not speak first."""
 _KEEP: Final = 0.6
 _REACH: Final = 1.7
-_SHARP: Final = 2.0
+_SHARP: Final = 4.0
 _REACH_KEPT: Final = 2.5
 _SHARP_KEPT: Final = 0.8
 """How far the plain line is followed, and how sure of it one must be, before a closer look."""
@@ -284,7 +285,7 @@ def _weigh(
     gap, half_gap = on - sign * trend[LEVEL], on - sign * trend[HALF_LEVEL]
     line_s, half_s = max(gap / rate, 0.0), max(half_gap / half_rate, 0.0)
     later = max(line_s, half_s)
-    horizon = HORIZONS_S[window]
+    horizon = min(AHEAD * trend[SPAN], FARTHEST_S)
     if later > horizon / _KEEP:
         return
     line[MARK] = WEAK

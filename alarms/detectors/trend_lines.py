@@ -20,15 +20,15 @@ from alarms.detectors.trend_columns import (
     RING,
     SECOND,
     SHARES,
-    WINDOWS_S,
     Heads,
     Rungs,
 )
 
 Floats = NDArray[np.float64]
 
-HORIZONS_S: Final = np.minimum(10.0 * WINDOWS_S, 14_400.0)
-"""How far ahead a window looks: ten times its length, at most four hours."""
+AHEAD: Final = 10.0
+FARTHEST_S: Final = 14_400.0
+"""How far ahead a window looks: AHEAD times what it spans, at most four hours."""
 LEAST: Final = 5
 """Buckets a window must hold, over at least LEAST_SPAN of its length."""
 LEAST_SPAN: Final = 0.45
@@ -112,11 +112,12 @@ def near(
     tv = stv - st * sv / n
     vv = svv - sv * sv / n
     slope = tv / max(tt, 1e-9)
-    ahead = zero + (sv - slope * st) / n + slope * reach * HORIZONS_S[window] / (CELL_S << window)
+    ahead = zero + (sv - slope * st) / n + slope * reach * min(-AHEAD * oldest, FARTHEST_S / (CELL_S << window))
     if not ((slope > 0 and ahead >= high) or (slope < 0 and ahead <= low)):
         return FAR
     rest = max(vv - slope * tv, 0.0)
-    return NEAR if slope * slope * tt * (n - 2.0) >= sharp * sharp * rest else FAR
+    rest += _NEAR_FREEDOM * 0.5 * np.float64(head["steps1"])
+    return NEAR if slope * tv * (n - 2.0 + _NEAR_FREEDOM) >= sharp * sharp * rest else FAR
 
 
 @kernel
@@ -163,7 +164,7 @@ def estimate(heads: Heads, rungs: Rungs, row: int, window: int, desk: Floats, ou
     known = min(max(np.float64(heads[row]["count"]), 1.0), _STEPS_KNOWN)
     blur = _STEPS_SD * math.sqrt(_STEPS_KNOWN / known)
     step_share = np.float64(heads[row]["period"]) / width
-    extra = _STEPS_FREEDOM[window]
+    extra = min(_STEPS_FREEDOM[window], max(np.float64(heads[row]["count"]) - 4.0, 0.0))
     free = max(n - 3.0, 1.0)
     floor = 1e-12 * total + 1e-30
     found = desk[2:].reshape(-1)
