@@ -135,7 +135,9 @@ class Forecasts:
 
         Only what is newer than a point's newest is learned.
         """
-        _replay(self.memory["head"], self.memory["rungs"], self._point[rows], time, value)
+        trend_columns.replay(
+            self.memory["head"], self.memory["rungs"], self._point[rows], time, value
+        )
 
     def judge(self, seen: Seen) -> tuple[list[Found], Changes]:
         """Learn a batch and judge each point at most once in 10 s of its own clock."""
@@ -437,12 +439,3 @@ def _taken_over(tasks: Tasks, moves: Records, steps: Records) -> int:
     for i in range(len(moves)):
         many = _take_over(tasks, moves[i], steps, many)
     return many
-
-
-@kernel
-def _replay(
-    heads: Heads, rungs: Rungs, points: NDArray[np.int32], time: Instants, value: Values
-) -> None:
-    for i in range(len(points)):
-        if points[i] >= 0 and time[i] > heads[points[i]]["time"]:
-            learn(heads, rungs, points[i], time[i], value[i])

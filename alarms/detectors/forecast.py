@@ -44,7 +44,7 @@ Floats = NDArray[np.float64]
 
 EVERY: Final = 10 * SECOND
 """A point is judged at most once in this much event time (Micros): its clock's own intervals."""
-RISE_Z: Final = np.array([5.6, 5.6, 5.4, 4.5, 3.2] + [3.5] * (LEVELS - 5))
+RISE_Z: Final = np.array([4.6, 4.6, 4.6, 4.2, 3.2] + [4.0] * (LEVELS - 5))
 """How sure of its slope a window must be, as a normal deviate.
 
 Short windows have their chance more often, and the memory of the noise hides from them. 3.2 at

@@ -133,6 +133,20 @@ def learn(heads: Heads, rungs: Rungs, row: int, time: int, value: float) -> None
 
 
 @kernel
+def replay(
+    heads: Heads,
+    rungs: Rungs,
+    rows: NDArray[np.int32],
+    times: NDArray[np.int64],
+    values: NDArray[np.float64],
+) -> None:
+    """Take readings in order; -1 is no row, and what is not newer than a row's newest is known."""
+    for i in range(len(rows)):
+        if rows[i] >= 0 and times[i] > heads[rows[i]]["time"]:
+            learn(heads, rungs, rows[i], times[i], values[i])
+
+
+@kernel
 def learned(mean: float, news: float, count: int, most: int) -> float:
     """Return the running mean, slow to believe a value far above it; 0 means not known yet."""
     if count == 0:

@@ -112,7 +112,11 @@ def near(
     tv = stv - st * sv / n
     vv = svv - sv * sv / n
     slope = tv / max(tt, 1e-9)
-    ahead = zero + (sv - slope * st) / n + slope * reach * min(-AHEAD * oldest, FARTHEST_S / (CELL_S << window))
+    ahead = (
+        zero
+        + (sv - slope * st) / n
+        + slope * reach * min(-AHEAD * oldest, FARTHEST_S / (CELL_S << window))
+    )
     if not ((slope > 0 and ahead >= high) or (slope < 0 and ahead <= low)):
         return FAR
     rest = max(vv - slope * tv, 0.0)
