@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from alarms.alarm import Tier
 from alarms.compiled import kernel
-from alarms.detectors.trend_columns import LEVELS, SECOND, WINDOWS_S, Heads, Rungs
+from alarms.detectors.trend_columns import LEARN, LEVELS, SECOND, WINDOWS_S, Heads, Rungs
 from alarms.detectors.trend_lines import (
     AHEAD,
     BUCKETS,
@@ -37,6 +37,7 @@ from alarms.detectors.trend_lines import (
     UNKNOWN,
     estimate,
     near,
+    rests,
 )
 from alarms.rules import HIGH, SLOTS
 
@@ -44,6 +45,9 @@ Floats = NDArray[np.float64]
 
 EVERY: Final = 10 * SECOND
 """A point is judged at most once in this much event time (Micros): its clock's own intervals."""
+_OFTEN: Final = 3
+_SELDOM_US: Final = (2 * SECOND) << _OFTEN
+"""The first windows are looked at whenever a point is judged; the next one once in this time."""
 RISE_Z: Final = np.array([4.6, 4.6, 4.6, 4.2, 3.2] + [4.0] * (LEVELS - 5))
 """How sure of its slope a window must be, as a normal deviate.
 
@@ -135,11 +139,14 @@ def news(before: int, now: int) -> int:
     """
     if now // EVERY == before // EVERY:
         return 0
-    found = 0
-    for window in range(LEVELS):
-        width = max(EVERY, (2 * SECOND) << window)
-        if now // width != before // width:
-            found |= 1 << window
+    found = (1 << _OFTEN) - 1
+    this, last = now // _SELDOM_US, before // _SELDOM_US
+    for window in range(_OFTEN, LEVELS):
+        if this == last:
+            break
+        found |= 1 << window
+        this >>= 1
+        last >>= 1
     return found
 
 
@@ -160,6 +167,8 @@ def look(
     has its alarm, or lies behind the newest reading, is not spoken of.
     """
     head, task = heads[row], tasks[row]
+    if head["count"] < LEARN:
+        return UNKNOWN
     origin, x = np.float64(head["origin"]), np.float64(head["last"])
     low, high = -np.inf, np.inf
     stands = False
@@ -182,6 +191,8 @@ def look(
     trend = desk[7]
     for window in range(LEVELS):
         if (windows >> window) & 1 == 0:
+            continue
+        if not stands and rests(heads, rungs, row, window):
             continue
         nears = near(heads, rungs, row, window, low, high, reach, sharp)
         answer = max(answer, min(nears, NEAR - 1))

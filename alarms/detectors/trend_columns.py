@@ -76,7 +76,8 @@ bucket still open, its time in seconds since it began, less what the levels belo
 """
 ROW: Final = np.dtype([("head", HEAD), ("rungs", RUNG, (LEVELS,))])
 
-_LEARN: Final = 16
+LEARN: Final = 16
+"""Readings after which a point's mean step is believed, and the point may be judged."""
 _LEARN_LONG: Final = 64
 _MANY: Final = 1_000_000
 
@@ -111,10 +112,10 @@ def learn(heads: Heads, rungs: Rungs, row: int, time: int, value: float) -> None
         last = held
         jump = abs(x - held)
         step = max(step, step + (jump - step) / 4)
-    leaps = jump > LEAP * step and count >= _LEARN // 4
-    head["step"] = learned(step, jump, count, _LEARN)
+    leaps = jump > LEAP * step and count >= LEARN // 4
+    head["step"] = learned(step, jump, count, LEARN)
     gap = (time - int(head["time"])) / SECOND
-    head["period"] = learned(np.float64(head["period"]), gap, count, _LEARN)
+    head["period"] = learned(np.float64(head["period"]), gap, count, LEARN)
     head["time"] = time
     head["count"] = min(count + 1, _MANY)
     head["held"] = x if leaps else np.nan

@@ -42,6 +42,7 @@ _STEPS_DOUBT: Final = 0.02
 _STEPS_KNOWN: Final = 64.0
 _STEPS_FREEDOM: Final = np.array([8.0, 8.0, 6.0] + [0.0] * (LEVELS - 3))
 """How many readings' worth of freedom the point's known noise lends to the short windows."""
+_GLANCE: Final = 2.0
 _NEAR_FREEDOM: Final = 8.0
 _OLDER: Final = RING // 2
 BUCKETS: Final = _OLDER + RING + 1
@@ -53,6 +54,37 @@ HALF_LEVEL, HALF_SLOPE, HALF_LEVEL_VAR, HALF_SLOPE_VAR, HALF_CROSS = range(7, 12
 QUARTER_SLOPE, QUARTER_SLOPE_VAR = range(12, 14)
 TREND: Final = 14
 """What `estimate` writes, by place. Level and slope are at the newest reading, per second."""
+
+
+@kernel
+def rests(heads: Heads, rungs: Rungs, row: int, window: int) -> bool:
+    """Tell at a glance that a window has no trend: its halves differ by less than its noise.
+
+    The noise is what the steps from reading to reading show. A line that is as sure as `near` asks
+    for lies above this bar with its halves in all but two of a thousand cases.
+    """
+    head = heads[row]
+    value = rungs[row, window]["value"]
+    slot = int((np.int64(head["cell"]) >> window) % RING)
+    older = newer = n_older = n_newer = 0.0
+    for _ in range(_OLDER):  # without branches: which buckets are empty cannot be foretold
+        v = np.float64(value[slot])
+        full = v == v
+        older += v if full else 0.0
+        n_older += 1.0 if full else 0.0
+        slot = slot + 1 if slot < RING - 1 else 0
+    for _ in range(_OLDER):
+        v = np.float64(value[slot])
+        full = v == v
+        newer += v if full else 0.0
+        n_newer += 1.0 if full else 0.0
+        slot = slot + 1 if slot < RING - 1 else 0
+    if n_older * n_newer == 0.0:
+        return False
+    apart = newer * n_older - older * n_newer
+    fewer = min(np.float64(head["period"]) / (CELL_S << window), 1.0)
+    noise = 0.5 * np.float64(head["steps1"]) * fewer * (n_older + n_newer)
+    return apart * apart < _GLANCE * _GLANCE * noise * n_older * n_newer
 
 
 @kernel
@@ -80,26 +112,27 @@ def near(
     now = np.int64(head["cell"]) >> window
     begun = (now * width_us - newest) / width_us
     zero = np.float64(head["last"])
-    n = st = sv = stt = stv = svv = 0.0
-    slot = now % RING
-    oldest = begun
-    for i in range(RING):
+    n = st = sv = stt = stv = svv = oldest = 0.0
+    slot = int(now % RING)
+    for i in range(RING):  # without branches: which buckets are empty cannot be foretold
         v = np.float64(value[slot])
-        if v == v:
-            t = begun + (i - RING) + np.float64(share[slot]) / SHARES
-            v -= zero
-            if n == 0.0:
-                oldest = t
-            n += 1.0
-            st += t
-            sv += v
-            stt += t * t
-            stv += t * v
-            svv += v * v
+        full = v == v
+        w = 1.0 if full else 0.0
+        v = v - zero if full else 0.0
+        t = begun + (i - RING) + np.float64(share[slot]) / SHARES
+        tw = t * w
+        oldest = tw if tw < oldest else oldest
+        n += w
+        st += tw
+        sv += v
+        stt += t * tw
+        stv += tw * v
+        svv += v * v
         slot = slot + 1 if slot < RING - 1 else 0
     mean, age, count = opened(head, rungs, row, window)
     if count > 0:
         t, v = -age / (CELL_S << window), mean - zero
+        oldest = min(oldest, t)
         n += 1.0
         st += t
         sv += v

@@ -1,5 +1,7 @@
 """Stories and laws of the family of forecasts, through the engine."""
 
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
@@ -37,7 +39,7 @@ def forecasts(engine: Engine) -> Forecasts:
     return family
 
 
-def tank(**settings: object) -> Plant:
+def tank(**settings: Any) -> Plant:
     """Return a tank whose level may reach 9 (high) and 10 (high-high)."""
     return plant([point(**({"limits": {"h": 9, "hh": 10}, "on_delay_s": 0.0} | settings))])
 

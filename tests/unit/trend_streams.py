@@ -69,7 +69,7 @@ def learned(rng: np.random.Generator, value: Floats) -> Trends:
     n, samples = value.shape
     trends = trend_columns.blank(n)
     begun = START + rng.integers(0, 14_400 * SECOND, n)
-    time = begun[:, None] + np.arange(samples) * round(PERIOD_S * SECOND)
+    time: NDArray[np.int64] = begun[:, None] + np.arange(samples) * round(PERIOD_S * SECOND)
     rows = np.repeat(np.arange(n, dtype=np.int32), samples)
     trend_columns.replay(trends["head"], trends["rungs"], rows, time.ravel(), value.ravel())
     return trends
