@@ -18,7 +18,6 @@ from fengsui.evaluation.recordings import Recording
 
 START: Final = 1_763_712_000_000_000
 """Recordings begin at this moment, Micros."""
-_OPENS: Final = (Transition.raised, Transition.tier_up)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
