@@ -54,6 +54,8 @@ RISE_Z: Final = np.array([4.6, 4.6, 4.6, 4.2, 3.2] + [4.0] * (LEVELS - 5))
 Short windows have their chance more often, and the memory of the noise hides from them. 3.2 at
 15 minutes is what the hits of alarms.md 4.2 under correlated noise allow.
 """
+_DOUBT: Final = 0.25
+"""So much surer must it be for each reading that a new point is short of LEARN."""
 HALF_Z: Final = 1.0
 HALF_SHARE: Final = 0.4
 """The newest half must go on at this share of the whole window's slope at least."""
@@ -167,8 +169,10 @@ def look(
     has its alarm, or lies behind the newest reading, is not spoken of.
     """
     head, task = heads[row], tasks[row]
-    if head["count"] < LEARN:
+    count = head["count"]
+    if count < LEARN // 2:
         return UNKNOWN
+    doubt = max(LEARN - count, 0) * _DOUBT
     origin, x = np.float64(head["origin"]), np.float64(head["last"])
     low, high = -np.inf, np.inf
     stands = False
@@ -204,7 +208,7 @@ def look(
         if _stopped(heads, rungs, row, window, desk, trend):
             continue
         for slot in range(SLOTS):
-            _weigh(task, slot, window, trend, origin + x, each[window, slot])
+            _weigh(task, slot, window, trend, origin + x, doubt, each[window, slot])
         found |= 1 << window
     if found == 0:
         return answer
@@ -281,7 +285,13 @@ def _stopped(
 
 @kernel
 def _weigh(
-    task: np.void, slot: int, window: int, trend: Floats, value: float, line: Floats
+    task: np.void,
+    slot: int,
+    window: int,
+    trend: Floats,
+    value: float,
+    doubt: float,
+    line: Floats,
 ) -> None:
     """Write down what a window says of one limit."""
     line[MARK] = SILENT
@@ -304,7 +314,7 @@ def _weigh(
     if (
         later <= horizon
         and half_rate >= HALF_SHARE * rate
-        and deviate(rate, trend[SLOPE_VAR], freedom) >= RISE_Z[window]
+        and deviate(rate, trend[SLOPE_VAR], freedom) >= RISE_Z[window] + doubt
         and deviate(half_rate, trend[HALF_SLOPE_VAR], freedom) >= HALF_Z
     ):
         line[MARK] = STRONG

@@ -84,7 +84,7 @@ def rests(heads: Heads, rungs: Rungs, row: int, window: int) -> bool:
     apart = newer * n_older - older * n_newer
     fewer = min(np.float64(head["period"]) / (CELL_S << window), 1.0)
     noise = 0.5 * np.float64(head["steps1"]) * fewer * (n_older + n_newer)
-    return apart * apart < _GLANCE * _GLANCE * noise * n_older * n_newer
+    return bool(apart * apart < _GLANCE * _GLANCE * noise * n_older * n_newer)
 
 
 @kernel
@@ -131,14 +131,14 @@ def near(
         slot = slot + 1 if slot < RING - 1 else 0
     mean, age, count = opened(head, rungs, row, window)
     if count > 0:
-        t, v = -age / (CELL_S << window), mean - zero
-        oldest = min(oldest, t)
+        ago, y = -age / (CELL_S << window), mean - zero
+        oldest = min(oldest, ago)
         n += 1.0
-        st += t
-        sv += v
-        stt += t * t
-        stv += t * v
-        svv += v * v
+        st += ago
+        sv += y
+        stt += ago * ago
+        stv += ago * y
+        svv += y * y
     if n < LEAST or -oldest < LEAST_SPAN * RING:
         return UNKNOWN
     tt = stt - st * st / n

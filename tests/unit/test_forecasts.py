@@ -41,7 +41,8 @@ def forecasts(engine: Engine) -> Forecasts:
 
 def tank(**settings: Any) -> Plant:
     """Return a tank whose level may reach 9 (high) and 10 (high-high)."""
-    return plant([point(**({"limits": {"h": 9, "hh": 10}, "on_delay_s": 0.0} | settings))])
+    given: dict[str, Any] = {"limits": {"h": 9, "hh": 10}, "on_delay_s": 0.0}
+    return plant([point("TK101.LT", **(given | settings))])
 
 
 def rows(value: NDArray[np.float64], *, begin_s: float = 0, quality: int = 0) -> list[Row]:

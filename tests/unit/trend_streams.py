@@ -68,8 +68,8 @@ def learned(rng: np.random.Generator, value: Floats) -> Trends:
     """Return what the ladder remembers of these windows, each begun at a moment of its own."""
     n, samples = value.shape
     trends = trend_columns.blank(n)
-    begun = START + rng.integers(0, 14_400 * SECOND, n)
-    time: NDArray[np.int64] = begun[:, None] + np.arange(samples) * round(PERIOD_S * SECOND)
+    begun = START + rng.integers(0, 14_400 * SECOND, size=(n, 1))
+    time = begun + np.arange(samples) * round(PERIOD_S * SECOND)
     rows = np.repeat(np.arange(n, dtype=np.int32), samples)
     trend_columns.replay(trends["head"], trends["rungs"], rows, time.ravel(), value.ravel())
     return trends
