@@ -118,16 +118,16 @@ def near(
         v = np.float64(value[slot])
         full = v == v
         w = 1.0 if full else 0.0
-        v = v - zero if full else 0.0
+        y = v - zero if full else 0.0
         t = begun + (i - RING) + np.float64(share[slot]) / SHARES
         tw = t * w
         oldest = tw if tw < oldest else oldest
         n += w
         st += tw
-        sv += v
+        sv += y
         stt += t * tw
-        stv += tw * v
-        svv += v * v
+        stv += tw * y
+        svv += y * y
         slot = slot + 1 if slot < RING - 1 else 0
     mean, age, count = opened(head, rungs, row, window)
     if count > 0:
