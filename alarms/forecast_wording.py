@@ -3,7 +3,8 @@
 from typing import Final
 
 from alarms.alarm import Forecast, Kind, ProcessEvent, Tier, Transition
-from alarms.detectors.forecast import CHANCE, ETA_S, HIGH_S, LOW_S, RATE, Floats
+from alarms.detectors.crossings import HIGH_S, LOW_S
+from alarms.detectors.forecast import CHANCE, ETA_S, RATE, Floats
 from alarms.plant import Plant
 from alarms.wording import Behind, is_late, level_words, number, place, quality_name
 

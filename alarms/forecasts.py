@@ -9,65 +9,20 @@ from numpy.typing import NDArray
 
 from alarms import forecast_wording as wording
 from alarms.alarm import Tier, Transition
-from alarms.compiled import kernel
 from alarms.detectors import forecast, limits, trend_columns
-from alarms.detectors.forecast import (
-    EVERYTHING,
-    MARK,
-    SAID,
-    Floats,
-    Tasks,
-    look,
-    news,
-    step,
-)
-from alarms.detectors.trend_columns import Heads, Rungs, learn
-from alarms.detectors.trend_lines import NEAR, UNKNOWN
+from alarms.detectors.forecast import Floats, Tasks
+from alarms.detectors.forecast_walk import MOST, MOVE, STEP, Records, taken_over, walk
 from alarms.family import RANK, Clock, Found, LevelMove, Seen
 from alarms.parameters import parameter
 from alarms.plant import Plant, Point
 from alarms.proposal import ChannelState
-from alarms.readings import Instants, Mask, Rows, Values
+from alarms.readings import Instants, Rows, Values
 from alarms.rules import HIGH, LEVEL_NAMES, LOW, RULES, SLOTS, Ruleset, high_levels, low_levels
 from alarms.rules import watched as watched_at
 from alarms.wording import Behind, reading_behind
 
 PREFIX: Final = "forecast."
-_FIRST_HIGH: Final = HIGH.start
 _NO_PLACE: Final = -1
-_AHEAD: Final = 32
-"""Readings whose memory is fetched before the first of them is judged: fetches overlap."""
-_LINE: Final = 64
-_LINES: Final = 7
-"""Lines of 64 bytes of a point's memory that nearly every reading needs."""
-
-_MOVE: Final = np.dtype(
-    [
-        ("place", np.int64),
-        ("at", np.int64),
-        ("point", np.int32),
-        ("side", np.int8),
-        ("reached", np.int8),
-    ]
-)
-_STEP: Final = np.dtype(
-    [
-        ("place", np.int64),
-        ("at", np.int64),
-        ("point", np.int32),
-        ("slot", np.int8),
-        ("was", np.int8),
-        ("tier", np.int8),
-        ("misses", np.int8),
-        ("taken_over", np.bool_),
-        ("said", np.float64, (SAID,)),
-    ]
-)
-"""A forecast's tier or its count of failed judgements moved; `at` in Micros."""
-_MOST: Final = 2 * SLOTS
-"""Steps that one reading can cause: a limit alarm takes over, another forecast moves."""
-
-Records = NDArray[np.void]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +97,8 @@ class Forecasts:
     def judge(self, seen: Seen) -> tuple[list[Found], Changes]:
         """Learn a batch and judge each point at most once in 10 s of its own clock."""
         readings = seen.readings
-        steps = np.empty(_MOST * len(readings) + SLOTS * len(seen.moves), _STEP)
-        many = _walk(
+        steps = np.empty(MOST * len(readings) + SLOTS * len(seen.moves), STEP)
+        many = walk(
             self._point,
             self.memory["head"],
             self.memory["rungs"],
@@ -170,8 +125,8 @@ class Forecasts:
     def tick(self, clock: Clock) -> tuple[list[Found], Changes]:
         """Let limit alarms that raised with time take over; silence itself moves no forecast."""
         ended = self._gone(clock.last) if self._ended else []
-        steps = np.empty(SLOTS * len(clock.moves), _STEP)
-        many = _taken_over(self._tasks, self._moves(clock.moves), steps) if clock.moves else 0
+        steps = np.empty(SLOTS * len(clock.moves), STEP)
+        many = taken_over(self._tasks, self._moves(clock.moves), steps) if clock.moves else 0
 
         def held(row: int) -> Behind:
             return Behind(
@@ -251,7 +206,7 @@ class Forecasts:
             (move for move in moves if self._point[move.row] >= 0), key=lambda move: move.place
         )
         rows = [(m.place, m.at, self._point[m.row], m.side, m.top + 1) for m in told]
-        return np.array(rows, _MOVE)
+        return np.array(rows, MOVE)
 
     def _reached(self, point: int, state: ChannelState) -> int:
         """Return one more than the slot of the highest level that a limit alarm stands at."""
@@ -310,132 +265,3 @@ def _limits(plant: Plant, rules: Ruleset, rows: list[int]) -> tuple[Floats, NDAr
                 on[i, slot] = sign * level.limit
                 name[i, slot] = LEVEL_NAMES.index(level.name)
     return on, name
-
-
-@kernel
-def _walk(
-    point_of: NDArray[np.int32],
-    heads: Heads,
-    rungs: Rungs,
-    tasks: Tasks,
-    memory: NDArray[np.uint8],
-    rows: Rows,
-    time: Instants,
-    value: Values,
-    is_judged: Mask,
-    moves: Records,
-    desk: Floats,
-    each: Floats,
-    said: Floats,
-    steps: Records,
-) -> int:
-    """Learn readings in order of receipt, judge those that are due, and write down the steps."""
-    many = 0
-    move = 0
-    fetched = np.int64(0)
-    for begin in range(0, len(rows), _AHEAD):
-        end = min(begin + _AHEAD, len(rows))
-        for i in range(begin, end):
-            point = point_of[rows[i]]
-            if point >= 0:
-                for line in range(_LINES):
-                    fetched += memory[point, line * _LINE]
-                fetched += tasks[point]["tier"][0]
-        for i in range(begin, end):
-            while move < len(moves) and moves[move]["place"] <= i:
-                many = _take_over(tasks, moves[move], steps, many)
-                move += 1
-            point = point_of[rows[i]]
-            if point < 0 or not is_judged[i]:
-                continue
-            before = heads[point]["time"]
-            learn(heads, rungs, point, time[i], value[i])
-            if heads[point]["time"] == before:
-                continue
-            many = _judge(
-                heads, rungs, tasks, point, before, i, time[i], desk, each, said, steps, many
-            )
-    desk[0, 0] = fetched  # else the fetches would be left out
-    return many
-
-
-@kernel
-def _judge(
-    heads: Heads,
-    rungs: Rungs,
-    tasks: Tasks,
-    point: int,
-    before: int,
-    place: int,
-    time: int,
-    desk: Floats,
-    each: Floats,
-    said: Floats,
-    steps: Records,
-    many: int,
-) -> int:
-    """Judge one point after a reading, if it is due; return how many steps are written by now."""
-    windows = news(before, time)
-    if windows == 0:
-        return many
-    task = tasks[point]
-    stands = False
-    for slot in range(SLOTS):
-        stands = stands or task["tier"][slot] > 0
-    answer = look(heads, rungs, tasks, point, EVERYTHING if stands else windows, desk, each, said)
-    if not stands and answer != NEAR:
-        return many
-    if answer != NEAR:
-        said[:, MARK] = 0.0
-    x = heads[point]["origin"] + np.float64(heads[point]["last"])
-    for slot in range(SLOTS):
-        was, misses = task["tier"][slot], task["misses"][slot]
-        over = (x if slot >= _FIRST_HIGH else -x) >= task["on"][slot]
-        step(task, slot, said[slot], answer != UNKNOWN, over)
-        if task["tier"][slot] != was or task["misses"][slot] != misses:
-            _note(steps, many, task, slot, was, place, time, point)
-            steps[many]["taken_over"] = False
-            for k in range(SAID):
-                steps[many]["said"][k] = said[slot, k]
-            many += 1
-    return many
-
-
-@kernel
-def _take_over(tasks: Tasks, move: np.void, steps: Records, many: int) -> int:
-    """Let a limit alarm take over from the forecasts it has overtaken."""
-    point, side = move["point"], move["side"]
-    task = tasks[point]
-    task["reached"][side] = move["reached"]
-    for slot in range(0 if side == 0 else _FIRST_HIGH, move["reached"]):
-        was = task["tier"][slot]
-        if was > 0:
-            task["tier"][slot], task["misses"][slot] = 0, 0
-            _note(steps, many, task, slot, was, move["place"], move["at"], point)
-            steps[many]["taken_over"] = True
-            many += 1
-    return many
-
-
-@kernel
-def _note(
-    steps: Records,
-    many: int,
-    task: np.void,
-    slot: int,
-    was: int,
-    place: int,
-    at: int,
-    point: int,
-) -> None:
-    noted = steps[many]
-    noted["place"], noted["at"], noted["point"], noted["slot"] = place, at, point, slot
-    noted["was"], noted["tier"], noted["misses"] = was, task["tier"][slot], task["misses"][slot]
-
-
-@kernel
-def _taken_over(tasks: Tasks, moves: Records, steps: Records) -> int:
-    many = 0
-    for i in range(len(moves)):
-        many = _take_over(tasks, moves[i], steps, many)
-    return many

@@ -5,7 +5,6 @@ straight line and the newest half both reach the limit within the horizon, and t
 does not say that the rise has stopped (alarms.md 4.2). One configuration serves every point.
 """
 
-import math
 from typing import Final
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from alarms.alarm import Tier
 from alarms.compiled import kernel
+from alarms.detectors.crossings import HIGH_S, LOW_S, chance, deviate, interval
 from alarms.detectors.trend_columns import LEARN, LEVELS, SECOND, WINDOWS_S, Heads, Rungs
 from alarms.detectors.trend_lines import (
     AHEAD,
@@ -64,9 +64,6 @@ STOPPED_SHARE: Final = 0.3
 """Where the newest part falls short by so much, of a shorter window's share, the rise is over."""
 _BENT_Z: Final = 2.0
 """From this difference on the newest half's slope gives the time, not the whole's."""
-COVER: Final = 0.8
-_COVER_Z: Final = 1.17
-"""Half-width of the stated interval: calibrated on the generator of alarms.md 4.2."""
 YELLOW_S: Final = 1800.0
 ORANGE_S: Final = 600.0
 RECEDE: Final = 1.25
@@ -106,7 +103,7 @@ tier is orange at least. `tier` (0: none) and `misses`, failed judgements in a r
 forecast that stands; `reached` is one more than the slot of each side's limit alarm, 0: none.
 """
 
-ETA_S, LOW_S, HIGH_S, LATER_S, CHANCE, RATE, WINDOW_S, MARK, BLUR, BENT = range(10)
+ETA_S, LATER_S, CHANCE, RATE, WINDOW_S, MARK, BLUR, BENT = 0, *range(3, 10)
 SAID: Final = 10
 """What is said of a limit, by place.
 
@@ -319,13 +316,13 @@ def _weigh(
     ):
         line[MARK] = STRONG
     bends = abs(deviate(half_rate - rate, trend[HALF_SLOPE_VAR], freedom)) > _BENT_Z
-    line[CHANCE] = _chance(gap, rate, trend, horizon)
+    line[CHANCE] = chance(gap, rate, trend, horizon)
     line[ETA_S], line[LATER_S] = line_s, later
     line[RATE], line[WINDOW_S] = sign * rate, WINDOWS_S[window]
     line[BENT] = 1.0 if bends else 0.0
     if bends:
         line[ETA_S] = half_s
-        _interval(
+        interval(
             half_gap,
             half_rate,
             trend[HALF_LEVEL_VAR],
@@ -334,7 +331,7 @@ def _weigh(
             line,
         )
     else:
-        _interval(gap, rate, trend[LEVEL_VAR], trend[SLOPE_VAR], trend[CROSS], line)
+        interval(gap, rate, trend[LEVEL_VAR], trend[SLOPE_VAR], trend[CROSS], line)
     line[BLUR] = line[HIGH_S] - line[LOW_S]
 
 
@@ -363,43 +360,3 @@ def _best(each: Floats, slot: int, found: int, said: Floats) -> bool:
     for place in range(SAID):
         said[place] = each[best, slot, place]
     return True
-
-
-@kernel
-def _interval(
-    gap: float, rate: float, gap_var: float, rate_var: float, cross: float, line: Floats
-) -> None:
-    """Say when the trend's band reaches the limit, earliest and latest (Fieller 1954).
-
-    The level ahead at x is gap - rate x short of the limit, with variance
-    gap_var + 2 cross x + rate_var x^2.
-    """
-    q = _COVER_Z * _COVER_Z
-    a = rate * rate - q * rate_var
-    b = gap * rate + q * cross
-    c = gap * gap - q * gap_var
-    if a <= 0:
-        line[LOW_S], line[HIGH_S] = 0.0, np.inf
-        return
-    root = math.sqrt(max(b * b - a * c, 0.0))
-    line[LOW_S], line[HIGH_S] = max((b - root) / a, 0.0), max((b + root) / a, 0.0)
-
-
-@kernel
-def _chance(gap: float, rate: float, trend: Floats, horizon: float) -> float:
-    """Return the probability of being at the limit by the horizon if the trend goes on."""
-    spread = trend[LEVEL_VAR] + 2 * horizon * trend[CROSS] + horizon * horizon * trend[SLOPE_VAR]
-    z = deviate(rate * horizon - gap, max(spread, 1e-300), trend[FREEDOM])
-    # Tocher's logistic form of the normal distribution, within 0.02 of it.
-    return 1.0 / (1.0 + math.exp(-2.0 * math.sqrt(2.0 / math.pi) * min(max(z, -40.0), 40.0)))
-
-
-@kernel
-def deviate(x: float, variance: float, freedom: float) -> float:
-    """Return x in standard errors, as the normal deviate as rare as Student's t (Wallace 1959)."""
-    if variance <= 0:
-        return 0.0
-    t = x / math.sqrt(variance)
-    scale = (8 * freedom + 1) / (8 * freedom + 3)
-    z = scale * math.sqrt(freedom * math.log1p(t * t / freedom))
-    return z if t > 0 else -z

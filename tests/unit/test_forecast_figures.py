@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from alarms.detectors import forecast
+from alarms.detectors import crossings, forecast
 from alarms.rules import HIGH
 from tests.unit.trend_streams import COLUMNS, LIMIT, judged, learned, tasks, windows
 
@@ -60,6 +60,6 @@ def test_spikes_cost_nothing(clean: str, spiky: str) -> None:
 @pytest.mark.parametrize("column", COLUMNS)
 def test_the_interval_covers_the_true_time_at_its_stated_rate(column: str) -> None:
     raised, due, said = outcome("rise", column)
-    low, high = said[:, forecast.LOW_S] / 60, said[:, forecast.HIGH_S] / 60
+    low, high = said[:, crossings.LOW_S] / 60, said[:, crossings.HIGH_S] / 60
     covered = (low <= due) & (due <= high)
-    assert percent(covered[raised]) == pytest.approx(100 * forecast.COVER, abs=3.0)
+    assert percent(covered[raised]) == pytest.approx(100 * crossings.COVER, abs=3.0)
