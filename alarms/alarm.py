@@ -100,6 +100,19 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool = False
 
 
+class Forecast(msgspec.Struct, frozen=True, kw_only=True):
+    """When a limit will be reached, Micros: expected, and bounds with a stated probability.
+
+    `probability` is that of reaching it within the forecast's horizon if the trend goes on.
+    """
+
+    limit: float
+    eta: int
+    eta_low: int
+    eta_high: int
+    probability: float
+
+
 class ProcessEvent(msgspec.Struct, frozen=True, kw_only=True):
     """What the engine says of one (subject, rule): the process side, never what people owe.
 
@@ -133,6 +146,7 @@ class ProcessEvent(msgspec.Struct, frozen=True, kw_only=True):
     peak: float | None = None
     latching: bool = False
     """The rule latches: somebody must reset its alarm after it has returned."""
+    forecast: Forecast | None = None
     needs_closeout: bool = False
     """The rule's alarm closes only after its cause was written down."""
     suppression: "Suppression | None" = None
@@ -231,6 +245,7 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     value: float | None = None
     limit: float | None = None
     peak: float | None = None
+    forecast: Forecast | None = None
     basis: str = ""
     rule_pack: str = ""
     """The pack and version `basis` stands in, as `gas_detection 1`; empty without a bound."""

@@ -14,6 +14,7 @@ from alarms.authenticity import Authenticity
 from alarms.detectors import limits
 from alarms.deviations import Deviations
 from alarms.family import SETTLE_US, Clock, Family, Found, Learned, LevelMove, Seen
+from alarms.forecasts import Forecasts
 from alarms.groups import Groups
 from alarms.peer_sensors import PeerSensors
 from alarms.plant import Plant
@@ -68,6 +69,7 @@ class Engine:
         self._suppressions = Suppressions(plant, rules)
         self._groups = Groups(plant, rules)
         self._families: tuple[Family, ...] = (
+            Forecasts(plant, rules),
             Deviations(plant),
             Rates(plant),
             Authenticity(plant, rules),
@@ -158,10 +160,6 @@ class Engine:
             readings=readings,
             is_judged=is_judged,
             holding=holds(readings.quality),
-            judged_time=self.newest.judged_time,
-            judged_value=self.newest.judged_value,
-            reporters=reported_by,
-            faults=faults,
             moves=moves,
             newest=self.newest,
         )
@@ -186,7 +184,7 @@ class Engine:
         """
         heard = Heard()
         deadline = self.watch.deadlines(self.newest.received, self._floor, link_since)
-        swept, found = self._run_out(now, link_since)
+        swept, found, moves = self._run_out(now, link_since)
         found += (
             (0, 9, event.t_change, event)
             for event in self.watch.listen(self.newest.received, deadline, now, heard)
@@ -194,10 +192,9 @@ class Engine:
         clock = Clock(
             now=now,
             link_since=link_since,
-            last=self.newest.time,
-            received=self.newest.received,
             floor=self._floor,
             newest=self.newest,
+            moves=moves,
         )
         told = [family.tick(clock) for family in self._families]
         return self._proposal(found, None, swept, heard, fault_alarms.Changed(), told)
@@ -294,11 +291,13 @@ class Engine:
             )
         return swept.standing, found, moves
 
-    def _run_out(self, now: int, link_since: int) -> tuple[Standing | None, list[Found]]:
+    def _run_out(
+        self, now: int, link_since: int
+    ) -> tuple[Standing | None, list[Found], list[LevelMove]]:
         """Let delays run out by the event clocks, then assume the worst of the silent."""
         rows = np.flatnonzero(self._pending).astype(np.int32)
         if len(rows) == 0:
-            return None, []
+            return None, [], []
         standing = self._standing.take(rows)
         levels = limits.Levels.gather(self.rules, rows)
         pending = (standing.phase == limits.PEND_ON) | (standing.phase == limits.PEND_OFF)
@@ -311,6 +310,7 @@ class Engine:
         stale_at = self.newest.time[rows] + self.rules.stale[rows]
         phase, t0, lost = limits.hold(phase, t0, levels, stale_at, stale_at <= settled)
         found: list[Found] = []
+        moves: list[LevelMove] = []
         for rank, steps in enumerate([*elapsed, lost]):
             if steps is None:
                 continue
@@ -333,10 +333,12 @@ class Engine:
                     lost="stale" if steps is lost else None,
                 )
                 found.append((row, 2 + rank, at, event))
+                moves.append(LevelMove(place=row, row=row, side=side, was=was, top=top, at=at))
         peaks = standing.peak.copy()
         for side, slots in enumerate((LOW, HIGH)):
             peaks[(phase[:, slots] == limits.CLEAR).all(axis=1), side] = np.nan
-        return Standing(rows=rows, phase=phase, t0=t0, peak=peaks, stored=standing.stored), found
+        run_out = Standing(rows=rows, phase=phase, t0=t0, peak=peaks, stored=standing.stored)
+        return run_out, found, moves
 
     def _proposal(
         self,

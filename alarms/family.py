@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarms.alarm import ProcessEvent
-from alarms.proposal import ChannelState, LastReadings, PointFault
+from alarms.proposal import ChannelState, LastReadings
 from alarms.readings import Instants, Mask, Readings, Rows, Values
 
 Found = tuple[int, int, int, ProcessEvent]
@@ -45,41 +45,37 @@ class Seen:
     """A batch as families see it: readings in order of receipt, each newer than its point's last.
 
     `is_judged` and `holding` run along the readings and say what their quality means (neither: it
-    is only stored). `newest` is what was adopted before the batch; `judged_time` and
-    `judged_value`, shape (n,), are of each point's newest judged reading there. `reporters` has a
-    gateway's index a reading, None: each point's own.
+    is only stored). `newest` is what was adopted before the batch; `moves` are those of the limit
+    alarms in it.
     """
 
     readings: Readings
     is_judged: Mask
     holding: Mask
-    judged_time: Instants
-    judged_value: Values
-    reporters: NDArray[np.int32] | None
-    faults: Sequence[PointFault]
     moves: Sequence[LevelMove]
     newest: LastReadings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """A tick as families see it; all arrays have shape (n,), all times are Micros.
+    """A tick as families see it; all times are Micros.
 
-    `now` and `link_since` are the server's clock. `last` is each point's newest event time,
-    `received` when it came, `floor` the later of registration and the engine's start.
+    `now` and `link_since` are the server's clock; `floor`, shape (n,), is the later of registration
+    and the engine's start. `moves` are of the limit alarms whose delays have run out or whose
+    points fell silent; their place is a row.
     """
 
     now: int
     link_since: int
-    last: Instants
-    received: Instants
     floor: Instants
     newest: LastReadings
+    moves: Sequence[LevelMove]
 
     def settled(self, rows: Rows) -> Instants:
         """Return up to which event time these points' delays may run out by now."""
-        heard = np.maximum(np.maximum(self.received[rows], self.floor[rows]), self.link_since)
-        clock: Instants = self.last[rows] + (self.now - heard) - SETTLE_US
+        newest = self.newest
+        heard = np.maximum(np.maximum(newest.received[rows], self.floor[rows]), self.link_since)
+        clock: Instants = newest.time[rows] + (self.now - heard) - SETTLE_US
         return clock
 
 

@@ -120,10 +120,10 @@ class Learning:
         found: list[Found] = []
         zh, en = self._words
         for row in self._ended:
-            at = int(clock.last[row]) or int(clock.floor[row])
+            at = int(clock.newest.time[row]) or int(clock.floor[row])
             behind = Behind(
                 time=at,
-                received=int(clock.received[row]) or at,
+                received=int(clock.newest.received[row]) or at,
                 value=np.nan,
                 quality=Quality.good,
             )

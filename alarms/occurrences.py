@@ -130,7 +130,7 @@ class Episodes:
             late=event.late,
             value=event.value,
             limit=event.limit,
-            forecast_eta=_eta(event),
+            forecast_eta=None if event.forecast is None else event.forecast.eta,
             moves=[],
         )
         self.found.append(occurrence)
@@ -148,9 +148,3 @@ def _move(occurrence: Occurrence, change: Transition, event: ProcessEvent) -> No
             value=event.value,
         )
     )
-
-
-def _eta(event: ProcessEvent) -> int | None:
-    """Return when a forecast expects its limit to be reached, Micros."""
-    eta = getattr(getattr(event, "forecast", None), "eta", None)
-    return eta if isinstance(eta, int) else None

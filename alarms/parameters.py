@@ -55,6 +55,13 @@ PARAMETERS: Final[Mapping[str, Mapping[str, Parameter]]] = {
             words="seconds a sensor is learned from before it may raise",
         ),
     },
+    "forecast": {
+        "response_s": Parameter(
+            number=Number(least=0, most=86_400),
+            default=None,
+            words="seconds needed to act: within them of a limit its forecast is orange at least",
+        ),
+    },
 }
 """By kind of detector, then by name."""
 

@@ -124,7 +124,7 @@ class Suppressions:
             found += self._found(row, row, moves, None)
         for row in self._removed:
             changes[row] = _REST
-            found += self._found(row, row, [(int(clock.last[row]), None, _REMOVED)], None)
+            found += self._found(row, row, [(int(clock.newest.time[row]), None, _REMOVED)], None)
         return found, changes
 
     def states(

@@ -83,7 +83,7 @@ def limit_event(
     # An alarm has ended when the value is back inside the innermost limit, whatever its tier was.
     spoken = slot if change is not Transition.returned else HIGH.start if high else LOW.start
     bar = number(rules.limit(row, spoken), point.engineering_unit)
-    words_zh, words_en = _words(plant, row, rules.level_name(row, spoken))
+    words_zh, words_en = level_words(plant, row, rules.level_name(row, spoken))
     if change is Transition.returned:
         zh += f" {shown}，已恢复至{words_zh} {bar} {'以下' if high else '以上'}"
         en += f" {shown}, back {'below' if high else 'above'} {words_en} {bar}"
@@ -113,7 +113,7 @@ def limit_event(
         t_received=behind.received,
         value=value,
         limit=limit,
-        quality=lost or _named(behind.quality),
+        quality=lost or quality_name(behind.quality),
         basis=bound.basis if bound is not None else "",
         rule_pack=f"{bound.pack} {bound.version}" if bound is not None else "",
         message_zh=zh,
@@ -210,6 +210,20 @@ def number(value: float, unit: str) -> str:
     return text if unit in ("", "1") else f"{text} {unit}"
 
 
+def level_words(plant: Plant, row: int, level: str) -> tuple[str, str]:
+    """Name a level as the rule pack that bounds it does, else as everybody does."""
+    bound = _bound(plant, row, level)
+    if bound is None:
+        return _LEVELS_ZH[level], _LEVELS_EN[level]
+    return bound.words_zh, bound.words_en
+
+
+def quality_name(quality: int) -> str:
+    """Return what an alarm says of the quality of the judged reading behind it."""
+    low = quality & QUALITY_MASK
+    return "good" if low == Quality.good else "uncertain"
+
+
 def _plain(
     plant: Plant,
     row: int | None,
@@ -246,21 +260,9 @@ def _bound(plant: Plant, row: int, level: str) -> Bound | None:
     return next((b for b in bounds_for(point, source.kind) if b.limit == level), None)
 
 
-def _words(plant: Plant, row: int, level: str) -> tuple[str, str]:
-    bound = _bound(plant, row, level)
-    if bound is None:
-        return _LEVELS_ZH[level], _LEVELS_EN[level]
-    return bound.words_zh, bound.words_en
-
-
 def _change(was: int, top: int) -> Transition:
     if was < 0:
         return Transition.raised
     if top < 0:
         return Transition.returned
     return Transition.tier_up if top > was else Transition.tier_down
-
-
-def _named(quality: int) -> str:
-    low = quality & QUALITY_MASK
-    return "good" if low == Quality.good else "uncertain"

@@ -5,28 +5,57 @@ straight line and the newest half both reach the limit within the horizon, and t
 does not say that the rise has stopped (alarms.md 4.2). One configuration serves every point.
 """
 
-from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alarms.alarm import Tier
-from alarms.detectors.trend_columns import LEVELS, SECOND, WINDOWS_S, Trends
-from alarms.detectors.trend_lines import HORIZONS_S, LEAST_SPAN, Trend, candidates, estimate
-from alarms.rules import HIGH, LOW, SLOTS
+from alarms.compiled import kernel
+from alarms.detectors.crossings import HIGH_S, LOW_S, chance, deviate, interval
+from alarms.detectors.trend_columns import LEARN, LEVELS, SECOND, WINDOWS_S, Heads, Rungs
+from alarms.detectors.trend_lines import (
+    AHEAD,
+    BUCKETS,
+    CROSS,
+    FARTHEST_S,
+    FREEDOM,
+    HALF_CROSS,
+    HALF_LEVEL,
+    HALF_LEVEL_VAR,
+    HALF_SLOPE,
+    HALF_SLOPE_VAR,
+    LEAST_SPAN,
+    LEVEL,
+    LEVEL_VAR,
+    NEAR,
+    QUARTER_SLOPE,
+    QUARTER_SLOPE_VAR,
+    SLOPE,
+    SLOPE_VAR,
+    SPAN,
+    UNKNOWN,
+    estimate,
+    near,
+    rests,
+)
+from alarms.rules import HIGH, SLOTS
 
 Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 EVERY: Final = 10 * SECOND
-"""A point is judged at most once in this much event time (Micros)."""
-RISE_Z: Final = np.array([5.6, 5.6, 5.4, 4.5, 3.2] + [3.5] * (LEVELS - 5))
+"""A point is judged at most once in this much event time (Micros): its clock's own intervals."""
+_OFTEN: Final = 3
+_SELDOM_US: Final = (2 * SECOND) << _OFTEN
+"""The first windows are looked at whenever a point is judged; the next one once in this time."""
+RISE_Z: Final = np.array([4.6, 4.6, 4.6, 4.2, 3.2] + [4.0] * (LEVELS - 5))
 """How sure of its slope a window must be, as a normal deviate.
 
 Short windows have their chance more often, and the memory of the noise hides from them. 3.2 at
 15 minutes is what the hits of alarms.md 4.2 under correlated noise allow.
 """
+_DOUBT: Final = 0.25
+"""So much surer must it be for each reading that a new point is short of LEARN."""
 HALF_Z: Final = 1.0
 HALF_SHARE: Final = 0.4
 """The newest half must go on at this share of the whole window's slope at least."""
@@ -35,9 +64,6 @@ STOPPED_SHARE: Final = 0.3
 """Where the newest part falls short by so much, of a shorter window's share, the rise is over."""
 _BENT_Z: Final = 2.0
 """From this difference on the newest half's slope gives the time, not the whole's."""
-COVER: Final = 0.8
-_COVER_Z: Final = 1.17
-"""Half-width of the stated interval: calibrated on the generator of alarms.md 4.2."""
 YELLOW_S: Final = 1800.0
 ORANGE_S: Final = 600.0
 RECEDE: Final = 1.25
@@ -47,230 +73,290 @@ MISSES: Final = 3
 _BLUR: Final = 2.0
 """A window whose interval is so many times as wide as another's does not speak first."""
 _KEEP: Final = 0.6
-_SIGN: Final = np.array([-1.0, -1.0, 1.0, 1.0, 1.0])
+_REACH: Final = 1.7
+_SHARP: Final = 4.0
+_REACH_KEPT: Final = 2.5
+_SHARP_KEPT: Final = 0.8
+"""How far the plain line is followed, and how sure of it one must be, before a closer look."""
+_FIRST_HIGH: Final = HIGH.start
+_BLUE: Final = int(Tier.blue)
+_YELLOW: Final = int(Tier.yellow)
+_ORANGE: Final = int(Tier.orange)
+
+Tasks = NDArray[np.void]
+"""Shape (n,), of dtype TASK."""
+TASK: Final = np.dtype(
+    [
+        ("on", np.float64, (SLOTS,)),
+        ("deadband", np.float64),
+        ("response_s", np.float32),
+        ("tier", np.int8, (SLOTS,)),
+        ("misses", np.int8, (SLOTS,)),
+        ("reached", np.int8, (2,)),
+    ]
+)
+"""What a point is judged by and what stands, on one line of the processor's cache.
+
+`on` are the limits, mirrored at low sides (alarms.rules.Ruleset); inf is no limit. `deadband` is
+the smallest departure that may raise a forecast; within `response_s` of a limit (NaN: none) the
+tier is orange at least. `tier` (0: none) and `misses`, failed judgements in a row, are of the
+forecast that stands; `reached` is one more than the slot of each side's limit alarm, 0: none.
+"""
+
+ETA_S, LATER_S, CHANCE, RATE, WINDOW_S, MARK, BLUR, BENT = 0, *range(3, 10)
+SAID: Final = 10
+"""What is said of a limit, by place.
+
+`ETA_S` is the time left from the point's newest reading, `LOW_S` and `HIGH_S` bound it with
+probability COVER, `LATER_S` is the later of what the whole window and its newest half say: tiers
+go by that. `CHANCE` is the probability of reaching the limit within the window's horizon,
+`WINDOW_S` the length of the window that tells, `RATE` its slope in unit/s.
+"""
+SILENT, WEAK, STRONG = range(3)
+"""MARK: STRONG may raise a forecast, WEAK keeps one."""
+EVERYTHING: Final = (1 << LEVELS) - 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
-    """What trends say of each limit, shape (n, SLOTS); NaN where nothing leads to it.
+def room() -> tuple[Floats, Floats, Floats]:
+    """Return what `look` works in: desk, what each window says, and what is said of each limit."""
+    return np.zeros((8, BUCKETS)), np.zeros((LEVELS, SLOTS, SAID)), np.zeros((SLOTS, SAID))
 
-    `eta_s` is the time left from the point's newest reading, `low_s` and `high_s` bound it with
-    probability COVER, `later_s` is the later of what the whole window and its newest half say:
-    tiers go by that. `probability` is that of reaching the limit within the window's horizon,
-    `window_s` the length of the window that tells, `rate` its slope in unit/s. `strong` marks
-    what may raise a forecast, `weak` what keeps one.
+
+def tasks(on: Floats, deadband: Floats, response_s: Floats) -> Tasks:
+    """Return points without a forecast; shapes (n, SLOTS), (n,), (n,)."""
+    made: Tasks = np.zeros(len(on), TASK)
+    made["on"], made["deadband"], made["response_s"] = on, deadband, response_s
+    return made
+
+
+@kernel
+def news(before: int, now: int) -> int:
+    """Return the windows to be looked at with a reading at `now` after one at `before`, as bits.
+
+    None but once in EVERY; a longer window once in each half of its buckets' width: the first
+    reading in each such interval of the clock, so that nothing need be remembered for it.
     """
-
-    eta_s: Floats
-    low_s: Floats
-    high_s: Floats
-    later_s: Floats
-    probability: Floats
-    window_s: Floats
-    rate: Floats
-    strong: Mask
-    weak: Mask
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """The forecasts that stand, shape (n, SLOTS), int8: tier (0: none) and failed judgements."""
-
-    tier: NDArray[np.int8]
-    misses: NDArray[np.int8]
-
-    @classmethod
-    def clear(cls, points: int) -> Self:
-        """Return so many points without a forecast."""
-        shape = (points, SLOTS)
-        return cls(tier=np.zeros(shape, np.int8), misses=np.zeros(shape, np.int8))
+    if now // EVERY == before // EVERY:
+        return 0
+    found = (1 << _OFTEN) - 1
+    this, last = now // _SELDOM_US, before // _SELDOM_US
+    for window in range(_OFTEN, LEVELS):
+        if this == last:
+            break
+        found |= 1 << window
+        this >>= 1
+        last >>= 1
+    return found
 
 
-def judge(trends: Trends, on: Floats, deadband: Floats, standing: Standing) -> Outlook:
-    """Say what the trends of these points lead to; nothing is changed.
+@kernel
+def look(
+    heads: Heads,
+    rungs: Rungs,
+    tasks: Tasks,
+    row: int,
+    windows: int,
+    desk: Floats,
+    each: Floats,
+    said: Floats,
+) -> int:
+    """Write what these windows of a point lead to into `said`, shape (SLOTS, SAID).
 
-    `on` are the limits, mirrored at low sides (alarms.rules.Ruleset), shape (n, SLOTS); inf is
-    no limit. `deadband`, shape (n,), is the smallest departure that may raise a forecast.
+    Return NEAR where anything is said, UNKNOWN where every window holds too little. A limit that
+    has its alarm, or lies behind the newest reading, is not spoken of.
     """
-    stands = (standing.tier > 0).any(axis=1)
-    low, high = _next_limits(trends, on)
-    point, window = candidates(
-        trends,
-        low,
-        high,
-        reach=np.where(stands, 2.5, 1.7),
-        sharp=np.where(stands, 0.8, 2.0),
-    )
-    outlook = _nothing(len(trends))
-    if len(point) == 0:
-        return outlook
-    trend = estimate(trends, point, window)
-    trend = trend.take(_leads(trend))
-    trend = trend.take(~_stopped(trends, trend))
-    point = trend.point
+    head, task = heads[row], tasks[row]
+    count = head["count"]
+    if count < LEARN // 2:
+        return UNKNOWN
+    doubt = max(LEARN - count, 0) * _DOUBT
+    origin, x = np.float64(head["origin"]), np.float64(head["last"])
+    low, high = -np.inf, np.inf
+    stands = False
     for slot in range(SLOTS):
-        has = np.isfinite(on[point, slot])
-        if has.any():
-            _look(outlook, slot, trend, on[point, slot], deadband[point])
-    return outlook
+        limit = task["on"][slot]
+        stands = stands or task["tier"][slot] > 0
+        if slot < _FIRST_HIGH:
+            limit = -limit - origin
+            if limit < x:
+                low = max(low, limit)
+        else:
+            limit -= origin
+            if limit > x:
+                high = min(high, limit)
+    if low == -np.inf and high == np.inf:
+        return UNKNOWN
+    reach, sharp = (_REACH_KEPT, _SHARP_KEPT) if stands else (_REACH, _SHARP)
+    answer = UNKNOWN
+    found = 0
+    trend = desk[7]
+    for window in range(LEVELS):
+        if (windows >> window) & 1 == 0:
+            continue
+        if not stands and rests(heads, rungs, row, window):
+            continue
+        nears = near(heads, rungs, row, window, low, high, reach, sharp)
+        answer = max(answer, min(nears, NEAR - 1))
+        if nears != NEAR:
+            continue
+        estimate(heads, rungs, row, window, desk, trend)
+        if not _leads(trend, window):
+            continue
+        if _stopped(heads, rungs, row, window, desk, trend):
+            continue
+        for slot in range(SLOTS):
+            _weigh(task, slot, window, trend, origin + x, doubt, each[window, slot])
+        found |= 1 << window
+    if found == 0:
+        return answer
+    for slot in range(SLOTS):
+        if _best(each, slot, found, said[slot]):
+            answer = NEAR
+    return answer
 
 
-def step(standing: Standing, outlook: Outlook) -> Standing:
-    """Return the forecasts that stand after a judgement.
+@kernel
+def step(task: np.void, slot: int, line: Floats, known: bool, over: bool) -> None:  # noqa: FBT001
+    """Move the forecast that stands for a limit by one judgement, in place.
 
     One raises at once and its tier rises at once; the tier falls when the limit has receded, and
-    the forecast is withdrawn after MISSES judgements without even a weak sign of the trend.
+    the forecast is withdrawn after MISSES judgements without even a weak sign of the trend. Where
+    nothing is `known`, or the value is `over` the limit and its alarm still waits, it is held.
     """
-    was = standing.tier
-    later = outlook.later_s
-    tier = np.full(was.shape, int(Tier.blue), np.int8)
-    for bound, grade in ((YELLOW_S, Tier.yellow), (ORANGE_S, Tier.orange)):
-        slack = np.where(was >= grade, RECEDE, 1.0)
-        tier[later <= bound * slack] = int(grade)
-    keeps = (was > 0) & outlook.weak
-    misses = np.where((was > 0) & ~keeps, standing.misses + 1, 0).astype(np.int8)
-    waits = (misses > 0) & (misses < MISSES)
-    seen = outlook.strong | keeps
-    new = np.where(seen, tier, np.where(waits, was, 0)).astype(np.int8)
-    return Standing(tier=new, misses=np.where(waits, misses, 0).astype(np.int8))
+    was = task["tier"][slot]
+    mark = line[MARK]
+    if mark == STRONG or (mark == WEAK and was > 0):
+        tier = _BLUE
+        if line[LATER_S] <= YELLOW_S * (RECEDE if was >= _YELLOW else 1.0):
+            tier = _YELLOW
+        slack = RECEDE if was >= _ORANGE else 1.0
+        if line[LATER_S] <= ORANGE_S * slack or line[ETA_S] <= task["response_s"] * slack:
+            tier = _ORANGE
+        task["tier"][slot] = tier
+        task["misses"][slot] = 0
+    elif was > 0 and known and not over:
+        misses = task["misses"][slot] + 1
+        if misses >= MISSES:
+            task["tier"][slot] = 0
+            misses = 0
+        task["misses"][slot] = misses
 
 
-def _next_limits(trends: Trends, on: Floats) -> tuple[Floats, Floats]:
-    """Return the nearest limits not reached yet on either side; -inf, inf where there are none."""
-    x = (trends["origin"] + trends["last"])[:, None]
-    low = np.where(on[:, LOW] > -x, on[:, LOW], np.inf).min(axis=1)
-    high = np.where(on[:, HIGH] > x, on[:, HIGH], np.inf).min(axis=1)
-    return -low, high
+@kernel
+def _leads(trend: Floats, window: int) -> bool:
+    """Tell whether a trend may lead anywhere: a slope, and a newest half that keeps up with it."""
+    slope, size = trend[SLOPE], abs(trend[SLOPE])
+    if trend[SPAN] < LEAST_SPAN * WINDOWS_S[window] or trend[FREEDOM] < 2:
+        return False
+    if deviate(size, trend[SLOPE_VAR], trend[FREEDOM]) < _KEEP * RISE_Z[window]:
+        return False
+    half = trend[HALF_SLOPE] if slope > 0 else -trend[HALF_SLOPE]
+    return bool(half >= _KEEP * HALF_SHARE * size)
 
 
-def _nothing(points: int) -> Outlook:
-    shape = (points, SLOTS)
-    none = [np.full(shape, np.nan) for _ in range(7)]
-    return Outlook(
-        eta_s=none[0],
-        low_s=none[1],
-        high_s=none[2],
-        later_s=none[3],
-        probability=none[4],
-        window_s=none[5],
-        rate=none[6],
-        strong=np.zeros(shape, np.bool_),
-        weak=np.zeros(shape, np.bool_),
-    )
-
-
-def _leads(trend: Trend) -> Mask:
-    """Tell which trends may lead anywhere: a slope, and a newest half that keeps up with it."""
-    size = np.abs(trend.slope)
-    full = trend.span >= LEAST_SPAN * WINDOWS_S[trend.window]
-    sure = _deviate(size, trend.slope_var, trend.freedom)
-    leads: Mask = full & (trend.freedom >= 2) & (sure >= _KEEP * RISE_Z[trend.window])
-    return leads & (np.sign(trend.slope) * trend.half_slope >= _KEEP * HALF_SHARE * size)
-
-
-def _stopped(trends: Trends, trend: Trend) -> Mask:
-    """Tell where the newest part says that the trend is over.
+@kernel
+def _stopped(
+    heads: Heads, rungs: Rungs, row: int, window: int, desk: Floats, trend: Floats
+) -> bool:
+    """Tell whether the newest part says that the trend is over.
 
     The newest quarter is asked by its slope in the same fit and, where the ladder has them, the
     windows a quarter and an eighth as long are asked themselves.
     """
-    way, size = np.sign(trend.slope), np.abs(trend.slope)
-    quarter = way * trend.quarter_slope
-    stopped = _deviate(quarter - size, trend.quarter_slope_var, trend.freedom) < STOPPED_Z
-    for shorter in (2, 3):
-        asked = np.flatnonzero(~stopped & (trend.window >= shorter))
-        if len(asked):
-            newest = estimate(trends, trend.point[asked], trend.window[asked] - shorter)
-            rate = way[asked] * newest.slope - STOPPED_SHARE * size[asked]
-            known = (newest.freedom >= 2) & (newest.span >= LEAST_SPAN * WINDOWS_S[newest.window])
-            over = _deviate(rate, newest.slope_var, newest.freedom) < STOPPED_Z
-            stopped[asked] = known & over
-    return stopped
+    way, size = (1.0 if trend[SLOPE] > 0 else -1.0), abs(trend[SLOPE])
+    short = way * trend[QUARTER_SLOPE] - size
+    if deviate(short, trend[QUARTER_SLOPE_VAR], trend[FREEDOM]) < STOPPED_Z:
+        return True
+    newest = desk[6]
+    for shorter in range(2, 4):
+        if window < shorter:
+            break
+        estimate(heads, rungs, row, window - shorter, desk, newest)
+        if newest[FREEDOM] < 2 or newest[SPAN] < LEAST_SPAN * WINDOWS_S[window - shorter]:
+            continue
+        rate = way * newest[SLOPE] - STOPPED_SHARE * size
+        if deviate(rate, newest[SLOPE_VAR], newest[FREEDOM]) < STOPPED_Z:
+            return True
+    return False
 
 
-def _look(outlook: Outlook, slot: int, trend: Trend, on: Floats, deadband: Floats) -> None:
-    """Write down what each window says of one limit; the best of them has the last word.
+@kernel
+def _weigh(
+    task: np.void,
+    slot: int,
+    window: int,
+    trend: Floats,
+    value: float,
+    doubt: float,
+    line: Floats,
+) -> None:
+    """Write down what a window says of one limit."""
+    line[MARK] = SILENT
+    on = task["on"][slot]
+    sign = -1.0 if slot < _FIRST_HIGH else 1.0
+    side = 0 if slot < _FIRST_HIGH else 1
+    if on == np.inf or slot < task["reached"][side] or sign * value >= on:
+        return
+    rate, half_rate = sign * trend[SLOPE], sign * trend[HALF_SLOPE]
+    if rate <= 0 or half_rate <= 0 or rate * trend[SPAN] < task["deadband"]:
+        return
+    gap, half_gap = on - sign * trend[LEVEL], on - sign * trend[HALF_LEVEL]
+    line_s, half_s = max(gap / rate, 0.0), max(half_gap / half_rate, 0.0)
+    later = max(line_s, half_s)
+    horizon = min(AHEAD * trend[SPAN], FARTHEST_S)
+    if later > horizon / _KEEP:
+        return
+    line[MARK] = WEAK
+    freedom = trend[FREEDOM]
+    if (
+        later <= horizon
+        and half_rate >= HALF_SHARE * rate
+        and deviate(rate, trend[SLOPE_VAR], freedom) >= RISE_Z[window] + doubt
+        and deviate(half_rate, trend[HALF_SLOPE_VAR], freedom) >= HALF_Z
+    ):
+        line[MARK] = STRONG
+    bends = abs(deviate(half_rate - rate, trend[HALF_SLOPE_VAR], freedom)) > _BENT_Z
+    line[CHANCE] = chance(gap, rate, trend, horizon)
+    line[ETA_S], line[LATER_S] = line_s, later
+    line[RATE], line[WINDOW_S] = sign * rate, WINDOWS_S[window]
+    line[BENT] = 1.0 if bends else 0.0
+    if bends:
+        line[ETA_S] = half_s
+        interval(
+            half_gap,
+            half_rate,
+            trend[HALF_LEVEL_VAR],
+            trend[HALF_SLOPE_VAR],
+            trend[HALF_CROSS],
+            line,
+        )
+    else:
+        interval(gap, rate, trend[LEVEL_VAR], trend[SLOPE_VAR], trend[CROSS], line)
+    line[BLUR] = line[HIGH_S] - line[LOW_S]
 
-    That is the longest one that is straight and not much vaguer than another.
+
+@kernel
+def _best(each: Floats, slot: int, found: int, said: Floats) -> bool:
+    """Let the best of the windows speak: the longest that is straight and not vaguer than another.
+
+    What is strong speaks before what is weak.
     """
-    sign = _SIGN[slot]
-    rate, half_rate = sign * trend.slope, sign * trend.half_slope
-    gap, half_gap = on - sign * trend.level, on - sign * trend.half_level
-    horizon = HORIZONS_S[trend.window]
-    with np.errstate(all="ignore"):
-        line_s = np.where(gap <= 0, 0.0, np.where(rate > 0, gap / rate, np.inf))
-        half_s = np.where(half_gap <= 0, 0.0, np.where(half_rate > 0, half_gap / half_rate, np.inf))
-    later = np.maximum(line_s, half_s)
-    leads = np.isfinite(on) & (rate > 0) & (half_rate > 0) & (rate * trend.span >= deadband)
-    strong = leads & (_deviate(rate, trend.slope_var, trend.freedom) >= RISE_Z[trend.window])
-    strong &= _deviate(half_rate, trend.half_slope_var, trend.freedom) >= HALF_Z
-    strong &= (half_rate >= HALF_SHARE * rate) & (later <= horizon)
-    weak = leads & (later <= horizon / _KEEP)
-    bends = np.abs(_deviate(half_rate - rate, trend.half_slope_var, trend.freedom)) > _BENT_Z
-    eta = np.where(bends, half_s, line_s)
-    low, high = _interval(
-        np.where(bends, half_gap, gap),
-        np.where(bends, half_rate, rate),
-        np.where(bends, trend.half_level_var, trend.level_var),
-        np.where(bends, trend.half_slope_var, trend.slope_var),
-        np.where(bends, trend.half_cross, trend.cross),
-    )
-    columns = (
-        (outlook.eta_s, eta),
-        (outlook.low_s, low),
-        (outlook.high_s, high),
-        (outlook.later_s, later),
-        (outlook.probability, _chance(gap, rate, trend, horizon)),
-        (outlook.window_s, WINDOWS_S[trend.window]),
-        (outlook.rate, sign * rate),
-    )
-    with np.errstate(invalid="ignore"):
-        blur = np.where(strong | weak, high - low, np.inf)
-    least = np.full(len(outlook.weak), np.inf)
-    np.minimum.at(least, trend.point, blur)
-    trusted = ~bends & (blur <= _BLUR * least[trend.point])
-    best_last = np.argsort(trend.window + LEVELS * trusted, kind="stable")
-    for mask, marked in ((weak, outlook.weak), (strong, outlook.strong)):
-        chosen = best_last[mask[best_last]]
-        rows = trend.point[chosen]
-        marked[rows, slot] = True
-        for column, found in columns:
-            column[rows, slot] = found[chosen]
-
-
-def _interval(
-    gap: Floats, rate: Floats, gap_var: Floats, rate_var: Floats, cross: Floats
-) -> tuple[Floats, Floats]:
-    """Return when the trend's band reaches the limit, earliest and latest (Fieller 1954).
-
-    The level ahead at x is gap - rate x short of the limit, with variance
-    gap_var + 2 cross x + rate_var x^2.
-    """
-    q = _COVER_Z**2
-    with np.errstate(all="ignore"):  # a limit that is absent is infinitely far
-        a = rate * rate - q * rate_var
-        b = gap * rate + q * cross
-        c = gap * gap - q * gap_var
-        root = np.sqrt(np.maximum(b * b - a * c, 0))
-        low = np.where(a > 0, (b - root) / a, 0.0)
-        high = np.where(a > 0, (b + root) / a, np.inf)
-    return np.maximum(low, 0), np.maximum(high, 0)
-
-
-def _chance(gap: Floats, rate: Floats, trend: Trend, horizon: Floats) -> Floats:
-    """Return the probability of being at the limit by the horizon if the trend goes on."""
-    spread = trend.level_var + 2 * horizon * trend.cross + horizon**2 * trend.slope_var
-    z = _deviate(rate * horizon - gap, np.maximum(spread, 1e-300), trend.freedom)
-    # Tocher's logistic form of the normal distribution, within 0.02 of it.
-    chance: Floats = 1 / (1 + np.exp(-2 * np.sqrt(2 / np.pi) * np.clip(z, -40, 40)))
-    return chance
-
-
-def _deviate(x: Floats, variance: Floats, freedom: Floats) -> Floats:
-    """Return x in standard errors, as the normal deviate as rare as Student's t (Wallace 1959)."""
-    with np.errstate(all="ignore"):
-        t = x / np.sqrt(variance)
-        scale = (8 * freedom + 1) / (8 * freedom + 3)
-        z = np.sign(t) * scale * np.sqrt(freedom * np.log1p(t * t / freedom))
-    known: Floats = np.where(np.isfinite(z), z, 0.0)
-    return known
+    least = np.inf
+    for window in range(LEVELS):
+        if (found >> window) & 1 and each[window, slot, MARK] != SILENT:
+            least = min(least, each[window, slot, BLUR])
+    best, most = -1, 0.0
+    for window in range(LEVELS):
+        if (found >> window) & 1 == 0 or each[window, slot, MARK] == SILENT:
+            continue
+        line = each[window, slot]
+        trusted = line[BENT] == 0.0 and line[BLUR] <= _BLUR * least
+        rank = line[MARK] * 4 * LEVELS + window + (LEVELS if trusted else 0)
+        if rank > most:
+            best, most = window, rank
+    said[MARK] = SILENT
+    if best < 0:
+        return False
+    for place in range(SAID):
+        said[place] = each[best, slot, place]
+    return True

@@ -1,4 +1,4 @@
-"""The trend detector's memory: a ladder of doubling windows of each point, as columns of buckets.
+"""The trend detector's memory: a ladder of doubling windows of each point, kept in buckets.
 
 Level k keeps the newest RING buckets of 4 s x 2^k, so the ladder reaches from a minute to four
 hours. Buckets are anchored to event time, and a bucket that has ended is passed up to the level
@@ -6,12 +6,13 @@ above: a reading costs the same whatever the number of levels. In front stands a
 a reading that leaps out waits until the next one bears it out or not.
 """
 
+import math
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alarms.readings import Instants, Mask, Values
+from alarms.compiled import kernel
 
 LEVELS: Final = 9
 RING: Final = 14
@@ -20,9 +21,10 @@ CELL_S: Final = 4
 WIDTHS_S: Final = np.array([CELL_S * 2**k for k in range(LEVELS)], np.float64)
 WINDOWS_S: Final = RING * WIDTHS_S
 """56 s, 112 s ... 14,336 s: the span of a level's closed buckets."""
-TICKS: Final = 32
-"""Stamps of buckets count 1/32 s, modulo 2^32 (4.2 years)."""
 SECOND: Final = 1_000_000
+CELL_US: Final = CELL_S * SECOND
+SHARES: Final = 65_536
+"""Mean times of buckets count in these shares of the bucket's width."""
 LEAP: Final = 4.0
 """A reading leaps out where it stands this many mean steps from the one before it.
 
@@ -30,217 +32,167 @@ For white noise the mean step is 1.13 sigma: 0.15 % of sound readings wait for t
 """
 
 Trends = NDArray[np.void]
-"""Shape (n,), of dtype ROW; one record a point, 1,192 bytes."""
-Places = NDArray[np.intp]
+"""Shape (n,), of dtype ROW; one record a point, 920 bytes."""
+Heads = NDArray[np.void]
+"""Shape (n,), of dtype HEAD: `trends["head"]`."""
+Rungs = NDArray[np.void]
+"""Shape (n, LEVELS), of dtype RUNG: `trends["rungs"]`."""
 
-ROW: Final = np.dtype(
+HEAD: Final = np.dtype(
     [
-        ("value", np.float32, (LEVELS, RING)),
-        ("stamp", np.uint32, (LEVELS, RING)),
-        ("open_value", np.float32, (LEVELS,)),
-        ("open_time", np.float32, (LEVELS,)),
-        ("open_count", np.float32, (LEVELS,)),
         ("origin", np.float64),
         ("time", np.int64),
-        ("held_time", np.int64),
-        ("judged", np.int64),
-        ("cell", np.int64),
+        ("cell", np.int32),
+        ("count", np.int32),
         ("last", np.float32),
         ("held", np.float32),
         ("step", np.float32),
         ("period", np.float32),
-        ("count", np.int32),
         ("before", np.float32),
         ("drift", np.float32),
         ("steps1", np.float32),
         ("steps2", np.float32),
     ]
 )
-"""Values are kept relative to `origin`, in the point's unit: as given, else its first reading.
+"""Values are kept relative to `origin`, in the point's unit: its first reading.
 
-`value` and `stamp` are mean value and mean time of closed buckets (NaN: empty), at slot
-index % RING. `open_*` are sums over the bucket still open at each level, its time counted in
-seconds from the bucket's start and less what the levels below it hold. `last` is the newest
-reading taken, `held` one that leapt out (NaN: none), `step` the mean step from reading to
-reading, `period` the mean time between them in seconds.
+`time` is that of the newest reading, `last` the newest one taken, `held` the newest one where it
+leapt out (NaN: it did not), `cell` the narrowest bucket that `last` lies in. `step` is the mean
+step from reading to reading, `steps1` and `steps2` the mean squares of steps over one reading and
+over two, less their `drift`; `period` is the mean time between readings in seconds.
 """
+RUNG: Final = np.dtype(
+    [
+        ("value", np.float32, (RING,)),
+        ("open_value", np.float32),
+        ("open_time", np.float32),
+        ("open_count", np.float32),
+        ("share", np.uint16, (RING,)),
+    ]
+)
+"""`value` and `share` are mean value and mean time of closed buckets (NaN: empty), at slot
+index % RING; times in SHARES of the width since the bucket began. `open_*` are sums over the
+bucket still open, its time in seconds since it began, less what the levels below hold of it.
+"""
+ROW: Final = np.dtype([("head", HEAD), ("rungs", RUNG, (LEVELS,))])
 
-_FAR: Final = 2 * RING << (LEVELS - 1)
-_LEARN: Final = 16
+LEARN: Final = 16
+"""Readings after which a point's mean step is believed, and the point may be judged."""
 _LEARN_LONG: Final = 64
+_MANY: Final = 1_000_000
 
 
-def blank(points: int, origin: Values | float = np.nan) -> Trends:
-    """Return the memory of so many points that have not reported yet; NaN is no origin."""
+def blank(points: int) -> Trends:
+    """Return the memory of so many points that have not reported yet."""
     trends: Trends = np.zeros(points, ROW)
-    trends["origin"] = origin
-    trends["value"] = np.nan
-    trends["last"] = np.nan
-    trends["held"] = np.nan
-    trends["before"] = np.nan
-    trends["judged"] = np.iinfo(np.int64).min // 2
+    for name in ("origin", "last", "held", "before"):
+        trends["head"][name] = np.nan
+    trends["rungs"]["value"] = np.nan
     return trends
 
 
-def from_bytes(record: bytes) -> Trends:
-    """Return the memory that `trends.tobytes()` wrote down; raises ValueError on a wrong size."""
-    return np.frombuffer(record, ROW).copy()
+@kernel
+def learn(heads: Heads, rungs: Rungs, row: int, time: int, value: float) -> None:
+    """Take one reading of a point, in place; `time` in Micros, newer than the point's last.
 
-
-def learn(trends: Trends, at: Places, time: Instants, value: Values) -> None:
-    """Take one judged reading each of the points at these places, in place.
-
-    Places are unique, times in Micros and newer than the points' last; NaN is no news. Work on a
-    copy (`trends[rows]`) and write it back on adoption.
+    What is not finite is no news.
     """
-    news = np.isfinite(value)
-    if not news.all():
-        at, time, value = at[news], time[news], value[news]
-    if len(at) == 0:
+    if not math.isfinite(value):
         return
-    count = trends["count"][at]
-    first = np.isnan(trends["origin"][at])
-    if first.any():
-        trends["origin"][at[first]] = value[first]
-    x = (value - trends["origin"][at]).astype(np.float32)
-    last, held = trends["last"][at], trends["held"][at]
-    jump = np.abs(x - last)
-    borne_out = np.abs(x - held) <= jump
-    if borne_out.any():  # and the point moves faster than it did: steps grow at once
-        who = at[borne_out]
-        _take(trends, who, trends["held_time"][who], held[borne_out])
-        jump[borne_out] = np.abs(x - held)[borne_out]
-    step = trends["step"][at]
-    grown = np.where(borne_out, np.maximum(step, step + (jump - step) / np.float32(4)), step)
-    leaps = (jump > np.float32(LEAP) * grown) & (count >= _LEARN // 4)
-    trends["step"][at] = _learned(grown.astype(np.float32), jump, count)
-    gap = ((time - trends["time"][at]) / SECOND).astype(np.float32)
-    period = trends["period"][at]
-    trends["period"][at] = _learned(period, gap, count)
-    trends["time"][at] = time
-    trends["count"][at] = np.minimum(count + 1, 1_000_000)
-    trends["held"][at] = np.where(leaps, x, np.float32(np.nan))
-    if leaps.any():
-        trends["held_time"][at[leaps]] = time[leaps]
-        at, time, x = at[~leaps], time[~leaps], x[~leaps]
-    _learn_memory(trends, at, x)
-    _take(trends, at, time, x)
+    head = heads[row]
+    if math.isnan(head["origin"]):
+        head["origin"] = value
+    x = np.float64(np.float32(value - head["origin"]))
+    count = int(head["count"])
+    last, held = np.float64(head["last"]), np.float64(head["held"])
+    step = np.float64(head["step"])
+    jump = abs(x - last)
+    if abs(x - held) <= jump:  # borne out, and the point moves faster than it did
+        _take(head, rungs, row, int(head["time"]), held)
+        last = held
+        jump = abs(x - held)
+        step = max(step, step + (jump - step) / 4)
+    leaps = jump > LEAP * step and count >= LEARN // 4
+    head["step"] = learned(step, jump, count, LEARN)
+    gap = (time - int(head["time"])) / SECOND
+    head["period"] = learned(np.float64(head["period"]), gap, count, LEARN)
+    head["time"] = time
+    head["count"] = min(count + 1, _MANY)
+    head["held"] = x if leaps else np.nan
+    if leaps:
+        return
+    both = x - np.float64(head["before"])
+    if not math.isnan(both):
+        move = x - last
+        drift = np.float64(head["drift"])
+        one, two = move - drift, both - 2 * drift
+        head["steps1"] = learned(np.float64(head["steps1"]), one * one, count, _LEARN_LONG)
+        head["steps2"] = learned(np.float64(head["steps2"]), two * two, count, _LEARN_LONG)
+        head["drift"] = drift + (move - drift) / min(max(count, 1), _LEARN_LONG)
+    head["before"] = last
+    _take(head, rungs, row, time, x)
 
 
-def due(trends: Trends, at: Places, time: Instants, every: int) -> Mask:
-    """Tell which points are to be judged now, once in each `every` Micros of the clock; note it.
-
-    The clock's own intervals, so that a memory built again from later readings agrees on them.
-    """
-    ripe: Mask = time // every != trends["judged"][at] // every
-    trends["judged"][at[ripe]] = time[ripe]
-    return ripe
-
-
-def _learn_memory(trends: Trends, at: Places, x: NDArray[np.float32]) -> None:
-    """Keep the mean squares of steps over one reading and over two, less the drift."""
-    step, count = x - trends["last"][at], trends["count"][at] - 1
-    both = x - trends["before"][at]
-    known = np.isfinite(both)
-    if not known.all():
-        at2, step, both, count = at[known], step[known], both[known], count[known]
-    else:
-        at2 = at
-    drift = trends["drift"][at2]
-    for name, off in (("steps1", step - drift), ("steps2", both - 2 * drift)):
-        mean = trends[name][at2]
-        trends[name][at2] = _learned(mean, off * off, count, _LEARN_LONG)
-    share = np.float32(1) / np.minimum(np.maximum(count, 1), _LEARN_LONG).astype(np.float32)
-    trends["drift"][at2] = drift + (step - drift) * share
-    trends["before"][at] = trends["last"][at]
+@kernel
+def replay(
+    heads: Heads,
+    rungs: Rungs,
+    rows: NDArray[np.int32],
+    times: NDArray[np.int64],
+    values: NDArray[np.float64],
+) -> None:
+    """Take readings in order; -1 is no row, and what is not newer than a row's newest is known."""
+    for i in range(len(rows)):
+        if rows[i] >= 0 and times[i] > heads[rows[i]]["time"]:
+            learn(heads, rungs, rows[i], times[i], values[i])
 
 
-def _learned(
-    mean: NDArray[np.float32],
-    news: NDArray[np.float32],
-    count: NDArray[np.int32],
-    most: int = 16,
-) -> NDArray[np.float32]:
+@kernel
+def learned(mean: float, news: float, count: int, most: int) -> float:
     """Return the running mean, slow to believe a value far above it; 0 means not known yet."""
-    bounded = np.where(mean > 0, np.minimum(news, np.float32(LEAP) * mean), news)
-    share = np.float32(1) / np.minimum(np.maximum(count, 1), most).astype(np.float32)
-    grown: NDArray[np.float32] = np.where(count > 0, mean + (bounded - mean) * share, 0)
-    return grown.astype(np.float32)
+    if count == 0:
+        return 0.0
+    if mean > 0 and news > LEAP * mean:
+        news = LEAP * mean
+    return mean + (news - mean) / min(count, most)
 
 
-def _take(trends: Trends, at: Places, time: Instants, x: NDArray[np.float32]) -> None:
-    """Add readings to the open buckets, after closing those that have ended."""
-    if len(at) == 0:
-        return
-    cell = time // (CELL_S * SECOND)
-    old = trends["cell"][at]
-    known = ~np.isnan(trends["last"][at])
-    gone = known & (cell - old > _FAR)
-    if gone.any():
-        _forget(trends, at[gone])
-    moved = known & (cell != old) & ~gone
-    if moved.any():
-        _close(trends, at[moved], old[moved], cell[moved])
-    trends["cell"][at] = cell
-    trends["last"][at] = x
-    trends["open_value"][at, 0] += x
-    trends["open_time"][at, 0] += ((time - cell * (CELL_S * SECOND)) / SECOND).astype(np.float32)
-    trends["open_count"][at, 0] += np.float32(1)
+@kernel
+def _take(head: np.void, rungs: Rungs, row: int, time: int, x: float) -> None:
+    """Add a reading to the open bucket, after closing those that have ended."""
+    cell = time // CELL_US
+    old = int(head["cell"])
+    if cell != old and not math.isnan(head["last"]):
+        _close(rungs, row, old, cell)
+    head["cell"] = cell
+    head["last"] = x
+    rung = rungs[row, 0]
+    rung["open_value"] = np.float64(rung["open_value"]) + x
+    rung["open_time"] = np.float64(rung["open_time"]) + (time - cell * CELL_US) / SECOND
+    rung["open_count"] = np.float64(rung["open_count"]) + 1.0
 
 
-def _forget(trends: Trends, at: Places) -> None:
-    """Wipe the buckets of points that were silent for longer than the ladder reaches."""
-    trends["value"][at] = np.nan
-    for name in ("open_value", "open_time", "open_count"):
-        trends[name][at] = 0
-
-
-def _close(trends: Trends, at: Places, old: NDArray[np.int64], cell: NDArray[np.int64]) -> None:
-    """Move the buckets that end before `cell` into their rings and up the ladder."""
-    names = ("open_value", "open_time", "open_count")
-    value, time, count = (trends[name][at, 0] for name in names)
-    level = 0
-    while True:
-        for name in names:
-            trends[name][at, level] = 0
-        index = old >> level
-        width = CELL_S << level
-        slot = index % RING
-        trends["value"][at, level, slot] = value / count
-        ticks = index * (width * TICKS) + (time / count * np.float32(TICKS)).astype(np.int64)
-        trends["stamp"][at, level, slot] = ticks.astype(np.uint32)
-        level += 1
-        if level == LEVELS:
+@kernel
+def _close(rungs: Rungs, row: int, old: int, new: int) -> None:
+    """Move the buckets that end before cell `new` into their rings and up the ladder."""
+    value = time = count = 0.0
+    width = float(CELL_S)
+    for level in range(LEVELS):
+        rung = rungs[row, level]
+        value += np.float64(rung["open_value"])
+        time += np.float64(rung["open_time"])
+        count += np.float64(rung["open_count"])
+        if old == new:
+            rung["open_value"], rung["open_time"], rung["open_count"] = value, time, count
             return
-        time = time + count * ((index & 1) * width).astype(np.float32)
-        value = value + trends["open_value"][at, level]
-        time = time + trends["open_time"][at, level]
-        count = count + trends["open_count"][at, level]
-        stays = old >> level == cell >> level
-        if stays.any():
-            who = at[stays]
-            trends["open_value"][who, level] = value[stays]
-            trends["open_time"][who, level] = time[stays]
-            trends["open_count"][who, level] = count[stays]
-            goes = ~stays
-            at, old, cell = at[goes], old[goes], cell[goes]
-            value, time, count = value[goes], time[goes], count[goes]
-        if len(at) == 0:
-            return
-
-
-def opened(trends: Trends) -> tuple[Values, Values, Values]:
-    """Return mean value, mean age in s and count of each level's open bucket, shape (n, LEVELS).
-
-    Age is counted back from each point's newest reading; an empty bucket has count 0.
-    """
-    levels = np.arange(LEVELS)
-    cell = trends["cell"][:, None] >> levels
-    start_us = cell * (CELL_S * SECOND << levels)
-    since = (trends["time"][:, None] - start_us) / SECOND
-    count = trends["open_count"].astype(np.float64)
-    age = count * since - trends["open_time"]
-    total = np.cumsum(count, axis=1)
-    many = np.maximum(total, 1)
-    value = np.cumsum(trends["open_value"].astype(np.float64), axis=1)
-    return value / many, np.cumsum(age, axis=1) / many, total
+        rung["open_value"], rung["open_time"], rung["open_count"] = 0.0, 0.0, 0.0
+        slot = old % RING
+        rung["value"][slot] = value / count
+        rung["share"][slot] = int(min(max(time / count / width, 0.0) * SHARES, SHARES - 1.0))
+        for _ in range(min(new - old - 1, RING)):
+            slot = slot + 1 if slot < RING - 1 else 0
+            rung["value"][slot] = np.nan
+        time += count * (old & 1) * width
+        old >>= 1
+        new >>= 1
+        width *= 2

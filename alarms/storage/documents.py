@@ -38,7 +38,15 @@ def document(alarm: Alarm, *, t_committed: int | None) -> dict[str, Any]:
         "engineering_unit": subject.engineering_unit,
         "peak": alarm.peak,
         "basis": alarm.basis,
-        "forecast": None,
+        "forecast": None
+        if alarm.forecast is None
+        else {
+            "limit": alarm.forecast.limit,
+            "eta": instants.to_text(alarm.forecast.eta),
+            "eta_low": instants.to_text(alarm.forecast.eta_low),
+            "eta_high": instants.to_text(alarm.forecast.eta_high),
+            "probability": alarm.forecast.probability,
+        },
         "reraise_count": alarm.reraise_count,
         "t_raised": instants.to_text(alarm.t_raised),
         "t_event": instants.to_text(alarm.t_event),

@@ -72,7 +72,7 @@ def controls(folder: Path, detector: Detector, *, seed: int) -> dict[str, int]:
     """Count alarms on runs that never trip, for each run and sensor."""
     return {
         f"{accident} {size} {sensor}": len(
-            _alarms(detector, sensor, _noisy(folder, accident, size, sensor, seed))
+            _alarms(detector, sensor, noisy(folder, accident, size, sensor, seed))
         )
         for accident, size in CONTROLS
         for sensor in LIMITS
@@ -102,9 +102,9 @@ def _lead(
     folder: Path, detector: Detector, accident: str, size: str, sensor: str, seed: int
 ) -> Lead:
     limit, side = LIMITS[sensor]
-    second, exact = _run(folder, accident, size, sensor)
+    second, exact = run(folder, accident, size, sensor)
     past = np.flatnonzero(side * exact >= side * limit)
-    feed = _noisy(folder, accident, size, sensor, seed)
+    feed = noisy(folder, accident, size, sensor, seed)
     later = [opened for opened, _ in _alarms(detector, sensor, feed) if opened >= ONSET_S]
     return Lead(
         accident=accident,
@@ -122,18 +122,19 @@ def _alarms(
     return detector(*feed, limit=limit, side=side)
 
 
-def _noisy(
+def noisy(
     folder: Path, accident: str, size: str, sensor: str, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return a run with noise drawn for this very run, whatever else is measured."""
-    second, exact = _run(folder, accident, size, sensor)
+    second, exact = run(folder, accident, size, sensor)
     draws = np.random.default_rng([seed, *f"{accident} {size} {sensor}".encode()])
     return second, exact + draws.normal(0.0, NOISE[sensor], len(exact))
 
 
-def _run(
+def run(
     folder: Path, accident: str, size: str, sensor: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return a run's seconds and values as recorded, free of noise."""
     with (folder / accident / f"{size}.csv").open(encoding="utf-8", newline="") as rows:
         table = [(float(row["TIME"]), float(row[sensor])) for row in csv.DictReader(rows)]
     both = np.array(table)

@@ -11,6 +11,7 @@ from alarms.alarm import Transition
 from alarms.deviations import Deviations
 from alarms.family import Seen
 from alarms.plant import Enterprise, Plant, Point, Source, Unit
+from alarms.proposal import LastReadings
 from alarms.readings import Instants, Mask, Readings, Values
 
 DROPPED = 0.05
@@ -115,10 +116,7 @@ def _seen(recordings: Sequence[Recording], rows: NDArray[np.int32], i: int) -> S
         readings=readings,
         is_judged=np.ones(len(rows), np.bool_),
         holding=np.zeros(len(rows), np.bool_),
-        judged_time=np.zeros(len(recordings), np.int64),
-        judged_value=np.full(len(recordings), np.nan),
-        reporters=None,
-        faults=(),
+        newest=LastReadings.never(len(recordings)),
         moves=(),
     )
 

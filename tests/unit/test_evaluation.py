@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fengsui.evaluation import nab, recordings
+from alarms.alarm import Kind
+from fengsui.evaluation import foresight, nab, recordings
 
 STANDARD = nab.Profile(name="standard", found=1.0, missed=1.0, outside=0.11)
 MINUTE = 60_000_000
@@ -85,3 +86,26 @@ def test_series_of_unequal_length_are_judged_as_if_alone() -> None:
         [alone] = recordings.judge([feed])
         assert np.array_equal(alone.score, said.score)
         assert said.raised.any()
+
+
+def ramp(limit: float) -> foresight.Feed:
+    """Return half an hour that stands still for ten minutes and then rises by 0.1 a minute."""
+    minute = np.arange(0, 30, 1 / 6)
+    value = 5 + 0.1 * np.maximum(minute - 10, 0)
+    value += np.random.default_rng(3).normal(0, 0.01, len(value))
+    feed = recordings.Recording(time=np.arange(len(value)) * 10_000_000, value=value)
+    return foresight.Feed(recording=feed, limit=limit, high=True)
+
+
+def test_a_recording_is_judged_by_the_engine_as_if_alone() -> None:
+    feeds = [ramp(6.5), ramp(100.0), ramp(9.0)]
+    together = foresight.episodes(feeds)
+    assert [foresight.episodes([feed])[0] for feed in feeds] == together
+    assert together[1] == []
+
+
+def test_a_foretold_limit_has_its_forecast_first_and_its_alarm_at_the_end() -> None:
+    [[foretold, *_, met]] = foresight.episodes([ramp(6.5)])
+    assert (foretold.kind, met.kind) == (Kind.forecast, Kind.limit)
+    assert met.raised - foretold.raised > 10 * 60 * 1_000_000
+    assert met.returned is None

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from alarms.alarm import Tier
 from alarms.detectors import forecast, trend_columns
 from alarms.detectors.trend_columns import SECOND
-from alarms.rules import HIGH, LOW, SLOTS
-from tests.unit.trend_streams import PERIOD_S, START
+from alarms.rules import HIGH, SLOTS
+from tests.unit.trend_streams import PERIOD_S, START, judged, learned, take, tasks
 
 Floats = NDArray[np.float64]
 Story = list[tuple[float, int]]
@@ -18,18 +18,16 @@ def story(
     value: Floats, *, high: float = np.inf, low: float = -np.inf, deadband: float = 0.0
 ) -> Story:
     """Return the moves of the tier of a point with one limit: seconds, tier."""
-    trends = trend_columns.blank(1)
-    standing = forecast.Standing.clear(1)
-    on = np.full((1, SLOTS), np.inf)
-    on[0, HIGH.start], on[0, LOW.start] = high, -low
-    at, moves, tier = np.array([0]), [], 0
+    trends, given = trend_columns.blank(1), tasks(1, high=high, low=low)
+    given["deadband"] = deadband
+    moves, tier = [], 0
     for i, one in enumerate(value):
-        time = np.array([START + round(i * PERIOD_S * SECOND)])
-        trend_columns.learn(trends, at, time, np.array([one]))
-        outlook = forecast.judge(trends, on, np.full(1, deadband), standing)
-        standing = forecast.step(standing, outlook)
-        if int(standing.tier.max()) != tier:
-            tier = int(standing.tier.max())
+        take(trends, 0, START + round(i * PERIOD_S * SECOND), one)
+        said = judged(trends, given)[0]
+        for slot in range(SLOTS):
+            forecast.step(given[0], slot, said[slot], True, False)
+        if int(given["tier"].max()) != tier:
+            tier = int(given["tier"].max())
             moves.append((i * PERIOD_S, tier))
     return moves
 
@@ -44,8 +42,8 @@ def ramp(minutes: float, per_minute: float, seed: int = 1) -> Floats:
 
 
 def test_the_tier_rises_as_the_time_left_falls_and_never_to_red() -> None:
-    tiers = [tier for _, tier in story(ramp(58, 0.8), high=100)]
-    assert tiers == [Tier.blue, Tier.yellow, Tier.orange]
+    path = [tier for _, tier in story(ramp(58, 0.8), high=100)]
+    assert path == [Tier.blue, Tier.yellow, Tier.orange]
 
 
 def test_a_steady_rise_is_forecast_half_an_hour_ahead_at_least() -> None:
@@ -82,47 +80,57 @@ def test_a_quiet_day_near_no_limit_says_nothing() -> None:
 
 
 def test_each_limit_ahead_has_a_forecast_of_its_own() -> None:
-    trends = trend_columns.blank(1)
-    for i, one in enumerate(ramp(30, 1.0)):
-        time = np.array([START + round(i * PERIOD_S * SECOND)])
-        trend_columns.learn(trends, np.array([0]), time, np.array([one]))
-    on = np.full((1, SLOTS), np.inf)
-    on[0, HIGH.start : HIGH.start + 2] = 90.0, 100.0
-    outlook = forecast.judge(trends, on, np.zeros(1), forecast.Standing.clear(1))
-    eta = outlook.eta_s[0, HIGH.start : HIGH.start + 2] / 60
-    assert eta == pytest.approx([10, 20], abs=1.5)
-    assert (outlook.probability[0, HIGH.start : HIGH.start + 2] > 0.9).all()
+    trends = learned(np.random.default_rng(1), ramp(30, 1.0)[None, :])
+    given = tasks(1, high=90.0)
+    given["on"][0, HIGH.start + 1] = 100.0
+    said = judged(trends, given)[0, HIGH.start : HIGH.start + 2]
+    assert said[:, forecast.ETA_S] / 60 == pytest.approx([10, 20], abs=1.5)
+    assert (said[:, forecast.CHANCE] > 0.9).all()
 
 
-def outlook_of(later_s: float, *, strong: bool, weak: bool) -> forecast.Outlook:
-    shape = (1, SLOTS)
-    marks = {"strong": np.full(shape, strong), "weak": np.full(shape, weak)}
-    names = ("eta_s", "low_s", "high_s", "probability", "window_s", "rate")
-    columns = {name: np.full(shape, later_s) for name in names}
-    return forecast.Outlook(later_s=np.full(shape, later_s), **columns, **marks)
+def line(later_s: float, mark: int) -> Floats:
+    """Return what a judgement says of a limit."""
+    said = np.full(forecast.SAID, later_s)
+    said[forecast.MARK] = mark
+    return said
+
+
+def tiers(*said: Floats, known: bool = True, response_s: float = np.nan) -> list[int]:
+    """Return the tiers of a forecast after each of these judgements."""
+    [task] = tasks(1, high=100.0)
+    task["response_s"] = response_s
+    found = []
+    for one in said:
+        forecast.step(task, HIGH.start, one, known, False)
+        found.append(int(task["tier"][HIGH.start]))
+    return found
 
 
 def test_a_tier_is_kept_until_the_limit_has_receded_by_a_quarter() -> None:
-    standing = forecast.Standing.clear(1)
-    tiers = []
-    for later in (590.0, 700.0, 751.0, 2000.0, 2251.0):
-        standing = forecast.step(standing, outlook_of(later, strong=True, weak=True))
-        tiers.append(int(standing.tier[0, 0]))
-    assert tiers == [Tier.orange, Tier.orange, Tier.yellow, Tier.yellow, Tier.blue]
+    path = [line(later, forecast.STRONG) for later in (590.0, 700.0, 751.0, 2000.0, 2251.0)]
+    assert tiers(*path) == [Tier.orange, Tier.orange, Tier.yellow, Tier.yellow, Tier.blue]
 
 
 def test_two_failed_judgements_are_forgiven_and_the_third_withdraws() -> None:
-    standing = forecast.step(forecast.Standing.clear(1), outlook_of(900.0, strong=True, weak=True))
-    tiers = []
-    for _ in range(3):
-        standing = forecast.step(standing, outlook_of(np.nan, strong=False, weak=False))
-        tiers.append(int(standing.tier[0, 0]))
-    assert tiers == [Tier.yellow, Tier.yellow, 0]
+    failed = line(np.nan, forecast.SILENT)
+    path = tiers(line(900.0, forecast.STRONG), failed, failed, failed)
+    assert path == [Tier.yellow, Tier.yellow, Tier.yellow, 0]
+
+
+def test_where_too_little_is_known_a_forecast_is_held() -> None:
+    [task] = tasks(1, high=100.0)
+    forecast.step(task, HIGH.start, line(900.0, forecast.STRONG), True, False)
+    for _ in range(9):
+        forecast.step(task, HIGH.start, line(np.nan, forecast.SILENT), False, False)
+    assert task["tier"][HIGH.start] == Tier.yellow
 
 
 def test_a_weak_sign_keeps_a_forecast_but_raises_none() -> None:
-    weak = outlook_of(900.0, strong=False, weak=True)
-    clear = forecast.step(forecast.Standing.clear(1), weak)
-    assert not clear.tier.any()
-    raised = forecast.step(clear, outlook_of(900.0, strong=True, weak=True))
-    assert (forecast.step(raised, weak).tier == Tier.yellow).all()
+    weak = line(900.0, forecast.WEAK)
+    assert tiers(weak) == [0]
+    assert tiers(line(900.0, forecast.STRONG), weak) == [Tier.yellow, Tier.yellow]
+
+
+def test_within_the_time_needed_to_act_the_tier_is_orange() -> None:
+    path = [line(later, forecast.STRONG) for later in (3700.0, 3500.0)]
+    assert tiers(*path, response_s=3600.0) == [Tier.blue, Tier.orange]

@@ -1,17 +1,27 @@
 """Laws of the ladder: how a stream is cut does not matter, and buckets are what they say."""
 
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alarms.detectors import forecast, trend_columns
-from alarms.detectors.trend_columns import CELL_S, LEVELS, RING, ROW, SECOND, TICKS, WINDOWS_S
-from tests.unit.trend_streams import START, judged, learned, windows
+from alarms.detectors import forecast, trend_columns, trend_lines
+from alarms.detectors.trend_columns import CELL_S, LEVELS, RING, ROW, SECOND, SHARES, WINDOWS_S
+from tests.unit.trend_streams import PERIOD_S, START, learned, take, tasks, windows
 
 gaps = st.lists(
     st.one_of(st.floats(0.01, 30), st.floats(30, 4000), st.just(40_000.0)), min_size=1, max_size=60
 )
+
+
+def in_python(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function a kernel was compiled from."""
+    plain: Callable[..., Any] = getattr(kernel, "py_func")  # noqa: B009
+    return plain
 
 
 @given(gaps, st.randoms(use_true_random=False))
@@ -22,8 +32,8 @@ def test_closed_buckets_hold_the_mean_of_their_readings(gap_s: list[float], chan
     value = 10 + rng.random(len(time)) * 1e-3
     value += np.where(np.arange(len(time)) % 2, 0.5, 0)  # all steps alike: none leaps out
     trends = trend_columns.blank(1)
-    for t, x in zip(time, value, strict=True):
-        trend_columns.learn(trends, np.array([0]), np.array([t]), np.array([x]))
+    for t, x in zip(time.tolist(), value.tolist(), strict=True):
+        take(trends, 0, t, x)
     for level in range(LEVELS):
         width = (CELL_S << level) * SECOND
         index = time // width
@@ -32,56 +42,80 @@ def test_closed_buckets_hold_the_mean_of_their_readings(gap_s: list[float], chan
             if bucket == newest or time[-1] - time[index == bucket][-1] > WINDOWS_S[-1] * SECOND:
                 continue
             slot = bucket % RING
-            mean = trends["value"][0, level, slot] + trends["origin"][0]
+            rung = trends["rungs"][0, level]
+            mean = rung["value"][slot] + trends["head"]["origin"][0]
             assert mean == pytest.approx(value[index == bucket].mean(), abs=1e-5)
-            ticks = (time[index == bucket] * TICKS / SECOND).mean()
-            behind = np.uint32(int(ticks) % 2**32) - trends["stamp"][0, level, slot]
-            assert min(int(behind), 2**32 - int(behind)) <= 1 + 4e-6 * (width / SECOND) * TICKS
+            since = (time[index == bucket] - bucket * width).mean() / width
+            assert rung["share"][slot] / SHARES == pytest.approx(since, abs=1e-4)
+
+
+@given(gaps)
+@settings(max_examples=20, deadline=None)
+def test_a_bucket_that_no_reading_fell_into_is_empty(gap_s: list[float]) -> None:
+    time = START + np.cumsum(np.round(np.array(gap_s) * SECOND).astype(np.int64))
+    trends = trend_columns.blank(1)
+    for t in time.tolist():
+        take(trends, 0, t, 1.0)
+    for level in range(LEVELS):
+        index = time // ((CELL_S << level) * SECOND)
+        held = {int(one) % RING for one in index if index[-1] - RING <= one < index[-1]}
+        known = np.isfinite(trends["rungs"][0, level]["value"])
+        assert set(np.flatnonzero(known).tolist()) == held
 
 
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=15, deadline=None)
-def test_how_a_stream_is_cut_into_batches_changes_no_bit(seed: int) -> None:
+def test_a_compiled_loop_gives_the_bits_of_the_plain_one(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    n, m = 12, 90
-    time = START + np.cumsum(rng.integers(1, 40 * SECOND, (n, m)), axis=1)
-    value = 95 + rng.standard_normal((n, m)) + rng.uniform(0, 0.1, (n, 1)) * np.arange(m)
-    value[rng.random((n, m)) < 0.05] = np.nan
-    whole, single = trend_columns.blank(n), trend_columns.blank(n)
-    for i in range(m):
-        order = rng.permutation(n)
-        trend_columns.learn(whole, order, time[order, i], value[order, i])
-    for row in range(n):
-        for i in range(m):
-            trend_columns.learn(
-                single, np.array([row]), time[row, i : i + 1], value[row, i : i + 1]
+    time = START + np.cumsum(rng.integers(1, 40 * SECOND, 120))
+    value = 95 + rng.standard_normal(120) + rng.uniform(0, 0.1) * np.arange(120)
+    value[rng.random(120) < 0.05] = np.nan
+    value[rng.random(120) < 0.05] += 9
+    fast, plain = trend_columns.blank(1), trend_columns.blank(1)
+    for t, x in zip(time.tolist(), value.tolist(), strict=True):
+        take(fast, 0, t, x)
+        in_python(trend_columns.learn)(plain["head"], plain["rungs"], 0, t, x)
+    assert fast.tobytes() == plain.tobytes()
+    given_one, given_other = tasks(1, high=100.0), tasks(1, high=100.0)
+    one, other = forecast.room(), forecast.room()
+    for window in range(LEVELS):
+        trend_lines.estimate(fast["head"], fast["rungs"], 0, window, one[0], one[0][7])
+        with np.errstate(all="ignore"):
+            in_python(trend_lines.estimate)(
+                fast["head"], fast["rungs"], 0, window, other[0], other[0][7]
             )
-    assert whole.tobytes() == single.tobytes()
-    together = judged(whole)
-    for row in range(n):
-        alone = judged(single[row : row + 1])
-        for name in forecast.Outlook.__slots__:
-            mine, yours = getattr(alone, name)[0], getattr(together, name)[row]
-            assert mine.tobytes() == yours.tobytes(), name
+        assert one[0][7].tobytes() == other[0][7].tobytes()
+        ends = (-5.0, 5.0, 1.7, 2.0)
+        assert trend_lines.near(fast["head"], fast["rungs"], 0, window, *ends) == in_python(
+            trend_lines.near
+        )(fast["head"], fast["rungs"], 0, window, *ends)
+    for look, ahead, room in (
+        (forecast.look, given_one, one),
+        (in_python(forecast.look), given_other, other),
+    ):
+        look(fast["head"], fast["rungs"], ahead, 0, forecast.EVERYTHING, *room)
+    assert one[2].tobytes() == other[2].tobytes()
 
 
-def test_a_restart_continues_where_the_record_stopped() -> None:
+def test_memory_replayed_from_readings_is_the_memory_that_learned_them() -> None:
     rng = np.random.default_rng(4)
-    trends = learned(rng, windows(rng, 50, "rise", "all").value)
-    again = trend_columns.from_bytes(trends.tobytes())
-    at = np.arange(50)
-    later = trends["time"] + SECOND
-    for memory in (trends, again):
-        trend_columns.learn(memory, at, later, np.full(50, 99.0))
-    assert trends.tobytes() == again.tobytes()
+    value = windows(rng, 1, "rise", "all").value
+    once = learned(np.random.default_rng(1), value)
+    time = once["head"]["time"][0] + (np.arange(60) - 59) * round(PERIOD_S * SECOND)
+    again = trend_columns.blank(1)
+    for _ in range(2):  # what is known already is passed over
+        trend_columns.replay(
+            again["head"], again["rungs"], np.zeros(60, np.int32), time, value.ravel()
+        )
+    assert once.tobytes() == again.tobytes()
 
 
 def test_a_reading_that_is_no_number_is_no_news() -> None:
     rng = np.random.default_rng(5)
     trends = learned(rng, windows(rng, 3, "flat", "white").value)
     before = trends.tobytes()
-    later = trends["time"] + SECOND
-    trend_columns.learn(trends, np.arange(3), later, np.array([np.nan, np.inf, -np.inf]))
+    for row, value in enumerate((np.nan, np.inf, -np.inf)):
+        take(trends, row, int(trends["head"]["time"][row]) + SECOND, value)
     assert trends.tobytes() == before
 
 
@@ -89,7 +123,7 @@ def test_a_spike_leaves_no_trace_in_the_buckets() -> None:
     rng = np.random.default_rng(6)
     value = 50 + rng.standard_normal((1, 40))
     struck = np.insert(value, 30, 80.0, axis=1)
-    rings = learned(np.random.default_rng(7), struck)["value"]
+    rings = learned(np.random.default_rng(7), struck)["rungs"]["value"]
     origin = struck[0, 0]
     assert np.nanmax(rings) + origin < 60
 
@@ -98,23 +132,31 @@ def test_a_step_is_believed_with_the_second_reading() -> None:
     rng = np.random.default_rng(8)
     value = np.r_[50 + rng.standard_normal(30), 80 + rng.standard_normal(2)]
     trends = learned(rng, value[None, :])
-    assert trends["last"][0] + trends["origin"][0] == pytest.approx(value[-1], abs=1e-4)
-    assert trends["last"][0] + trends["origin"][0] > 70
+    newest = trends["head"]["last"][0] + trends["head"]["origin"][0]
+    assert newest == pytest.approx(value[-1], abs=1e-4)
+    assert newest > 70
 
 
 def test_a_point_is_judged_once_in_ten_seconds_at_most() -> None:
-    trends, at = trend_columns.blank(1), np.array([0])
-    times = START + np.array([0, 4, 9, 10, 15, 19, 21]) * SECOND
-    ripe = [bool(trend_columns.due(trends, at, t[None], forecast.EVERY)[0]) for t in times]
-    assert ripe == [True, False, False, True, False, False, True]
+    times = [START - SECOND, *(START + np.array([0, 4, 9, 10, 15, 19, 21]) * SECOND).tolist()]
+    due = [forecast.news(before, now) != 0 for before, now in pairwise(times)]
+    assert due == [True, False, False, True, False, False, True]
+
+
+def test_a_longer_window_is_looked_at_once_in_half_its_buckets_width() -> None:
+    times = START + np.arange(0, 14_400 * SECOND, 10 * SECOND)
+    looked = [forecast.news(before, now) for before, now in pairwise(times.tolist())]
+    for window in range(LEVELS):
+        count = sum(one >> window & 1 for one in looked)
+        assert count == pytest.approx(14_400 / max(10, (CELL_S << window) / 2), abs=1)
 
 
 def test_after_a_silence_longer_than_the_ladder_nothing_is_remembered() -> None:
     rng = np.random.default_rng(9)
     trends = learned(rng, windows(rng, 1, "rise", "white").value)
-    trend_columns.learn(trends, np.array([0]), trends["time"] + 86_400 * SECOND, np.array([70.0]))
-    assert np.isnan(trends["value"]).all()
+    take(trends, 0, int(trends["head"]["time"][0]) + 86_400 * SECOND, 70.0)
+    assert np.isnan(trends["rungs"]["value"]).all()
 
 
-def test_a_point_costs_1200_bytes_at_most() -> None:
-    assert ROW.itemsize <= 1200
+def test_a_point_costs_1000_bytes_at_most() -> None:
+    assert ROW.itemsize + forecast.TASK.itemsize <= 1000

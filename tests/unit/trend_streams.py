@@ -59,19 +59,36 @@ def windows(rng: np.random.Generator, n: int, kind: str, column: str) -> Windows
     return Windows(value=LIMIT - below[:, None] + rise * path + drawn, due_min=due)
 
 
+def take(trends: Trends, row: int, time: int, value: float) -> None:
+    """Let a point learn one reading."""
+    trend_columns.learn(trends["head"], trends["rungs"], row, time, value)
+
+
 def learned(rng: np.random.Generator, value: Floats) -> Trends:
     """Return what the ladder remembers of these windows, each begun at a moment of its own."""
-    trends = trend_columns.blank(len(value))
-    begun = START + rng.integers(0, 14_400 * SECOND, len(value))
-    at = np.arange(len(value))
-    for i in range(value.shape[1]):
-        trend_columns.learn(trends, at, begun + round(i * PERIOD_S * SECOND), value[:, i])
+    n, samples = value.shape
+    trends = trend_columns.blank(n)
+    begun = START + rng.integers(0, 14_400 * SECOND, size=(n, 1))
+    time = begun + np.arange(samples) * round(PERIOD_S * SECOND)
+    rows = np.repeat(np.arange(n, dtype=np.int32), samples)
+    trend_columns.replay(trends["head"], trends["rungs"], rows, time.ravel(), value.ravel())
     return trends
 
 
-def judged(trends: Trends, limit: float = LIMIT) -> forecast.Outlook:
-    """Judge points that have one high limit and no forecast yet."""
-    n = len(trends)
+def tasks(n: int, *, high: float = np.inf, low: float = -np.inf) -> forecast.Tasks:
+    """Return points of one high and one low limit, without a forecast."""
     on = np.full((n, SLOTS), np.inf)
-    on[:, HIGH.start] = limit
-    return forecast.judge(trends, on, np.zeros(n), forecast.Standing.clear(n))
+    on[:, HIGH.start], on[:, 0] = high, -low
+    return forecast.tasks(on, np.zeros(n), np.full(n, np.nan))
+
+
+def judged(trends: Trends, given: forecast.Tasks) -> Floats:
+    """Return what all windows of each point say of each limit, shape (n, SLOTS, SAID)."""
+    found = np.zeros((len(trends), SLOTS, forecast.SAID))
+    desk, each, said = forecast.room()
+    heads, rungs = trends["head"], trends["rungs"]
+    for row in range(len(trends)):
+        said[:] = 0
+        forecast.look(heads, rungs, given, row, forecast.EVERYTHING, desk, each, said)
+        found[row] = said
+    return found

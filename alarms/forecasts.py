@@ -1,0 +1,267 @@
+"""Forecasts as a family of rules: a point's limits each have one, until their own alarm raises."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alarms import forecast_wording as wording
+from alarms.alarm import Tier, Transition
+from alarms.detectors import forecast, limits, trend_columns
+from alarms.detectors.forecast import Floats, Tasks
+from alarms.detectors.forecast_walk import MOST, MOVE, STEP, Records, taken_over, walk
+from alarms.family import RANK, Clock, Found, LevelMove, Seen
+from alarms.parameters import parameter
+from alarms.plant import Plant, Point
+from alarms.proposal import ChannelState
+from alarms.readings import Instants, Rows, Values
+from alarms.rules import HIGH, LEVEL_NAMES, LOW, RULES, SLOTS, Ruleset, high_levels, low_levels
+from alarms.rules import watched as watched_at
+from alarms.wording import Behind, reading_behind
+
+PREFIX: Final = "forecast."
+_NO_PLACE: Final = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What a batch or a tick moved: rows of the record, and whether the ended were reported."""
+
+    kept: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
+    gone: tuple[tuple[str, str], ...] = ()
+    ended: bool = False
+
+
+class Forecasts:
+    """The forecasts of every point that has limits and is watched for them.
+
+    `rows` are the plant rows of its points, `memory` what each has learned. Unlike other families
+    it learns while it judges, in place: what it proposes must be adopted, or the engine be built
+    anew. `replay` brings memory up to date from stored readings.
+    """
+
+    def __init__(self, plant: Plant, rules: Ruleset) -> None:
+        self.plant = plant
+        chosen = [row for row, point in enumerate(plant.points) if "forecast" in watched_at(point)]
+        on, name = _limits(plant, rules, chosen)
+        has = np.isfinite(on).any(axis=1)
+        self.rows: Rows = np.array(chosen, np.int32)[has]
+        self._name = name[has]
+        points = [plant.points[row] for row in self.rows.tolist()]
+        response = [parameter(point, "forecast", "response_s") for point in points]
+        self._tasks: Tasks = forecast.tasks(
+            on[has],
+            np.array([point.deadband for point in points], np.float64),
+            np.array([np.nan if one is None else one for one in response], np.float64),
+        )
+        self.memory = trend_columns.blank(len(self.rows))
+        self._point: NDArray[np.int32] = np.full(len(plant.points), _NO_PLACE, np.int32)
+        self._point[self.rows] = np.arange(len(self.rows), dtype=np.int32)
+        self._room = forecast.room()
+        self._ended: list[tuple[int, str]] = []
+
+    @property
+    def nbytes(self) -> int:
+        """Return the size of its columns in bytes."""
+        columns = (self.rows, self.memory, self._tasks, self._point, self._name)
+        return sum(column.nbytes for column in columns)
+
+    def recall(self, states: Iterable[ChannelState], row_of: Mapping[str, int]) -> None:
+        """Take up the forecasts and the limit alarms that stand; memory comes by `replay`."""
+        for state in states:
+            row = row_of.get(state.key)
+            if row is None:
+                continue
+            point = int(self._point[row])
+            if state.rule in RULES and point >= 0:
+                self._tasks[point]["reached"][RULES.index(state.rule)] = self._reached(point, state)
+            elif state.rule.startswith(PREFIX):
+                slot = self._slot(point, state.rule) if point >= 0 else None
+                if slot is None:
+                    self._ended.append((row, state.rule))
+                    continue
+                self._tasks[point]["tier"][slot] = Tier[state.process["tier"]]
+                self._tasks[point]["misses"][slot] = state.process["misses"]
+
+    def replay(self, rows: Rows, time: Instants, value: Values) -> None:
+        """Learn stored judged readings, in order of their times for each plant row; none is judged.
+
+        Only what is newer than a point's newest is learned.
+        """
+        trend_columns.replay(
+            self.memory["head"], self.memory["rungs"], self._point[rows], time, value
+        )
+
+    def judge(self, seen: Seen) -> tuple[list[Found], Changes]:
+        """Learn a batch and judge each point at most once in 10 s of its own clock."""
+        readings = seen.readings
+        steps = np.empty(MOST * len(readings) + SLOTS * len(seen.moves), STEP)
+        many = walk(
+            self._point,
+            self.memory["head"],
+            self.memory["rungs"],
+            self._tasks,
+            self.memory.view(np.uint8).reshape(len(self.memory), trend_columns.ROW.itemsize),
+            readings.point,
+            readings.time,
+            readings.value,
+            seen.is_judged,
+            self._moves(seen.moves),
+            *self._room,
+            steps,
+        )
+
+        def held(place: int) -> Behind:
+            return reading_behind(readings, place)
+
+        ended: list[Found] = []
+        if self._ended:
+            ended = self._gone(seen.newest.judged_time)
+        found, changes = self._said(steps[:many], held)
+        return ended + found, replace(changes, ended=bool(ended))
+
+    def tick(self, clock: Clock) -> tuple[list[Found], Changes]:
+        """Let limit alarms that raised with time take over; silence itself moves no forecast."""
+        ended = self._gone(clock.newest.time) if self._ended else []
+        steps = np.empty(SLOTS * len(clock.moves), STEP)
+        many = taken_over(self._tasks, self._moves(clock.moves), steps) if clock.moves else 0
+
+        def held(row: int) -> Behind:
+            return Behind(
+                time=int(clock.newest.time[row]),
+                received=int(clock.newest.received[row]),
+                value=float(clock.newest.judged_value[row]),
+                quality=0,
+            )
+
+        found, changes = self._said(steps[:many], held)
+        return ended + found, replace(changes, ended=bool(ended))
+
+    def states(self, changes: Changes) -> tuple[list[ChannelState], list[tuple[str, str]]]:
+        """Return the rows of the record that follow: a forecast that stands has one."""
+        kept = [
+            ChannelState(
+                key=self._at(point).key,
+                rule=self._rule(point, slot),
+                process={"tier": Tier(tier).name, "misses": misses},
+            )
+            for (point, slot), (tier, misses) in changes.kept.items()
+        ]
+        gone = list(changes.gone)
+        if changes.ended:
+            gone += [(self.plant.points[row].key, rule) for row, rule in self._ended]
+        return kept, gone
+
+    def adopt(self, changes: Changes) -> None:
+        """Forget what was reported as ended; the rest took effect as it was judged."""
+        if changes.ended:
+            self._ended.clear()
+
+    def _said(self, steps: Records, held: Callable[[int], Behind]) -> tuple[list[Found], Changes]:
+        found: list[Found] = []
+        first: dict[tuple[int, int], int] = {}
+        last: dict[tuple[int, int], tuple[int, int]] = {}
+        for moved in steps:
+            point, slot = int(moved["point"]), int(moved["slot"])
+            was, tier = int(moved["was"]), int(moved["tier"])
+            first.setdefault((point, slot), was)
+            last[point, slot] = tier, int(moved["misses"])
+            if was == tier:
+                continue
+            place = int(moved["place"])
+            event = wording.forecast_event(
+                self.plant,
+                int(self.rows[point]),
+                level=LEVEL_NAMES[self._name[point, slot]],
+                limit=self._limit(point, slot),
+                change=_change(was, tier),
+                tier=Tier(tier or was),
+                at=int(moved["at"]),
+                behind=held(place),
+                said=moved["said"],
+                taken_over=bool(moved["taken_over"]),
+                stands=bool(self._tasks[point]["tier"][slot] > 0),
+            )
+            found.append((place, RANK, int(moved["at"]), event))
+        kept = {where: now for where, now in last.items() if now[0] > 0}
+        gone = tuple(
+            (self._at(point).key, self._rule(point, slot))
+            for (point, slot), was in first.items()
+            if was > 0 and (point, slot) not in kept
+        )
+        return found, Changes(kept=kept, gone=gone)
+
+    def _gone(self, newest: Instants) -> list[Found]:
+        """Return the forecasts whose limits were taken away."""
+        return [
+            (0, 0, int(newest[row]), wording.ended_event(self.plant, row, rule, int(newest[row])))
+            for row, rule in self._ended
+        ]
+
+    def _moves(self, moves: Iterable[LevelMove]) -> Records:
+        """Return what limit alarms did, in order of the readings behind it."""
+        told = sorted(
+            (move for move in moves if self._point[move.row] >= 0), key=lambda move: move.place
+        )
+        rows = [(m.place, m.at, self._point[m.row], m.side, m.top + 1) for m in told]
+        return np.array(rows, MOVE)
+
+    def _reached(self, point: int, state: ChannelState) -> int:
+        """Return one more than the slot of the highest level that a limit alarm stands at."""
+        known = state.process["levels"]
+        side = (LOW, HIGH)[RULES.index(state.rule)]
+        active = (limits.PHASES[limits.ACTIVE], limits.PHASES[limits.PEND_OFF])
+        return max(
+            (
+                slot + 1
+                for slot in range(SLOTS)[side]
+                if self._name[point, slot] >= 0
+                and known.get(LEVEL_NAMES[self._name[point, slot]], ("",))[0] in active
+            ),
+            default=0,
+        )
+
+    def _slot(self, point: int, rule: str) -> int | None:
+        """Return the slot whose forecast a rule is, None where the limit is no more."""
+        return next(
+            (slot for slot in range(SLOTS) if self._rule(point, slot) == rule),
+            None,
+        )
+
+    def _rule(self, point: int, slot: int) -> str:
+        code = int(self._name[point, slot])
+        return f"{PREFIX}{LEVEL_NAMES[code]}" if code >= 0 else ""
+
+    def _limit(self, point: int, slot: int) -> float:
+        mirrored = float(self._tasks[point]["on"][slot])
+        return -mirrored if slot < HIGH.start else mirrored
+
+    def _at(self, point: int) -> Point:
+        return self.plant.points[int(self.rows[point])]
+
+
+def _change(was: int, tier: int) -> Transition:
+    if was == 0:
+        return Transition.raised
+    if tier == 0:
+        return Transition.returned
+    return Transition.tier_up if tier > was else Transition.tier_down
+
+
+def _limits(plant: Plant, rules: Ruleset, rows: list[int]) -> tuple[Floats, NDArray[np.int8]]:
+    """Return limits, mirrored at low sides, and their names; also where no limit alarm watches."""
+    on, name = rules.on[rows], rules.name[rows]
+    for i, row in enumerate(rows):
+        if "limit" in watched_at(plant.points[row]):
+            continue
+        point = replace(plant.points[row], detect=None)
+        for sign, start, levels in (
+            (-1, LOW.start, low_levels(point)),
+            (1, HIGH.start, high_levels(point)),
+        ):
+            for slot, level in enumerate(levels, start):
+                on[i, slot] = sign * level.limit
+                name[i, slot] = LEVEL_NAMES.index(level.name)
+    return on, name
