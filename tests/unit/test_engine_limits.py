@@ -228,6 +228,12 @@ def test_bad_quality_holds_an_alarm_that_was_about_to_return() -> None:
     assert told(level)[1:] == [("returned", "yellow", 60)]
 
 
+def test_over_again_within_the_off_delay_the_alarm_goes_on_without_a_word() -> None:
+    level = keeper(limits={"h": 9.0}, on_delay_s=0.0)
+    level.feed([row(0, 9.5), row(10, 5.0), row(20, 9.5), row(50, 9.5), row(60, 5.0), row(90, 5.0)])
+    assert told(level) == [("raised", "yellow", 0), ("returned", "yellow", 90)]
+
+
 def test_calibration_gas_raises_nothing() -> None:
     gas = keeper(limits={"h": 25.0, "hh": 50.0}, quantity="combustible_gas")
     gas.feed([row(0, 60.0, Quality.calibrating)])

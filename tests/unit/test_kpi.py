@@ -28,7 +28,7 @@ def test_ten_in_ten_minutes_are_no_flood() -> None:
 
 def test_alarms_after_the_end_begin_another_flood() -> None:
     first, second = [at(k) for k in range(12)], [at(2000 + k) for k in range(12)]
-    assert len(kpi.floods(first + second)) == 2
+    assert kpi.floods(first + second) == [(at(10), at(607)), (at(2010), at(2607))]
 
 
 def test_three_raises_and_returns_within_a_minute_chatter() -> None:
