@@ -26,6 +26,7 @@ from alarms.readings import Instants, Mask, Readings, Rows
 from alarms.rules import HIGH, LOW, RULES, Ruleset, rules_of
 from alarms.silence import Heard, Watch
 from alarms.sweep import Standing, sweep
+from alarms.trust import Trust
 from alarms.wording import Behind, ended_event, limit_event, reading_behind
 
 __all__ = ["ChannelState", "Engine", "LastReadings", "PointFault", "Proposal"]
@@ -59,8 +60,8 @@ class Engine:
         self.gateways = self.watch.gateways
         self.faults = fault_alarms.Faults(plant, self.watch)
         self.newest = LastReadings.never(n)
-        self._families: tuple[Family, ...] = ()
         self._standing = Standing.clear(n)
+        self._families: tuple[Family, ...] = (Trust(plant, rules, self._standing),)
         self._pending = np.zeros(n, np.bool_)
         self._calm = rules.calm.copy()
         self._mark = np.zeros(n, np.bool_)
@@ -165,7 +166,7 @@ class Engine:
         """
         heard = Heard()
         deadline = self.watch.deadlines(self.newest.received, self._floor, link_since)
-        swept, found = self._run_out(now, link_since)
+        swept, found, moves = self._run_out(now, link_since)
         found += (
             (0, 9, event.t_change, event)
             for event in self.watch.listen(self.newest.received, deadline, now, heard)
@@ -176,6 +177,7 @@ class Engine:
             last=self.newest.time,
             received=self.newest.received,
             floor=self._floor,
+            moves=moves,
         )
         told = [family.tick(clock) for family in self._families]
         return self._proposal(found, None, swept, heard, fault_alarms.Changed(), told)
@@ -267,15 +269,18 @@ class Engine:
                     was=finding.was,
                     top=finding.top,
                     at=finding.at,
+                    lost=finding.lost,
                 )
             )
         return swept.standing, found, moves
 
-    def _run_out(self, now: int, link_since: int) -> tuple[Standing | None, list[Found]]:
+    def _run_out(
+        self, now: int, link_since: int
+    ) -> tuple[Standing | None, list[Found], list[LevelMove]]:
         """Let delays run out by the event clocks, then assume the worst of the silent."""
         rows = np.flatnonzero(self._pending).astype(np.int32)
         if len(rows) == 0:
-            return None, []
+            return None, [], []
         standing = self._standing.take(rows)
         levels = limits.Levels.gather(self.rules, rows)
         pending = (standing.phase == limits.PEND_ON) | (standing.phase == limits.PEND_OFF)
@@ -288,6 +293,7 @@ class Engine:
         stale_at = self.newest.time[rows] + self.rules.stale[rows]
         phase, t0, lost = limits.hold(phase, t0, levels, stale_at, stale_at <= settled)
         found: list[Found] = []
+        moves: list[LevelMove] = []
         for rank, steps in enumerate([*elapsed, lost]):
             if steps is None:
                 continue
@@ -310,10 +316,16 @@ class Engine:
                     lost="stale" if steps is lost else None,
                 )
                 found.append((row, 2 + rank, at, event))
+                moves.append(
+                    LevelMove(
+                        place=-1, row=row, side=side, was=was, top=top, at=at, lost=steps is lost
+                    )
+                )
         peaks = standing.peak.copy()
         for side, slots in enumerate((LOW, HIGH)):
             peaks[(phase[:, slots] == limits.CLEAR).all(axis=1), side] = np.nan
-        return Standing(rows=rows, phase=phase, t0=t0, peak=peaks, stored=standing.stored), found
+        swept = Standing(rows=rows, phase=phase, t0=t0, peak=peaks, stored=standing.stored)
+        return swept, found, moves
 
     def _proposal(
         self,

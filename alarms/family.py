@@ -29,7 +29,8 @@ SETTLE_US: Final = 1_000_000
 class LevelMove:
     """A limit alarm's top level moved from slot `was` to slot `top` (-1: none) at `at`, Micros.
 
-    `place` is that of the reading in the batch, `row` its point's, `side` 0 low and 1 high.
+    `place` is that of the reading in the batch, `row` its point's, `side` 0 low and 1 high. `lost`
+    marks a level that counts as active because its signal was lost.
     """
 
     place: int
@@ -38,6 +39,7 @@ class LevelMove:
     was: int
     top: int
     at: int
+    lost: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,8 @@ class Clock:
     """A tick as families see it; all arrays have shape (n,), all times are Micros.
 
     `now` and `link_since` are the server's clock. `last` is each point's newest event time,
-    `received` when it came, `floor` the later of registration and the engine's start.
+    `received` when it came, `floor` the later of registration and the engine's start. `moves` are
+    those this tick has made; their place is -1.
     """
 
     now: int
@@ -72,6 +75,7 @@ class Clock:
     last: Instants
     received: Instants
     floor: Instants
+    moves: Sequence[LevelMove] = ()
 
     def settled(self, rows: Rows) -> Instants:
         """Return up to which event time these points' delays may run out by now."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from alarms.alarm import Kind, ProcessEvent, Tier, Transition
 from alarms.plant import Plant
@@ -123,6 +124,42 @@ def limit_event(
         peak=peak,
         latching=point.latching,
         needs_closeout=point.needs_closeout,
+    )
+
+
+def quality_event(
+    plant: Plant,
+    rules: Ruleset,
+    row: int,
+    *,
+    side: int,
+    top: int,
+    quality: str,
+    at: int,
+    behind: Behind,
+) -> ProcessEvent:
+    """Say that an active limit alarm's signal is bad or stale from `at` on, or good again."""
+    zh, en = place(plant, row)
+    if quality in ("bad", "stale"):
+        zh += " 信号质量差，报警保持" if quality == "bad" else " 信号中断，报警保持"
+        en += " signal is bad" if quality == "bad" else " signal is lost"
+        en += ", the alarm is held"
+    else:
+        zh, en = zh + " 信号恢复", en + " signal is good again"
+    return ProcessEvent(
+        subject=plant.subject(row),
+        rule=RULES[side],
+        kind=Kind.limit,
+        change=Transition.quality,
+        tier=Tier(int(rules.tier[row, top])),
+        t_change=at,
+        t_event=at,
+        t_received=behind.received,
+        value=None if np.isnan(behind.value) else behind.value,
+        quality=quality if quality in ("bad", "stale") else _named(behind.quality),
+        late=is_late(behind.quality, at, behind.received),
+        message_zh=zh,
+        message_en=en,
     )
 
 

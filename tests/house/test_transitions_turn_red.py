@@ -231,6 +231,27 @@ BREACHES = (
         "test_silence.py::test_when_all_points_of_a_gateway_are_silent_there_is_one_alarm",
     ),
     Breach(
+        "19: a bad signal is told of an active alarm",
+        "alarms/trust.py",
+        "quality = BAD if seen.holding[place] else GOOD",
+        "quality = GOOD",
+        "test_trust.py::test_a_bad_reading_changes_an_active_alarms_quality_until_a_good_one",
+    ),
+    Breach(
+        "19: and so is a stale one",
+        "alarms/trust.py",
+        "silent = (stale_at <= clock.settled(rows))",
+        "silent = (stale_at < 0)",
+        "test_trust.py::test_silence_makes_an_active_alarm_stale_and_the_next_reading_mends_it",
+    ),
+    Breach(
+        "19: quality moves nothing but quality",
+        LIFE,
+        "return _one(alarm, event, Transition.quality, quality=event.quality)",
+        "return _one(alarm, event, Transition.quality, **_reading(alarm, event))",
+        "test_trust.py::test_the_alarm_and_what_people_owe_stay_as_they_are",
+    ),
+    Breach(
         "19b: bad quality raises what was about to raise",
         LIMITS,
         "if layer.holding.any():",
@@ -257,6 +278,13 @@ BREACHES = (
         "hits = np.flatnonzero(self.own[rows])",
         "hits = np.flatnonzero(self.own[rows] & (received < 0))",
         "test_silence.py::test_a_silent_point_that_reports_again_returns",
+    ),
+    Breach(
+        "20: a judged reading makes quality good again",
+        "alarms/trust.py",
+        "seen.is_judged & self._is_lost[points]",
+        "seen.holding & self._is_lost[points]",
+        "test_trust.py::test_silence_makes_an_active_alarm_stale_and_the_next_reading_mends_it",
     ),
     Breach(
         "21: late readings tell a closed occurrence",

@@ -21,11 +21,11 @@ def keeper(**settings: Any) -> Keeper:
 
 
 def told(keeper: Keeper) -> list[tuple[str, str, float]]:
-    """Return change, tier and seconds of every limit event."""
+    """Return change, tier and seconds of every move of a limit alarm."""
     return [
         (event.change.value, event.tier.name, (event.t_change - at(0)) / SECOND)
         for event in keeper.events
-        if event.rule.startswith("limit")
+        if event.rule.startswith("limit") and event.change is not Transition.quality
     ]
 
 
