@@ -149,13 +149,19 @@ class Engine:
         newest = Newest.of(readings, is_judged)
         return self._proposal(found, newest, swept, heard, faulty, told)
 
-    def judge_late(self, readings: Readings, *, now: int) -> Proposal:  # noqa: ARG002  # like judge
+    def around(self, readings: Readings) -> late.Around:
+        """Return where the stored neighbours lie that readings behind their points' newest need."""
+        return late.around(self.rules, self.last, readings)
+
+    def judge_late(self, readings: Readings, neighbours: Readings) -> Proposal:
         """Say what readings behind their points' newest would have raised (alarms.md row 21).
 
-        Each occurrence among them is reported whole and closed, from its first reading to its
-        return or, where none came, to the last of these readings. Standing alarms do not move.
+        `neighbours` are the stored readings that `around` asks for, without these. Each occurrence
+        that these make or change is reported whole, from its beginning to its return or, where none
+        came, to the last reading here. Standing alarms do not move: the life cycle corrects them.
         """
-        return Proposal(events=tuple(late.occurrences(self.plant, self.rules, readings)))
+        told = late.occurrences(self.plant, self.rules, readings, neighbours)
+        return Proposal(events=tuple(told))
 
     def tick(self, *, now: int, link_since: int) -> Proposal:
         """Say what follows from time alone: delays met, silence. Both arguments are server's clock.

@@ -1,6 +1,7 @@
 """Occurrences among readings that came after newer ones of their point (alarms.md row 21)."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -9,42 +10,102 @@ from alarms.alarm import ProcessEvent, Transition
 from alarms.detectors import limits
 from alarms.plant import Plant
 from alarms.proposal import judged
-from alarms.readings import Readings, Rows
+from alarms.readings import Instants, Readings, Rows
 from alarms.rules import Ruleset
 from alarms.sweep import Finding, Standing, sweep
-from alarms.wording import limit_event, reading_behind
+from alarms.wording import LATE_US, limit_event, reading_behind
+
+
+class Around(NamedTuple):
+    """Whose neighbours are wanted: point rows, from when and until when, both inclusive; Micros."""
+
+    rows: Rows
+    since: Instants
+    until: Instants
 
 
 @dataclass(slots=True, kw_only=True)
 class _Open:
-    """An occurrence on its way: its worst finding so far."""
+    """An occurrence on its way: its worst finding so far; `end` is its return, None while open."""
 
     t_raised: int
     worst: Finding
     peak: float | None
+    end: int | None = None
+
+    def same(self, other: "_Open") -> bool:
+        """Tell whether both are one occurrence, not only two of one time."""
+        mine, theirs = self.worst, other.worst
+        return (self.t_raised, self.end, self.peak, mine.point, mine.side, mine.top) == (
+            other.t_raised, other.end, other.peak, theirs.point, theirs.side, theirs.top,
+        )  # fmt: skip
 
 
-def occurrences(plant: Plant, rules: Ruleset, readings: Readings) -> list[ProcessEvent]:
-    """Return each occurrence whole and closed, as a `late` event.
+def reach(rules: Ruleset, rows: Rows) -> Instants:
+    """Return how far before and behind a late reading its neighbours decide what it means, Micros.
 
-    It lasts from the instant it would have raised to its return or, where none came, to the last of
-    these readings of its point. Bad quality says nothing here: it is past.
+    The bound of lateness, the longest delay and a bridged gap.
     """
-    taken = readings.take(np.lexsort((readings.time, readings.point)))
-    rows = np.unique(taken.point)
+    delay = np.maximum(rules.on_delay[rows], rules.off_delay[rows]).max(axis=1, initial=0)
+    far: Instants = LATE_US + delay + rules.bridge[rows]
+    return far
+
+
+def around(rules: Ruleset, newest: Instants, late: Readings) -> Around:
+    """Return where the neighbours lie that can decide what late readings mean.
+
+    Only of readings within the bound of lateness before their point's newest, which is `newest`;
+    what comes later than that is judged by itself.
+    """
+    close = late.take(newest[late.point] - late.time <= LATE_US)
+    rows, place = np.unique(close.point, return_inverse=True)
+    since = np.full(len(rows), np.iinfo(np.int64).max)
+    until = np.zeros(len(rows), np.int64)
+    np.minimum.at(since, place, close.time)
+    np.maximum.at(until, place, close.time)
+    far = reach(rules, rows)
+    return Around(rows=rows, since=since - far, until=until + far)
+
+
+def occurrences(
+    plant: Plant, rules: Ruleset, readings: Readings, neighbours: Readings
+) -> list[ProcessEvent]:
+    """Return each occurrence that late readings make or change, whole, as a `late` event.
+
+    `neighbours` are stored readings around them: what those alone would have said is known. An
+    occurrence lasts from the instant it would have raised to its return or, where none came, to the
+    last of these readings of its point. Bad quality says nothing here: it is past.
+    """
+    rows = np.unique(readings.point)
     if len(rows) == 0:
         return []
-    never = np.zeros(len(rows), np.int64)
+    taken = _in_order(Readings.joined([neighbours, readings]))
+    known = _found(rules, rows, _in_order(neighbours))
+    found = [
+        each for each in _found(rules, rows, taken) if not any(each.same(other) for other in known)
+    ]
+    last = taken.time[np.searchsorted(taken.point, rows, side="right") - 1]
+    events = [
+        _event(plant, rules, taken, rows, each, int(last[each.worst.point])) for each in found
+    ]
+    return sorted(events, key=lambda event: (event.t_change, event.subject.key, event.rule))
+
+
+def _in_order(readings: Readings) -> Readings:
+    return readings.take(np.lexsort((readings.time, readings.point)))
+
+
+def _found(rules: Ruleset, rows: Rows, taken: Readings) -> list[_Open]:
+    """Return what readings in order, of points at rest before them, come to."""
     swept = sweep(
         rules,
         Standing.clear(len(rules)).take(rows),
         taken,
         judged(taken.quality),
         np.zeros(len(taken), np.bool_),
-        never,
+        np.zeros(len(rows), np.int64),
     )
-    last = taken.time[np.searchsorted(taken.point, rows, side="right") - 1]
-    found: list[ProcessEvent] = []
+    found: list[_Open] = []
     standing: dict[tuple[int, int], _Open] = {}
     for finding in swept.findings:
         place = finding.point, finding.side
@@ -54,12 +115,14 @@ def occurrences(plant: Plant, rules: Ruleset, readings: Readings) -> list[Proces
             continue
         known.peak = finding.peak
         if finding.top == limits.NONE:
-            found.append(_event(plant, rules, taken, rows, standing.pop(place), finding.at))
+            known.end = finding.at
+            found.append(standing.pop(place))
         elif finding.top > known.worst.top:
             known.worst = finding
-    for (point, _), known in standing.items():
-        found.append(_event(plant, rules, taken, rows, known, int(last[point])))
-    return sorted(found, key=lambda event: (event.t_change, event.subject.key, event.rule))
+    for (point, side), known in standing.items():
+        peak = float(swept.standing.peak[point, side])
+        known.peak = -peak if side == 0 else peak
+    return [*found, *standing.values()]
 
 
 def _event(
@@ -68,7 +131,7 @@ def _event(
     readings: Readings,
     rows: Rows,
     known: _Open,
-    end: int,
+    last: int,
 ) -> ProcessEvent:
     worst = known.worst
     behind = reading_behind(readings, worst.behind)
@@ -86,6 +149,7 @@ def _event(
         still_over=False,
         lost=None,
     )
+    end = max(last if known.end is None else known.end, known.t_raised)
     return msgspec.structs.replace(
-        event, change=Transition.late, late=True, still_over=False, t_end=max(end, known.t_raised)
+        event, change=Transition.late, late=True, still_over=False, t_end=end
     )

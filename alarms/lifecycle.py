@@ -79,7 +79,7 @@ def _process(alarm: Alarm | None, event: ProcessEvent, now: int) -> Outcome:
         alarm = None
     match event.change:
         case Transition.late:
-            return _late(alarm, event)
+            return _late(before if touches(before, event) else alarm, event)
         case Transition.quality:
             if alarm is None or alarm.quality == event.quality:
                 return Outcome(alarm=alarm)
@@ -177,15 +177,22 @@ def _returned(alarm: Alarm, event: ProcessEvent, now: int) -> Outcome:
 
 
 def _late(alarm: Alarm | None, event: ProcessEvent) -> Outcome:
-    """Record a whole occurrence that was over before anyone heard of it (row 21)."""
+    """Record a whole occurrence that was over before anyone heard of it (row 21).
+
+    What touches one that is known, be it closed, makes that longer, worse or both; its state and
+    what people owe stay.
+    """
     end = event.t_change if event.t_end is None else event.t_end
     if alarm is not None:
-        until = alarm.t_returned if alarm.t_returned is not None else end
-        if alarm.t_raised <= event.t_change and end <= until:
+        corrected = {
+            "t_raised": min(alarm.t_raised, event.t_change),
+            "t_returned": None if alarm.t_returned is None else max(alarm.t_returned, end),
+            "peak": _peak(alarm, event),
+            "peak_tier": max(alarm.peak_tier, event.tier),
+        }
+        if all(getattr(alarm, name) == value for name, value in corrected.items()):
             return Outcome(alarm=alarm)
-        return _one(
-            alarm, event, Transition.late, late=True, t_raised=min(alarm.t_raised, event.t_change)
-        )
+        return _one(alarm, event, Transition.late, late=True, **corrected)
     alarm = msgspec.structs.replace(
         _opened(event),
         # A live occurrence of that very instant may have been closed long since.
@@ -195,6 +202,14 @@ def _late(alarm: Alarm | None, event: ProcessEvent) -> Outcome:
         t_returned=end,
     )
     return Outcome(alarm=alarm, entries=(_entry(alarm, event, Transition.late),))
+
+
+def touches(alarm: Alarm | None, event: ProcessEvent) -> bool:
+    """Tell whether a late occurrence and a known one, open or closed, share an instant."""
+    if alarm is None or alarm.retired:
+        return False
+    end = event.t_change if event.t_end is None else event.t_end
+    return event.t_change <= (alarm.t_returned or end) and alarm.t_raised <= end
 
 
 def _rule_changed(alarm: Alarm | None, event: RuleChange, now: int) -> Outcome:

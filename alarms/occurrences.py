@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from alarms.alarm import Alarm, Kind, ProcessEvent, Tier, Transition, occurrence_id
-from alarms.lifecycle import step
+from alarms.lifecycle import step, touches
 
 MOVES: Final = (
     Transition.raised,
@@ -30,8 +30,8 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
 class Occurrence(msgspec.Struct, kw_only=True):
     """One raise and its return, with the steps between; times in Micros.
 
-    `tier`, `value` and `limit` are those at the raise. `told_late` marks one that was over before
-    anyone heard of it; `late` also one that rests on an old reading. `key` names the subject for
+    `tier`, `value` and `limit` are those at the raise. `told_late` marks one that a late reading
+    told of or corrected; `late` also one that rests on an old reading. `key` names the subject for
     ever, `point` as people do: `<enterprise>/<tag>`, or a gateway's id.
     """
 
@@ -98,15 +98,24 @@ class Episodes:
         """Record what was over before anyone heard of it, unless it is part of what is known."""
         slot = event.subject.key, event.rule
         end = event.t_change if event.t_end is None else event.t_end
-        for known in self._past.get(slot, ()):
-            if known.t_raised <= event.t_change and end <= (known.t_returned or end):
-                return
-        if slot in self._open:
-            alarm, occurrence = self._open[slot]
+        held = self._open.get(slot)
+        touched = [past for past in self._past.get(slot, ()) if _touches(past, event.t_change, end)]
+        if held is not None and (not touched or touches(held[0], event)):
+            alarm, occurrence = held
             moved = step(alarm, event, now=now).alarm
             if moved is not None and moved is not alarm:
-                occurrence.t_raised, occurrence.late = moved.t_raised, True
+                occurrence.t_raised, occurrence.peak_tier = moved.t_raised, moved.peak_tier
+                occurrence.late = occurrence.told_late = True
                 self._open[slot] = moved, occurrence
+            return
+        if touched:
+            past = max(touched, key=lambda one: one.t_raised)
+            before = past.t_raised, past.t_returned
+            past.t_raised = min(past.t_raised, event.t_change)
+            past.t_returned = max(past.t_returned or end, end)
+            past.peak_tier = max(past.peak_tier, event.tier)
+            if before != (past.t_raised, past.t_returned):
+                past.late = past.told_late = True
             return
         occurrence = self._opened(slot, event)
         occurrence.id = occurrence_id(slot[0], f"{event.rule} late", event.t_change)
@@ -135,6 +144,11 @@ class Episodes:
         )
         self.found.append(occurrence)
         return occurrence
+
+
+def _touches(past: Occurrence, begin: int, end: int) -> bool:
+    """Tell whether an occurrence that has returned shares an instant with a span."""
+    return past.t_raised <= end and begin <= (past.t_returned or end)
 
 
 def _move(occurrence: Occurrence, change: Transition, event: ProcessEvent) -> None:

@@ -67,21 +67,23 @@ class Trust:
         its = np.isin(points, np.array(sorted(watched), np.int32))
         found: list[Found] = []
         changes: Changes = {}
-        for place in np.flatnonzero(its & (seen.holding | seen.is_judged)).tolist():
+        for place in np.flatnonzero(its).tolist():
             row = int(points[place])
+            here = [moves.get((place, row, side)) for side in range(len(RULES))]
+            for side, move in enumerate(here):
+                tops[row][side] = tops[row][side] if move is None else move.top
+            active = np.flatnonzero(tops[row] != limits.NONE).tolist()
+            if not (seen.holding[place] or seen.is_judged[place]):
+                continue
             behind = reading_behind(seen.readings, place)
             quality = BAD if seen.holding[place] else GOOD
-            news = quality != changes.get(row, self._lost.get(row, GOOD))
-            for side in range(len(RULES)):
-                move = moves.get((place, row, side))
-                tops[row][side] = tops[row][side] if move is None else move.top
-                said = move is not None and (quality == GOOD or move.lost)
-                if news and not said and tops[row][side] != limits.NONE:
-                    event = self._event(row, side, tops[row][side], quality, behind.time, behind)
-                    found.append((place, RANK, behind.time, event))
-            if (tops[row] == limits.NONE).all():
-                quality = GOOD
-            changes[row] = quality
+            if quality != changes.get(row, self._lost.get(row, GOOD)):
+                for side in active:
+                    move = here[side]
+                    if move is None or (quality == BAD and not move.lost):
+                        event = self._event(row, side, tops[row][side], quality, behind)
+                        found.append((place, RANK, behind.time, event))
+            changes[row] = quality if active else GOOD
         return found, {
             row: quality for row, quality in changes.items() if quality != self._lost.get(row, GOOD)
         }
@@ -106,7 +108,7 @@ class Trust:
             behind = Behind(time=at, received=received, value=float("nan"), quality=0)
             for side in np.flatnonzero(tops[i] != limits.NONE).tolist():
                 if (row, side) not in said:
-                    event = self._event(row, side, tops[i, side], STALE, at, behind)
+                    event = self._event(row, side, tops[i, side], STALE, behind)
                     found.append((row, RANK, at, event))
         active = set(rows[(tops != limits.NONE).any(axis=1)].tolist())
         changes |= dict.fromkeys(self._lost.keys() - active, GOOD)
@@ -130,10 +132,8 @@ class Trust:
                 self._lost[row] = quality
             self._is_lost[row] = quality != GOOD
 
-    def _event(
-        self, row: int, side: int, top: int, quality: str, at: int, behind: Behind
-    ) -> ProcessEvent:
+    def _event(self, row: int, side: int, top: int, quality: str, behind: Behind) -> ProcessEvent:
         return quality_event(
-            self.plant, self.rules, row, side=side, top=int(top), quality=quality, at=at,
-            behind=behind,
+            self.plant, self.rules, row, side=side, top=int(top), quality=quality,
+            at=behind.time, behind=behind,
         )  # fmt: skip

@@ -296,9 +296,16 @@ BREACHES = (
     Breach(
         "21: or extend the open one backwards",
         LIFE,
-        "t_raised=min(alarm.t_raised, event.t_change)",
-        "t_raised=alarm.t_raised",
+        '"t_raised": min(alarm.t_raised, event.t_change),',
+        '"t_raised": alarm.t_raised,',
         _AT_LIFE + "a_late_occurrence_before_the_open_one_moves_its_beginning_back",
+    ),
+    Breach(
+        "21: among its neighbours",
+        "alarms/late.py",
+        "taken = _in_order(Readings.joined([neighbours, readings]))",
+        "taken = _in_order(readings)",
+        "test_late.py::test_a_late_reading_over_the_limit_is_over_until_its_neighbour_is_not",
     ),
     Breach(
         "22: a stamp ahead is uncertain",
@@ -404,7 +411,7 @@ BREACHES = (
 
 @pytest.mark.parametrize("breach", BREACHES, ids=[breach.row for breach in BREACHES])
 def test_a_broken_transition_turns_a_story_red(tmp_path: Path, breach: Breach) -> None:
-    for room in ("alarms", "ingest"):
+    for room in ("alarms", "ingest", "fengsui"):
         shutil.copytree(ROOT / room, tmp_path / room)
     shutil.copytree(ROOT / "tests" / "unit", tmp_path / "tests" / "unit")
     shutil.copy(ROOT / "tests" / "__init__.py", tmp_path / "tests")
