@@ -22,6 +22,7 @@ from alarms.proposal import (
     holds,
     judged,
 )
+from alarms.raising import Raising
 from alarms.readings import Instants, Mask, Readings, Rows
 from alarms.rules import HIGH, LOW, RULES, Ruleset, rules_of
 from alarms.silence import Heard, Watch
@@ -60,8 +61,8 @@ class Engine:
         self.gateways = self.watch.gateways
         self.faults = fault_alarms.Faults(plant, self.watch)
         self.newest = LastReadings.never(n)
-        self._standing = Standing.clear(n)
-        self._families: tuple[Family, ...] = (Trust(plant, rules, self._standing),)
+        standing = self._standing = Standing.clear(n)
+        self._families: tuple[Family, ...] = (Trust(plant, rules, standing), Raising(plant, rules))
         self._pending = np.zeros(n, np.bool_)
         self._calm = rules.calm.copy()
         self._mark = np.zeros(n, np.bool_)

@@ -132,7 +132,8 @@ def _over(alarm: Alarm | None, event: ProcessEvent, *, before: Alarm | None, now
         event,
         change,
         active=True,
-        tier=event.tier,
+        # A limit above may be of a lower tier than what peak, duration or extent has raised it to.
+        tier=max(alarm.tier, event.tier) if change is Transition.tier_up else event.tier,
         peak_tier=max(alarm.peak_tier, event.tier),
         unconfirmed=event.unconfirmed,
         **rings,
@@ -252,9 +253,16 @@ def _opened(event: ProcessEvent) -> Alarm:
 
 def _reading(alarm: Alarm, event: ProcessEvent) -> dict[str, object]:
     """Return what every transition with a reading behind it brings along."""
+    if event.value is None and event.limit is None:
+        return {
+            "peak": _peak(alarm, event),
+            "late": alarm.late or event.late,
+            "message_zh": event.message_zh,
+            "message_en": event.message_en,
+        }
     return {
         "value": event.value,
-        "limit": event.limit,
+        "limit": alarm.limit if event.limit is None else event.limit,
         "peak": _peak(alarm, event),
         "quality": event.quality,
         "late": alarm.late or event.late,

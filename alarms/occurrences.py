@@ -85,7 +85,7 @@ class Episodes:
         change = outcome.entries[0].transition
         occurrence = self._opened(slot, event) if held is None else held[1]
         if change in MOVES:
-            _move(occurrence, change, event)
+            _move(occurrence, change, event, outcome.alarm.tier)
         occurrence.late |= event.late
         if outcome.alarm.active:
             self._open[slot] = outcome.alarm, occurrence
@@ -120,8 +120,9 @@ class Episodes:
         occurrence = self._opened(slot, event)
         occurrence.id = occurrence_id(slot[0], f"{event.rule} late", event.t_change)
         occurrence.late, occurrence.told_late, occurrence.t_returned = True, True, end
-        _move(occurrence, Transition.raised, event)
-        _move(occurrence, Transition.returned, msgspec.structs.replace(event, t_change=end))
+        _move(occurrence, Transition.raised, event, event.tier)
+        ended = msgspec.structs.replace(event, t_change=end)
+        _move(occurrence, Transition.returned, ended, event.tier)
         self._past.setdefault(slot, []).append(occurrence)
 
     def _opened(self, slot: tuple[str, str], event: ProcessEvent) -> Occurrence:
@@ -151,14 +152,14 @@ def _touches(past: Occurrence, begin: int, end: int) -> bool:
     return past.t_raised <= end and begin <= (past.t_returned or end)
 
 
-def _move(occurrence: Occurrence, change: Transition, event: ProcessEvent) -> None:
-    occurrence.peak_tier = max(occurrence.peak_tier, event.tier)
+def _move(occurrence: Occurrence, change: Transition, event: ProcessEvent, tier: Tier) -> None:
+    occurrence.peak_tier = max(occurrence.peak_tier, tier)
     occurrence.moves.append(
         Move(
             type=change,
             t_change=event.t_change,
             t_event=event.t_event,
-            tier=event.tier,
+            tier=tier,
             value=event.value,
         )
     )

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from alarms import tiers
 from alarms.errors import Fault, RefusedError
-from alarms.plant import Enterprise, Gateway, Point, Region, Source, Unit
+from alarms.plant import Enterprise, Gateway, Point, Raise, Region, Source, Tiering, Unit
 from alarms.registry_checks import (
     enterprise_faults,
     point_findings,
@@ -37,6 +38,7 @@ class Registry:
     units: tuple[Unit, ...]
     points: tuple[Point, ...]
     gateways: tuple[Gateway, ...]
+    tierings: tuple[Tiering, ...] = ()
     warnings: tuple[Fault, ...]
 
 
@@ -56,6 +58,7 @@ def parse(document: bytes, known: Known, *, name: str = "the registry file") -> 
         units=tuple(reader.units.values()),
         points=tuple(reader.points.values()),
         gateways=tuple(reader.gateways.values()),
+        tierings=tuple(reader.tierings.values()),
         warnings=tuple(reader.warnings),
     )
 
@@ -70,6 +73,7 @@ class _Reader:
         self.regions: dict[str, Region] = {}
         self.every = ChainMap(self.regions, dict(known.regions))
         self.gateways: dict[str, Gateway] = {}
+        self.tierings: dict[tuple[str, str], Tiering] = {}
         self.enterprises: dict[str, Enterprise] = {}
         self.sources: dict[tuple[str, str], Source] = {}
         self.units: dict[tuple[str, str, str], Unit] = {}
@@ -82,11 +86,13 @@ class _Reader:
         FORMS["file"].read(root, top)
         if not root.entries:
             Spot(self.faults, root.line, "file").fault(
-                "holds nothing: give regions, enterprises or gateways"
+                "holds nothing: give regions, enterprises, gateways or tiers"
             )
         self._regions(root, top)
         codes = self._codes(root)
         self._gateways(root, top, codes)
+        for table, at, found in self._each(root, top, "tiers", "tiering"):
+            self._tiering(table, at, found)
         for table, at, found in self._each(root, top, "enterprises", "enterprise"):
             self._enterprise(table, at, found)
 
@@ -131,6 +137,24 @@ class _Reader:
                 )
                 at.fault_at(table.lines["id"], "id", problem)
             self.gateways[gateway.id] = gateway
+
+    def _tiering(self, table: Table, at: Spot, found: dict[str, Any]) -> None:
+        before = len(self.faults)
+        raises = [values for _, _, values in self._each(table, at, "raise", "raise")]
+        if not {"region", "quantity"} <= found.keys() or len(self.faults) > before:
+            return
+        self._once(("tiers", found["region"], found["quantity"]), at, table, "quantity")
+        if found["region"] not in self.every:
+            at.fault_at(
+                table.lines["region"],
+                "region",
+                f"there is no region {found['region']}, neither built in nor in this file: "
+                "correct the code",
+            )
+        tiering = Tiering(**found, raises=tuple(Raise(**one) for one in raises))
+        for key, problem in tiers.problems_of(tiering):
+            at.fault_at(table.lines.get(key.partition("[")[0], table.line), key, problem)
+        self.tierings[tiering.region, tiering.quantity] = tiering
 
     def _enterprise(self, table: Table, at: Spot, found: dict[str, Any]) -> None:
         self._once(("enterprise", found.get("code")), at, table, "code")

@@ -4,15 +4,15 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from alarms.plant import Enterprise, Gateway, Plant, Point, Region, Source, Unit
+from alarms.plant import Enterprise, Gateway, Plant, Point, Region, Source, Tiering, Unit
 from alarms.registry import Registry
 
-KINDS: Final = ("region", "enterprise", "gateway", "source", "unit", "point")
+KINDS: Final = ("region", "tiering", "enterprise", "gateway", "source", "unit", "point")
 """In the order in which they are written: each leans only on those before it."""
 
-Entry = Region | Enterprise | Gateway | Source | Unit | Point
+Entry = Region | Tiering | Enterprise | Gateway | Source | Unit | Point
 K = TypeVar("K", bound=Hashable)
-E = TypeVar("E", Region, Enterprise, Gateway, Source, Unit, Point)
+E = TypeVar("E", Region, Tiering, Enterprise, Gateway, Source, Unit, Point)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +67,11 @@ def changes(registry: Registry, plant: Plant, regions: Mapping[str, Region]) -> 
     return Changes(
         kinds={
             "region": _sort(registry.regions, lambda each: each.code, regions),
+            "tiering": _sort(
+                registry.tierings,
+                lambda each: (each.region, each.quantity),
+                {(each.region, each.quantity): each for each in plant.tierings},
+            ),
             "enterprise": _sort(registry.enterprises, lambda each: each.code, plant.enterprises),
             "gateway": _sort(registry.gateways, lambda each: each.id, plant.gateways),
             "source": _sort(
@@ -96,6 +101,8 @@ def name_of(entry: Entry) -> str:
     match entry:
         case Region() | Enterprise():
             return entry.code
+        case Tiering():
+            return f"{entry.region}/{entry.quantity}"
         case Gateway():
             return entry.id
         case Source():

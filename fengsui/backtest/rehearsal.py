@@ -53,6 +53,7 @@ def plant_of(document: bytes, name: str) -> tuple[Plant, Registry]:
         gateways={each.id: each for each in sorted(registry.gateways, key=lambda one: one.id)},
         point_ids=range(1, len(registry.points) + 1),
         registered=[0] * len(registry.points),
+        tierings=registry.tierings,
     )
     return plant, registry
 
