@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from alarms import faults as fault_alarms
 from alarms import late, record
-from alarms.alarm import ProcessEvent
 from alarms.detectors import limits
 from alarms.family import SETTLE_US, Clock, Family, Found, Learned, LevelMove, Seen
+from alarms.flood import Floods
 from alarms.plant import Plant
 from alarms.proposal import (
     ChannelState,
@@ -41,7 +41,7 @@ class _Ended:
 class _Changed:
     """What a family is to adopt."""
 
-    family: Family
+    family: Family | Floods
     changes: Any
 
 
@@ -63,6 +63,7 @@ class Engine:
         self.newest = LastReadings.never(n)
         standing = self._standing = Standing.clear(n)
         self._families: tuple[Family, ...] = (Trust(plant, rules, standing), Raising(plant, rules))
+        self._floods = Floods()
         self._pending = np.zeros(n, np.bool_)
         self._calm = rules.calm.copy()
         self._mark = np.zeros(n, np.bool_)
@@ -101,6 +102,7 @@ class Engine:
         engine.faults.recall(states, row_of)
         for family in engine._families:
             family.recall(states, row_of)
+        engine._floods.recall(states)
         return engine
 
     def judge(
@@ -360,18 +362,18 @@ class Engine:
             swept, more, less = record.changes(self.plant, self.rules, old, swept)
             kept, gone = kept + more, gone + less
             memory.append(swept)
-        ended: list[ProcessEvent] = []
-        if self._ended:
-            keys = [(self.plant.points[row].key, RULES[side]) for row, side in self._ended]
-            ended = [
-                ended_event(self.plant, row, RULES[side], self._held(row))
-                for row, side in self._ended
-            ]
+        ended = [
+            ended_event(self.plant, row, RULES[side], self._held(row)) for row, side in self._ended
+        ]
+        if ended:
+            keys = [(event.subject.key, event.rule) for event in ended]
             gone = [key for key in keys if key not in {(s.key, s.rule) for s in kept}] + gone
             memory.append(_Ended())
+        labelled, floods = self._floods.label((*ended, *(item[3] for item in found)))
+        memory.append(_Changed(family=self._floods, changes=floods))
         return Proposal(
-            events=(*ended, *(item[3] for item in found)),
-            states=tuple(kept),
+            events=labelled,
+            states=(*kept, *self._floods.states(floods)),
             gone=tuple(gone),
             memory=tuple(memory),
         )

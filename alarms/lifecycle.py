@@ -136,6 +136,7 @@ def _over(alarm: Alarm | None, event: ProcessEvent, *, before: Alarm | None, now
         tier=max(alarm.tier, event.tier) if change is Transition.tier_up else event.tier,
         peak_tier=max(alarm.peak_tier, event.tier),
         unconfirmed=event.unconfirmed,
+        flood=event.flood,
         **rings,
         **_reading(alarm, event),
     )
@@ -248,6 +249,7 @@ def _opened(event: ProcessEvent) -> Alarm:
         message_zh=event.message_zh,
         message_en=event.message_en,
         needs_closeout=event.needs_closeout,
+        flood=event.flood,
     )
 
 

@@ -50,6 +50,7 @@ class Occurrence(msgspec.Struct, kw_only=True):
     limit: float | None
     forecast_eta: int | None
     moves: list[Move]
+    region: str | None = None
 
     @property
     def tiers(self) -> tuple[Tier, ...]:
@@ -142,6 +143,7 @@ class Episodes:
             limit=event.limit,
             forecast_eta=_eta(event),
             moves=[],
+            region=event.subject.region,
         )
         self.found.append(occurrence)
         return occurrence

@@ -164,7 +164,7 @@ def test_an_alarm_whose_limits_were_taken_away_returns() -> None:
     level.tick(at(1))
     level.tick(at(2))
     assert [change for change, *_ in told(level)] == ["raised", "returned"]
-    assert level.states == {}
+    assert [rule for _, rule in level.states] == ["flood"]
 
 
 def test_an_alarm_whose_limit_was_moved_stays_and_is_judged_by_the_new_one() -> None:
