@@ -96,19 +96,13 @@ class Raising:
         its |= np.isin(points, [move.row for each in moves.values() for move in each])
         told: list[Found] = []
         changes: Changes = {}
-        held: dict[int, Behind] = {}
         for place in np.flatnonzero(its).tolist():
             row = int(points[place])
             behind = reading_behind(seen.readings, place)
-            before = held.get(row) or replace(
-                behind, time=int(seen.judged_time[row]), value=float(seen.judged_value[row])
-            )
-            if seen.is_judged[place]:
-                held[row] = behind
             ended = {move.side: move.at for move in moves.get(place, ()) if move.top == limits.NONE}
             for side in range(len(RULES)):
                 until = ended.get(side, behind.time)
-                for found in self._lasting(place, (row, side), until, RANK, before, changes):
+                for found in self._lasting(place, (row, side), until, RANK, behind, changes):
                     earlier = side in ended or found[2] < behind.time
                     told.append((place, _BEFORE if earlier else RANK, *found[2:]))
             told += self._moved(place, moves.get(place, ()), changes, behind)
