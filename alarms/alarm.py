@@ -127,6 +127,8 @@ class ProcessEvent(msgspec.Struct, frozen=True, kw_only=True):
     late: bool = False
     still_over: bool = True
     t_end: int | None = None
+    instead: tuple[int, int] | None = None
+    """Of a `late` change: the raise and the return that it puts right."""
     peak: float | None = None
     latching: bool = False
     """The rule latches: somebody must reset its alarm after it has returned."""

@@ -33,6 +33,14 @@ class _Open:
     peak: float | None
     end: int | None = None
 
+    def touches(self, other: "_Open") -> bool:
+        """Tell whether both are of one alarm and share an instant."""
+        return (
+            (self.worst.point, self.worst.side) == (other.worst.point, other.worst.side)
+            and (other.end is None or self.t_raised <= other.end)
+            and (self.end is None or other.t_raised <= self.end)
+        )
+
     def same(self, other: "_Open") -> bool:
         """Tell whether both are one occurrence, not only two of one time."""
         mine, theirs = self.worst, other.worst
@@ -81,14 +89,48 @@ def occurrences(
         return []
     taken = _in_order(Readings.joined([neighbours, readings]))
     known = _found(rules, rows, _in_order(neighbours))
-    found = [
-        each for each in _found(rules, rows, taken) if not any(each.same(other) for other in known)
-    ]
+    found = _found(rules, rows, taken)
     last = taken.time[np.searchsorted(taken.point, rows, side="right") - 1]
-    events = [
-        _event(plant, rules, taken, rows, each, int(last[each.worst.point])) for each in found
-    ]
+    gone = [each for each in known if not any(each.same(other) for other in found)]
+    new = [each for each in found if not any(each.same(other) for other in known)]
+    events: list[ProcessEvent] = []
+    for old in gone:
+        parts = [each for each in new if each.touches(old)]
+        if old.end is None and len(parts) > 1 and parts[-1].end is None:
+            events += _split(plant, rules, taken, rows, old, parts)
+            new = [each for each in new if each not in parts]
+        elif old.end is not None and parts and parts[0].end is not None:
+            told = _event(plant, rules, taken, rows, parts[0], parts[0].end)
+            events.append(msgspec.structs.replace(told, instead=(old.t_raised, old.end)))
+            new.remove(parts[0])
+    events += [_event(plant, rules, taken, rows, each, int(last[each.worst.point])) for each in new]
     return sorted(events, key=lambda event: (event.t_change, event.subject.key, event.rule))
+
+
+def _split(
+    plant: Plant,
+    rules: Ruleset,
+    taken: Readings,
+    rows: Rows,
+    old: _Open,
+    parts: list[_Open],
+) -> list[ProcessEvent]:
+    """Let an active occurrence return where it would have, and begin again: the last is open."""
+    told: list[ProcessEvent] = []
+    for each in parts:
+        whole = _event(plant, rules, taken, rows, each, each.t_raised)
+        begun = msgspec.structs.replace(
+            whole, change=Transition.raised, t_end=None, still_over=each.end is None
+        )
+        if each is not parts[0]:
+            told.append(begun)
+        elif each.t_raised < old.t_raised:
+            told.append(whole)
+        if each.end is not None:
+            told.append(
+                msgspec.structs.replace(begun, change=Transition.returned, t_change=each.end)
+            )
+    return told
 
 
 def _in_order(readings: Readings) -> Readings:

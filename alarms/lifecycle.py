@@ -186,9 +186,16 @@ def _late(alarm: Alarm | None, event: ProcessEvent) -> Outcome:
     """
     end = event.t_change if event.t_end is None else event.t_end
     if alarm is not None:
+        began, returned = event.instead or (None, None)
+        begin = event.t_change
+        # What was judged wrong is put right exactly; of all else no instant over is given up.
+        if began != alarm.t_raised:
+            begin = min(begin, alarm.t_raised)
+        if alarm.t_returned is not None and returned != alarm.t_returned:
+            end = max(end, alarm.t_returned)
         corrected = {
-            "t_raised": min(alarm.t_raised, event.t_change),
-            "t_returned": None if alarm.t_returned is None else max(alarm.t_returned, end),
+            "t_raised": begin,
+            "t_returned": None if alarm.t_returned is None else end,
             "peak": _peak(alarm, event),
             "peak_tier": max(alarm.peak_tier, event.tier),
         }

@@ -101,7 +101,7 @@ class Episodes:
         end = event.t_change if event.t_end is None else event.t_end
         held = self._open.get(slot)
         touched = [past for past in self._past.get(slot, ()) if _touches(past, event.t_change, end)]
-        if held is not None and (not touched or touches(held[0], event)):
+        if held is not None and touches(held[0], event):
             alarm, occurrence = held
             moved = step(alarm, event, now=now).alarm
             if moved is not None and moved is not alarm:
@@ -112,8 +112,14 @@ class Episodes:
         if touched:
             past = max(touched, key=lambda one: one.t_raised)
             before = past.t_raised, past.t_returned
-            past.t_raised = min(past.t_raised, event.t_change)
-            past.t_returned = max(past.t_returned or end, end)
+            began, returned = event.instead or (None, None)
+            if began != past.t_raised:
+                past.t_raised = min(past.t_raised, event.t_change)
+            else:
+                past.t_raised = event.t_change
+            if past.t_returned is not None and returned != past.t_returned:
+                end = max(end, past.t_returned)
+            past.t_returned = end
             past.peak_tier = max(past.peak_tier, event.tier)
             if before != (past.t_raised, past.t_returned):
                 past.late = past.told_late = True

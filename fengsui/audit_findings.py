@@ -149,6 +149,7 @@ def episodes(opened: Iterable[Row], rows: Iterable[Row]) -> list[Episode]:
             case _ if row.alarm_id in standing or row.alarm_id in ended:
                 corrected = standing.get(row.alarm_id) or ended[row.alarm_id]
                 corrected.late = True
+                corrected.began = instants.from_text(document["t_raised"])
                 if returned is not None:
                     corrected.returned = instants.from_text(returned)
             case _ if returned is not None:

@@ -3,6 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from alarms.alarm import Tier, Transition
 from alarms.occurrences import Episodes
 from alarms.readings import Readings, newer_than
@@ -97,6 +101,22 @@ def test_a_worse_late_peak_inside_the_open_alarm_is_told_and_rings_for_nobody() 
     assert story.now.acks["site"] is not None
 
 
+def test_a_late_reading_not_over_ends_what_it_interrupts_and_the_rest_is_another() -> None:
+    rows = [row(0, 9.5, 0), row(20, 9.5, 20), row(10, 5.0, 21)]
+    assert told(rows) == [(0, 10, Tier.yellow), (20, None, Tier.yellow)]
+    rows = [row(0, 9.5, 0), row(20, 5.0, 20), row(10, 5.0, 21)]
+    assert told(rows) == [(0, 10, Tier.yellow)]
+
+
+def test_what_a_late_reading_puts_right_is_put_right_exactly_and_else_made_longer() -> None:
+    shorter = says(Transition.late, at=5, t_end=NOW + 9, late=True, instead=(NOW, NOW + 30))
+    story = Story().tell(RAISED, ACK, RETURNED, shorter)
+    assert (story.now.t_raised, story.now.t_returned) == (NOW + 5, NOW + 9)
+    other = msgspec.structs.replace(shorter, instead=(NOW - 1, NOW + 31))
+    story = Story().tell(RAISED, ACK, RETURNED, other)
+    assert story.told[-1] == "closed"
+
+
 def test_no_neighbours_are_wanted_of_what_is_not_near() -> None:
     engine = Keeper(plant([point(**LEVEL)])).engine
     engine.newest.time[:] = at(100)
@@ -105,3 +125,27 @@ def test_no_neighbours_are_wanted_of_what_is_not_near() -> None:
     assert near.until.tolist() == [at(90 + 60 + 30)]
     assert len(engine.around(readings([row(39, 5.0, 100)])).rows) == 0
     assert len(engine.around(Readings.none()).rows) == 0
+
+
+@st.composite
+def out_of_order(draw: st.DrawFn) -> tuple[list[Row], list[Row]]:
+    """Draw readings 5 s apart, the last not over, in order and as they may arrive in 60 s."""
+    values = [*draw(st.lists(st.sampled_from([5.0, 9.5]), min_size=2, max_size=30)), 5.0]
+    delays = [draw(st.sampled_from([0, 0, 0, 7, 18, 33, 52])) for _ in values[:-1]] + [55]
+    ordered = [row(5 * k, value, 5 * k) for k, value in enumerate(values)]
+    arrived = sorted(
+        (row(5 * k, value, 5 * k + delay)
+         for k, (value, delay) in enumerate(zip(values, delays, strict=True))),
+        key=lambda each: (each[2], each[1]),
+    )  # fmt: skip
+    twice = draw(st.integers(0, len(arrived) - 1))
+    return ordered, [*arrived[: twice + 1], arrived[twice], *arrived[twice + 1 :]]
+
+
+@given(out_of_order())
+@settings(max_examples=150, deadline=None)
+def test_without_delays_the_order_of_receipt_within_the_bound_changes_no_occurrence(
+    drawn: tuple[list[Row], list[Row]],
+) -> None:
+    ordered, arrived = drawn
+    assert sorted(told(arrived)) == sorted(told(ordered))
