@@ -152,9 +152,9 @@ class Engine:
         newest = Newest.of(readings, is_judged)
         return self._proposal(found, newest, swept, heard, faulty, told)
 
-    def around(self, readings: Readings) -> late.Around:
-        """Return where the stored neighbours lie that readings behind their points' newest need."""
-        return late.around(self.rules, self.last, readings)
+    def around(self, readings: Readings, behind: Instants) -> late.Around:
+        """Return where the neighbours lie that late readings need, so far behind as they came."""
+        return late.around(self.rules, readings, behind)
 
     def judge_late(self, readings: Readings, neighbours: Readings) -> Proposal:
         """Say what readings behind their points' newest would have raised (alarms.md row 21).

@@ -59,13 +59,13 @@ def reach(rules: Ruleset, rows: Rows) -> Instants:
     return far
 
 
-def around(rules: Ruleset, newest: Instants, late: Readings) -> Around:
+def around(rules: Ruleset, late: Readings, behind: Instants) -> Around:
     """Return where the neighbours lie that can decide what late readings mean.
 
-    Only of readings within the bound of lateness before their point's newest, which is `newest`;
+    Only of readings within the bound of lateness, by how far they were `behind` when they came;
     what comes later than that is judged by itself.
     """
-    close = late.take(newest[late.point] - late.time <= LATE_US)
+    close = late.take(behind <= LATE_US)
     rows, place = np.unique(close.point, return_inverse=True)
     since = np.full(len(rows), np.iinfo(np.int64).max)
     until = np.zeros(len(rows), np.int64)

@@ -16,7 +16,7 @@ from psycopg import AsyncConnection
 from alarms.alarm import ProcessEvent
 from alarms.engine import Engine, LastReadings, Proposal
 from alarms.memory import Recollection, Rota
-from alarms.readings import CORRECTED, STAMPED_HERE, Readings, newer_than
+from alarms.readings import CORRECTED, STAMPED_HERE, Readings, behind_by, newer_than
 from alarms.storage import (
     alarms,
     gateways,
@@ -138,7 +138,8 @@ class Pipeline:
             late = await self._store_late(conn, behind)
             if late.stored.any():
                 arrived = behind.take(late.stored)
-                wanted = self._engine.around(arrived)
+                behind_us = behind_by(news.readings, self._engine.last)[~fresh][late.stored]
+                wanted = self._engine.around(arrived, behind_us)
                 near = await neighbours.around(conn, self._engine.plant, wanted, without=arrived)
                 proposals.append(self._engine.judge_late(arrived, near))
             self._steps("copied")

@@ -46,7 +46,7 @@ class Clockwork:
         proposals = [self.engine.judge(readings, now=now, faults=faults)]
         self._recent.add(readings, self.engine)
         if len(late):
-            wanted = self.engine.around(late)
+            wanted = self.engine.around(late, self.engine.last[late.point] - late.time)
             proposals.append(self.engine.judge_late(late, self._recent.around(wanted)))
             self._recent.add(late, self.engine)
         self._commit(proposals, now)

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alarms.alarm import Tier, Transition
 from alarms.occurrences import Episodes
-from alarms.readings import Readings, newer_than
+from alarms.readings import Readings, behind_by, newer_than
 from fengsui.backtest.clockwork import Clockwork
 from tests.unit.plants import SECOND, START, at, plant, point, readings
 from tests.unit.stories import ACK, NOW, RAISED, RETURNED, Story, says
@@ -119,12 +120,17 @@ def test_what_a_late_reading_puts_right_is_put_right_exactly_and_else_made_longe
 
 def test_no_neighbours_are_wanted_of_what_is_not_near() -> None:
     engine = Keeper(plant([point(**LEVEL)])).engine
-    engine.newest.time[:] = at(100)
-    near = engine.around(readings([row(50, 5.0, 100), row(90, 5.0, 100)]))
+    two = readings([row(50, 5.0, 100), row(90, 5.0, 100)])
+    near = engine.around(two, np.array([50, 10]) * SECOND)
     assert (near.rows.tolist(), near.since.tolist()) == ([0], [at(50 - 60 - 30)])
     assert near.until.tolist() == [at(90 + 60 + 30)]
-    assert len(engine.around(readings([row(39, 5.0, 100)])).rows) == 0
-    assert len(engine.around(Readings.none()).rows) == 0
+    assert len(engine.around(two, np.array([61, 61]) * SECOND).rows) == 0
+    assert len(engine.around(Readings.none(), np.zeros(0, np.int64)).rows) == 0
+
+
+def test_how_late_a_reading_is_counts_when_it_comes_not_when_its_batch_ends() -> None:
+    batch = readings([row(10, 5.0, 10), row(80, 5.0, 80), row(15, 5.0, 81), row(200, 5.0, 200)])
+    assert behind_by(batch, np.array([at(5)])).tolist() == [-5e6, -70e6, 65e6, -120e6]
 
 
 @st.composite
