@@ -143,6 +143,8 @@ class ProcessEvent(msgspec.Struct, frozen=True, kw_only=True):
     late: bool = False
     still_over: bool = True
     t_end: int | None = None
+    instead: tuple[int, int] | None = None
+    """Of a `late` change: the raise and the return that it puts right."""
     peak: float | None = None
     latching: bool = False
     """The rule latches: somebody must reset its alarm after it has returned."""
@@ -151,6 +153,8 @@ class ProcessEvent(msgspec.Struct, frozen=True, kw_only=True):
     """The rule's alarm closes only after its cause was written down."""
     suppression: "Suppression | None" = None
     """What suppresses the point by design: given with `suppressed`, and where an alarm rises."""
+    flood: "Flood | None" = None
+    """The flood that this raise or rise falls in."""
 
 
 class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,6 +213,13 @@ class Escalation(msgspec.Struct, frozen=True, kw_only=True):
     step: int
     targets: tuple[str, ...]
     at: int
+
+
+class Flood(msgspec.Struct, frozen=True, kw_only=True):
+    """The flood an alarm rang in: since when (Micros), and the point first out at its source."""
+
+    since: int
+    first_out: str
 
 
 class Nuisance(StrEnum):
@@ -270,6 +281,8 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     nuisance: Nuisance = Nuisance.none
     nuisance_until: int | None = None
     """The label holds until then (event time) unless renewed."""
+    flood: Flood | None = None
+    """The flood it last rang in."""
     raises: tuple[int, ...] = ()
     """Event times of the newest raises, three at most: what the label is judged by."""
     t_returned: int | None = None

@@ -9,14 +9,10 @@ from numpy.typing import NDArray
 
 from alarms import faults as fault_alarms
 from alarms import late, record
-from alarms.alarm import ProcessEvent
-from alarms.authenticity import Authenticity
 from alarms.detectors import limits
-from alarms.deviations import Deviations
+from alarms.families import Families
 from alarms.family import SETTLE_US, Clock, Family, Found, Learned, LevelMove, Seen
-from alarms.forecasts import Forecasts
-from alarms.groups import Groups
-from alarms.peer_sensors import PeerSensors
+from alarms.flood import Floods
 from alarms.plant import Plant
 from alarms.proposal import (
     ChannelState,
@@ -27,11 +23,9 @@ from alarms.proposal import (
     holds,
     judged,
 )
-from alarms.rates import Rates
 from alarms.readings import Instants, Mask, Readings, Rows
 from alarms.rules import HIGH, LOW, RULES, Ruleset, rules_of
 from alarms.silence import Heard, Watch
-from alarms.suppressions import Suppressions
 from alarms.sweep import Standing, sweep
 from alarms.wording import Behind, ended_event, limit_event, reading_behind
 
@@ -46,7 +40,7 @@ class _Ended:
 class _Changed:
     """What a family is to adopt."""
 
-    family: Family
+    family: Family | Floods
     changes: Any
 
 
@@ -66,18 +60,8 @@ class Engine:
         self.gateways = self.watch.gateways
         self.faults = fault_alarms.Faults(plant, self.watch)
         self.newest = LastReadings.never(n)
-        self._suppressions = Suppressions(plant, rules)
-        self._groups = Groups(plant, rules)
-        self._families: tuple[Family, ...] = (
-            Forecasts(plant, rules),
-            Deviations(plant),
-            Rates(plant),
-            Authenticity(plant, rules),
-            PeerSensors(plant),
-            self._groups,
-            self._suppressions,
-        )
-        self._standing = Standing.clear(n)
+        standing = self._standing = Standing.clear(n)
+        self._families = Families(plant, rules, standing)
         self._pending = np.zeros(n, np.bool_)
         self._calm = rules.calm.copy()
         self._mark = np.zeros(n, np.bool_)
@@ -114,14 +98,13 @@ class Engine:
                 engine._stand(record.recalled(engine.rules, standing, side, state.process))
         engine.watch.recall(states, row_of)
         engine.faults.recall(states, row_of)
-        for family in engine._families:
-            family.recall(states, row_of)
+        engine._families.recall(states, row_of)
         engine.settle()
         return engine
 
     def settle(self) -> None:
         """Let what goes by points' newest readings know them: they have been brought up to date."""
-        self._groups.take_up(self.newest)
+        self._families.settle(self.newest)
 
     def judge(
         self,
@@ -167,13 +150,19 @@ class Engine:
         newest = Newest.of(readings, is_judged)
         return self._proposal(found, newest, swept, heard, faulty, told)
 
-    def judge_late(self, readings: Readings, *, now: int) -> Proposal:  # noqa: ARG002  # like judge
+    def around(self, readings: Readings, behind: Instants) -> late.Around:
+        """Return where the neighbours lie that late readings need, so far behind as they came."""
+        return late.around(self.rules, readings, behind)
+
+    def judge_late(self, readings: Readings, neighbours: Readings) -> Proposal:
         """Say what readings behind their points' newest would have raised (alarms.md row 21).
 
-        Each occurrence among them is reported whole and closed, from its first reading to its
-        return or, where none came, to the last of these readings. Standing alarms do not move.
+        `neighbours` are the stored readings that `around` asks for, without these. Each occurrence
+        that these make or change is reported whole, from its beginning to its return or, where none
+        came, to the last reading here. Standing alarms do not move: the life cycle corrects them.
         """
-        return Proposal(events=tuple(late.occurrences(self.plant, self.rules, readings)))
+        told = late.occurrences(self.plant, self.rules, readings, neighbours)
+        return Proposal(events=tuple(told))
 
     def tick(self, *, now: int, link_since: int) -> Proposal:
         """Say what follows from time alone: delays met, silence. Both arguments are server's clock.
@@ -224,8 +213,7 @@ class Engine:
     @property
     def learned(self) -> tuple[Learned, ...]:
         """Return the families that have learned from some point (alarms.memory)."""
-        families = (family for family in self._families if isinstance(family, Learned))
-        return tuple(family for family in families if len(family.rows))
+        return self._families.learned
 
     @property
     def bytes_per_point(self) -> float:
@@ -287,6 +275,7 @@ class Engine:
                     was=finding.was,
                     top=finding.top,
                     at=finding.at,
+                    lost=finding.lost,
                 )
             )
         return swept.standing, found, moves
@@ -333,12 +322,16 @@ class Engine:
                     lost="stale" if steps is lost else None,
                 )
                 found.append((row, 2 + rank, at, event))
-                moves.append(LevelMove(place=row, row=row, side=side, was=was, top=top, at=at))
+                moves.append(
+                    LevelMove(
+                        place=row, row=row, side=side, was=was, top=top, at=at, lost=steps is lost
+                    )
+                )
         peaks = standing.peak.copy()
         for side, slots in enumerate((LOW, HIGH)):
             peaks[(phase[:, slots] == limits.CLEAR).all(axis=1), side] = np.nan
-        run_out = Standing(rows=rows, phase=phase, t0=t0, peak=peaks, stored=standing.stored)
-        return run_out, found, moves
+        swept = Standing(rows=rows, phase=phase, t0=t0, peak=peaks, stored=standing.stored)
+        return swept, found, moves
 
     def _proposal(
         self,
@@ -366,18 +359,18 @@ class Engine:
             swept, more, less = record.changes(self.plant, self.rules, old, swept)
             kept, gone = kept + more, gone + less
             memory.append(swept)
-        ended: list[ProcessEvent] = []
-        if self._ended:
-            keys = [(self.plant.points[row].key, RULES[side]) for row, side in self._ended]
-            ended = [
-                ended_event(self.plant, row, RULES[side], self._held(row))
-                for row, side in self._ended
-            ]
+        ended = [
+            ended_event(self.plant, row, RULES[side], self._held(row)) for row, side in self._ended
+        ]
+        if ended:
+            keys = [(event.subject.key, event.rule) for event in ended]
             gone = [key for key in keys if key not in {(s.key, s.rule) for s in kept}] + gone
             memory.append(_Ended())
+        labelled, floods = self._families.finish(ended, found)
+        memory.append(_Changed(family=self._families.floods, changes=floods))
         return Proposal(
-            events=(*ended, *self._suppressions.cover(item[3] for item in found)),
-            states=tuple(kept),
+            events=labelled,
+            states=(*kept, *self._families.floods.states(floods)),
             gone=tuple(gone),
             memory=tuple(memory),
         )

@@ -29,7 +29,8 @@ SETTLE_US: Final = 1_000_000
 class LevelMove:
     """A limit alarm's top level moved from slot `was` to slot `top` (-1: none) at `at`, Micros.
 
-    `place` is that of the reading in the batch, `row` its point's, `side` 0 low and 1 high.
+    `place` is that of the reading in the batch, `row` its point's, `side` 0 low and 1 high. `lost`
+    marks a level that counts as active because its signal was lost.
     """
 
     place: int
@@ -38,6 +39,7 @@ class LevelMove:
     was: int
     top: int
     at: int
+    lost: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,17 +1,14 @@
 """Figures of an alarm system: alarms per point and day, floods, chattering (alarms.md 1.4, 2.1)."""
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
 
+from alarms import flood
 from alarms.alarm import Transition
 from alarms.occurrences import Occurrence
 
-FLOOD_WINDOW_US: Final = 600_000_000
-FLOOD_STARTS_ABOVE: Final = 10
-FLOOD_ENDS_BELOW: Final = 5
 CHATTER_CYCLES: Final = 3
 CHATTER_WINDOW_US: Final = 60_000_000
 DAY_US: Final = 86_400_000_000
@@ -28,12 +25,13 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
 def load(occurrences: Sequence[Occurrence], *, points: int, span_us: int) -> Load:
     """Measure the load of these occurrences over so many points and so long a time.
 
+    Floods are those of every operator position: the region of an enterprise (alarms.flood).
     `chattering` counts alarms (point and rule) that chattered at least once.
     """
     point_days = points * span_us / DAY_US
     return Load(
         alarms_per_point_day=len(occurrences) / point_days if point_days else 0.0,
-        floods=len(floods(annunciations(occurrences))),
+        floods=sum(len(flood.floods(moments)) for moments in by_position(occurrences).values()),
         chattering=len(chattering(occurrences)),
     )
 
@@ -49,27 +47,12 @@ def annunciations(occurrences: Iterable[Occurrence]) -> list[int]:
     )
 
 
-def floods(moments: Sequence[int]) -> list[tuple[int, int]]:
-    """Return each flood among annunciations in order of time, from and to, Micros.
-
-    It begins with more than 10 within 10 minutes and ends with fewer than 5 (alarms.md 1.4).
-    """
-    found: list[tuple[int, int]] = []
-    window: deque[int] = deque()
-    since: int | None = None
-    for moment in moments:
-        while window and window[0] <= moment - FLOOD_WINDOW_US:
-            leaving = window.popleft()
-            if since is not None and len(window) < FLOOD_ENDS_BELOW:
-                found.append((since, leaving + FLOOD_WINDOW_US))
-                since = None
-        window.append(moment)
-        if since is None and len(window) > FLOOD_STARTS_ABOVE:
-            since = moment
-    if since is not None:
-        end = window[-FLOOD_ENDS_BELOW] + FLOOD_WINDOW_US
-        found.append((since, end))
-    return found
+def by_position(occurrences: Iterable[Occurrence]) -> dict[str | None, list[int]]:
+    """Return the annunciations of each operator position, in order of time."""
+    apart: dict[str | None, list[Occurrence]] = {}
+    for occurrence in occurrences:
+        apart.setdefault(occurrence.region, []).append(occurrence)
+    return {region: annunciations(its) for region, its in apart.items()}
 
 
 def chattering(occurrences: Iterable[Occurrence]) -> set[tuple[str, str]]:

@@ -79,7 +79,7 @@ def _process(alarm: Alarm | None, event: ProcessEvent, now: int) -> Outcome:
         alarm = None
     match event.change:
         case Transition.late:
-            return _late(alarm, event)
+            return _late(before if touches(before, event) else alarm, event)
         case Transition.suppressed | Transition.unsuppressed:
             return designed.step(alarm, event, now=now)
         case Transition.quality:
@@ -134,9 +134,11 @@ def _over(alarm: Alarm | None, event: ProcessEvent, *, before: Alarm | None, now
         event,
         change,
         active=True,
-        tier=event.tier,
+        # A limit above may be of a lower tier than what peak, duration or extent has raised it to.
+        tier=max(alarm.tier, event.tier) if change is Transition.tier_up else event.tier,
         peak_tier=max(alarm.peak_tier, event.tier),
         unconfirmed=event.unconfirmed,
+        flood=event.flood,
         **rings,
         **_reading(alarm, event),
     )
@@ -179,15 +181,29 @@ def _returned(alarm: Alarm, event: ProcessEvent, now: int) -> Outcome:
 
 
 def _late(alarm: Alarm | None, event: ProcessEvent) -> Outcome:
-    """Record a whole occurrence that was over before anyone heard of it (row 21)."""
+    """Record a whole occurrence that was over before anyone heard of it (row 21).
+
+    What touches one that is known, be it closed, makes that longer, worse or both; its state and
+    what people owe stay.
+    """
     end = event.t_change if event.t_end is None else event.t_end
     if alarm is not None:
-        until = alarm.t_returned if alarm.t_returned is not None else end
-        if alarm.t_raised <= event.t_change and end <= until:
+        began, returned = event.instead or (None, None)
+        begin = event.t_change
+        # What was judged wrong is put right exactly; of all else no instant over is given up.
+        if began != alarm.t_raised:
+            begin = min(begin, alarm.t_raised)
+        if alarm.t_returned is not None and returned != alarm.t_returned:
+            end = max(end, alarm.t_returned)
+        corrected = {
+            "t_raised": begin,
+            "t_returned": None if alarm.t_returned is None else end,
+            "peak": _peak(alarm, event),
+            "peak_tier": max(alarm.peak_tier, event.tier),
+        }
+        if all(getattr(alarm, name) == value for name, value in corrected.items()):
             return Outcome(alarm=alarm)
-        return _one(
-            alarm, event, Transition.late, late=True, t_raised=min(alarm.t_raised, event.t_change)
-        )
+        return _one(alarm, event, Transition.late, late=True, **corrected)
     alarm = msgspec.structs.replace(
         _opened(event),
         # A live occurrence of that very instant may have been closed long since.
@@ -197,6 +213,14 @@ def _late(alarm: Alarm | None, event: ProcessEvent) -> Outcome:
         t_returned=end,
     )
     return Outcome(alarm=alarm, entries=(_entry(alarm, event, Transition.late),))
+
+
+def touches(alarm: Alarm | None, event: ProcessEvent) -> bool:
+    """Tell whether a late occurrence and a known one, open or closed, share an instant."""
+    if alarm is None or alarm.retired:
+        return False
+    end = event.t_change if event.t_end is None else event.t_end
+    return event.t_change <= (alarm.t_returned or end) and alarm.t_raised <= end
 
 
 def _rule_changed(alarm: Alarm | None, event: RuleChange, now: int) -> Outcome:
@@ -236,14 +260,22 @@ def _opened(event: ProcessEvent) -> Alarm:
         message_zh=event.message_zh,
         message_en=event.message_en,
         needs_closeout=event.needs_closeout,
+        flood=event.flood,
     )
 
 
 def _reading(alarm: Alarm, event: ProcessEvent) -> dict[str, object]:
     """Return what every transition with a reading behind it brings along."""
+    if event.value is None and event.limit is None:
+        return {
+            "peak": _peak(alarm, event),
+            "late": alarm.late or event.late,
+            "message_zh": event.message_zh,
+            "message_en": event.message_en,
+        }
     return {
         "value": event.value,
-        "limit": event.limit,
+        "limit": alarm.limit if event.limit is None else event.limit,
         "peak": _peak(alarm, event),
         "quality": event.quality,
         "late": alarm.late or event.late,

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from alarms.alarm import Alarm, Kind, ProcessEvent, Tier, Transition, occurrence_id
-from alarms.lifecycle import step
+from alarms.lifecycle import step, touches
 
 MOVES: Final = (
     Transition.raised,
@@ -30,8 +30,8 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
 class Occurrence(msgspec.Struct, kw_only=True):
     """One raise and its return, with the steps between; times in Micros.
 
-    `tier`, `value` and `limit` are those at the raise. `told_late` marks one that was over before
-    anyone heard of it; `late` also one that rests on an old reading. `key` names the subject for
+    `tier`, `value` and `limit` are those at the raise. `told_late` marks one that a late reading
+    told of or corrected; `late` also one that rests on an old reading. `key` names the subject for
     ever, `point` as people do: `<enterprise>/<tag>`, or a gateway's id.
     """
 
@@ -50,6 +50,7 @@ class Occurrence(msgspec.Struct, kw_only=True):
     limit: float | None
     forecast_eta: int | None
     moves: list[Move]
+    region: str | None = None
 
     @property
     def tiers(self) -> tuple[Tier, ...]:
@@ -85,7 +86,7 @@ class Episodes:
         change = outcome.entries[0].transition
         occurrence = self._opened(slot, event) if held is None else held[1]
         if change in MOVES:
-            _move(occurrence, change, event)
+            _move(occurrence, change, event, outcome.alarm.tier)
         occurrence.late |= event.late
         if outcome.alarm.active:
             self._open[slot] = outcome.alarm, occurrence
@@ -98,21 +99,37 @@ class Episodes:
         """Record what was over before anyone heard of it, unless it is part of what is known."""
         slot = event.subject.key, event.rule
         end = event.t_change if event.t_end is None else event.t_end
-        for known in self._past.get(slot, ()):
-            if known.t_raised <= event.t_change and end <= (known.t_returned or end):
-                return
-        if slot in self._open:
-            alarm, occurrence = self._open[slot]
+        held = self._open.get(slot)
+        touched = [past for past in self._past.get(slot, ()) if _touches(past, event.t_change, end)]
+        if held is not None and touches(held[0], event):
+            alarm, occurrence = held
             moved = step(alarm, event, now=now).alarm
             if moved is not None and moved is not alarm:
-                occurrence.t_raised, occurrence.late = moved.t_raised, True
+                occurrence.t_raised, occurrence.peak_tier = moved.t_raised, moved.peak_tier
+                occurrence.late = occurrence.told_late = True
                 self._open[slot] = moved, occurrence
+            return
+        if touched:
+            past = max(touched, key=lambda one: one.t_raised)
+            before = past.t_raised, past.t_returned
+            began, returned = event.instead or (None, None)
+            if began != past.t_raised:
+                past.t_raised = min(past.t_raised, event.t_change)
+            else:
+                past.t_raised = event.t_change
+            if past.t_returned is not None and returned != past.t_returned:
+                end = max(end, past.t_returned)
+            past.t_returned = end
+            past.peak_tier = max(past.peak_tier, event.tier)
+            if before != (past.t_raised, past.t_returned):
+                past.late = past.told_late = True
             return
         occurrence = self._opened(slot, event)
         occurrence.id = occurrence_id(slot[0], f"{event.rule} late", event.t_change)
         occurrence.late, occurrence.told_late, occurrence.t_returned = True, True, end
-        _move(occurrence, Transition.raised, event)
-        _move(occurrence, Transition.returned, msgspec.structs.replace(event, t_change=end))
+        _move(occurrence, Transition.raised, event, event.tier)
+        ended = msgspec.structs.replace(event, t_change=end)
+        _move(occurrence, Transition.returned, ended, event.tier)
         self._past.setdefault(slot, []).append(occurrence)
 
     def _opened(self, slot: tuple[str, str], event: ProcessEvent) -> Occurrence:
@@ -132,19 +149,25 @@ class Episodes:
             limit=event.limit,
             forecast_eta=None if event.forecast is None else event.forecast.eta,
             moves=[],
+            region=event.subject.region,
         )
         self.found.append(occurrence)
         return occurrence
 
 
-def _move(occurrence: Occurrence, change: Transition, event: ProcessEvent) -> None:
-    occurrence.peak_tier = max(occurrence.peak_tier, event.tier)
+def _touches(past: Occurrence, begin: int, end: int) -> bool:
+    """Tell whether an occurrence that has returned shares an instant with a span."""
+    return past.t_raised <= end and begin <= (past.t_returned or end)
+
+
+def _move(occurrence: Occurrence, change: Transition, event: ProcessEvent, tier: Tier) -> None:
+    occurrence.peak_tier = max(occurrence.peak_tier, tier)
     occurrence.moves.append(
         Move(
             type=change,
             t_change=event.t_change,
             t_event=event.t_event,
-            tier=event.tier,
+            tier=tier,
             value=event.value,
         )
     )

@@ -198,6 +198,35 @@ class Group:
         return self.kind not in ("air_lock", "power_cut")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raise:
+    """What raises an active limit alarm to a tier: one of the three is set.
+
+    `peak`: a value at or beyond this, in the limit's direction; `lasting_s`: active for so long;
+    `points`: so many points of one source and quantity over a limit at once.
+    """
+
+    tier: str
+    peak: float | None = None
+    lasting_s: float | None = None
+    points: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tiering:
+    """A region's table of tiers for the limits of one quantity; it holds for all below the region.
+
+    `limits` maps limits to tiers; `source_levels` maps a source's level (1 to 4) to how many tiers
+    higher its alarms are.
+    """
+
+    region: str
+    quantity: str
+    limits: Mapping[str, str] = field(default_factory=dict)
+    source_levels: Mapping[str, int] = field(default_factory=dict)
+    raises: tuple[Raise, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plant:
     """Everything registered, as one value; a point's place in `points` is its row.
@@ -213,6 +242,7 @@ class Plant:
     gateways: Mapping[str, Gateway]
     point_ids: Sequence[int]
     registered: Sequence[int]
+    tierings: Sequence[Tiering] = ()
     revision: int = 0
     groups: Sequence[Group] = ()
 

@@ -104,6 +104,23 @@ class Readings:
         )
 
 
+def behind_by(readings: Readings, last: Instants) -> Instants:
+    """Return how far each reading is behind the newest its point had when it came, Micros.
+
+    0 or less for news. The verdict does not depend on how the stream was cut into batches.
+    """
+    newest: dict[int, int] = {}
+    behind = np.zeros(len(readings), np.int64)
+    late = ~newer_than(readings, last)
+    touched = np.isin(readings.point, readings.point[late])
+    for place in np.flatnonzero(touched).tolist():
+        row, time = int(readings.point[place]), int(readings.time[place])
+        before = newest.get(row, int(last[row]))
+        behind[place] = before - time
+        newest[row] = max(before, time)
+    return behind
+
+
 def newer_than(readings: Readings, last: Instants) -> Mask:
     """Tell which readings are newer than all their point had before, in order of receipt.
 

@@ -5,9 +5,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from alarms import registry_groups
+from alarms import registry_groups, tiers
 from alarms.errors import Fault, RefusedError
-from alarms.plant import Enterprise, Gateway, Group, Point, Region, Source, Unit
+from alarms.plant import (
+    Enterprise,
+    Gateway,
+    Group,
+    Point,
+    Raise,
+    Region,
+    Source,
+    Tiering,
+    Unit,
+)
 from alarms.registry_checks import (
     PointFinding,
     enterprise_faults,
@@ -45,6 +55,7 @@ class Registry:
     units: tuple[Unit, ...]
     points: tuple[Point, ...]
     gateways: tuple[Gateway, ...]
+    tierings: tuple[Tiering, ...] = ()
     warnings: tuple[Fault, ...]
     groups: tuple[Group, ...] = ()
 
@@ -66,6 +77,7 @@ def parse(document: bytes, known: Known, *, name: str = "the registry file") -> 
         points=tuple(reader.points.values()),
         gateways=tuple(reader.gateways.values()),
         groups=tuple(reader.groups.values()),
+        tierings=tuple(reader.tierings.values()),
         warnings=tuple(reader.warnings),
     )
 
@@ -80,6 +92,7 @@ class _Reader:
         self.regions: dict[str, Region] = {}
         self.every = ChainMap(self.regions, dict(known.regions))
         self.gateways: dict[str, Gateway] = {}
+        self.tierings: dict[tuple[str, str], Tiering] = {}
         self.enterprises: dict[str, Enterprise] = {}
         self.sources: dict[tuple[str, str], Source] = {}
         self.units: dict[tuple[str, str, str], Unit] = {}
@@ -94,11 +107,13 @@ class _Reader:
         FORMS["file"].read(root, top)
         if not root.entries:
             Spot(self.faults, root.line, "file").fault(
-                "holds nothing: give regions, enterprises or gateways"
+                "holds nothing: give regions, enterprises, gateways or tiers"
             )
         self._regions(root, top)
         codes = self._codes(root)
         self._gateways(root, top, codes)
+        for table, at, found in self._each(root, top, "tiers", "tiering"):
+            self._tiering(table, at, found)
         for table, at, found in self._each(root, top, "enterprises", "enterprise"):
             self._enterprise(table, at, found)
         self._expressions()
@@ -144,6 +159,24 @@ class _Reader:
                 )
                 at.fault_at(table.lines["id"], "id", problem)
             self.gateways[gateway.id] = gateway
+
+    def _tiering(self, table: Table, at: Spot, found: dict[str, Any]) -> None:
+        before = len(self.faults)
+        raises = [values for _, _, values in self._each(table, at, "raise", "raise")]
+        if not {"region", "quantity"} <= found.keys() or len(self.faults) > before:
+            return
+        self._once(("tiers", found["region"], found["quantity"]), at, table, "quantity")
+        if found["region"] not in self.every:
+            at.fault_at(
+                table.lines["region"],
+                "region",
+                f"there is no region {found['region']}, neither built in nor in this file: "
+                "correct the code",
+            )
+        tiering = Tiering(**found, raises=tuple(Raise(**one) for one in raises))
+        for key, problem in tiers.problems_of(tiering):
+            at.fault_at(table.lines.get(key.partition("[")[0], table.line), key, problem)
+        self.tierings[tiering.region, tiering.quantity] = tiering
 
     def _enterprise(self, table: Table, at: Spot, found: dict[str, Any]) -> None:
         self._once(("enterprise", found.get("code")), at, table, "code")

@@ -4,15 +4,25 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from alarms.plant import Enterprise, Gateway, Group, Plant, Point, Region, Source, Unit
+from alarms.plant import (
+    Enterprise,
+    Gateway,
+    Group,
+    Plant,
+    Point,
+    Region,
+    Source,
+    Tiering,
+    Unit,
+)
 from alarms.registry import Registry
 
-KINDS: Final = ("region", "enterprise", "gateway", "source", "unit", "point", "group")
+KINDS: Final = ("region", "tiering", "enterprise", "gateway", "source", "unit", "point", "group")
 """In the order in which they are written: each leans only on those before it."""
 
-Entry = Region | Enterprise | Gateway | Source | Unit | Point | Group
+Entry = Region | Tiering | Enterprise | Gateway | Source | Unit | Point | Group
 K = TypeVar("K", bound=Hashable)
-E = TypeVar("E", Region, Enterprise, Gateway, Source, Unit, Point, Group)
+E = TypeVar("E", Region, Tiering, Enterprise, Gateway, Source, Unit, Point, Group)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +78,11 @@ def changes(registry: Registry, plant: Plant, regions: Mapping[str, Region]) -> 
     return Changes(
         kinds={
             "region": _sort(registry.regions, lambda each: each.code, regions),
+            "tiering": _sort(
+                registry.tierings,
+                lambda each: (each.region, each.quantity),
+                {(each.region, each.quantity): each for each in plant.tierings},
+            ),
             "enterprise": _sort(registry.enterprises, lambda each: each.code, plant.enterprises),
             "gateway": _sort(registry.gateways, lambda each: each.id, plant.gateways),
             "source": _sort(
@@ -98,6 +113,8 @@ def name_of(entry: Entry) -> str:
     match entry:
         case Region() | Enterprise():
             return entry.code
+        case Tiering():
+            return f"{entry.region}/{entry.quantity}"
         case Gateway():
             return entry.id
         case Source():

@@ -36,6 +36,28 @@ FORMS: Final[Mapping[str, Form]] = {
             "regions": Key(below="region"),
             "enterprises": Key(below="enterprise"),
             "gateways": Key(below="gateway"),
+            "tiers": Key(below="tiering"),
+        }
+    ),
+    "tiering": Form(
+        keys={
+            "region": Key(kind=CODE, required=True),
+            "quantity": Key(kind=Choice(words=QUANTITIES), required=True),
+            "limits": Key(kind=Form(keys={name: Key(kind=Choice(words=TIERS)) for name in TIERED})),
+            "source_levels": Key(
+                kind=Form(
+                    keys={level: Key(kind=Number(least=0, most=3, whole=True)) for level in "1234"}
+                )
+            ),
+            "raise": Key(below="raise"),
+        }
+    ),
+    "raise": Form(
+        keys={
+            "tier": Key(kind=Choice(words=TIERS), required=True),
+            "peak": Key(kind=Number()),
+            "lasting_s": Key(kind=Number(least=0, above=True)),
+            "points": Key(kind=Number(least=2, most=1000, whole=True)),
         }
     ),
     "region": Form(

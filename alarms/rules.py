@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from alarms import tiers
 from alarms.alarm import Tier
 from alarms.plant import GASES, Plant, Point
 from alarms.rulepacks import Bound, Default, Entry, bounds, defaults, meaning, units_bound
@@ -37,7 +38,6 @@ _ON_DELAYS_S: Final = {
 _OFF_DELAY_S: Final = 30.0
 _OFF_DELAY_RED_S: Final = 60.0
 _STALE_LEAST_S: Final = 30.0
-_SAFETY: Final = GASES | {"oxygen", "smoke"}
 _FORECAST: Final = GASES | {"level", "temperature", "pressure", "differential_pressure", "flow"}
 
 
@@ -107,6 +107,7 @@ def rules_of(plant: Plant) -> Ruleset:
     name = np.full((n, SLOTS), -1, np.int8)
     period = np.empty(n)
     for row, point in enumerate(plant.points):
+        point = tiers.graded(plant, point)
         period[row] = point.period_s or DEFAULT_PERIOD_S
         for sign, first, levels in (
             (-1, LOW.start, low_levels(point)),
@@ -151,14 +152,7 @@ def on_delays_s(point: Point) -> dict[str, float]:
 def tier_of(point: Point, name: str) -> Tier:
     """Return a level's tier: the point's own, else the default of its quantity."""
     own = point.tiers.get(name)
-    if own is not None:
-        return Tier[own]
-    inner = name in ("l", "h")
-    if point.quantity in _SAFETY:
-        return Tier.orange if inner else Tier.red
-    if name == "cut":
-        return Tier.red
-    return Tier.yellow if inner else Tier.orange
+    return tiers.default(point.quantity, name) if own is None else Tier[own]
 
 
 def bounds_for(point: Point, source_kind: str) -> list[Bound]:

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from alarms.alarm import Kind, ProcessEvent, Tier, Transition
-from alarms.plant import Plant
+from alarms.plant import Plant, Raise
 from alarms.readings import HISTORY, QUALITY_MASK, Quality, Readings
 from alarms.rulepacks import Bound
 from alarms.rules import HIGH, LOW, RULES, Ruleset, bounds_for
@@ -124,6 +125,80 @@ def limit_event(
         peak=peak,
         latching=point.latching,
         needs_closeout=point.needs_closeout,
+    )
+
+
+def quality_event(
+    plant: Plant,
+    rules: Ruleset,
+    row: int,
+    *,
+    side: int,
+    top: int,
+    quality: str,
+    at: int,
+    behind: Behind,
+) -> ProcessEvent:
+    """Say that an active limit alarm's signal is bad or stale from `at` on, or good again."""
+    zh, en = place(plant, row)
+    if quality in ("bad", "stale"):
+        zh += " 信号质量差，报警保持" if quality == "bad" else " 信号中断，报警保持"
+        en += " signal is bad" if quality == "bad" else " signal is lost"
+        en += ", the alarm is held"
+    else:
+        zh, en = zh + " 信号恢复", en + " signal is good again"
+    return ProcessEvent(
+        subject=plant.subject(row),
+        rule=RULES[side],
+        kind=Kind.limit,
+        change=Transition.quality,
+        tier=Tier(int(rules.tier[row, top])),
+        t_change=at,
+        t_event=at,
+        t_received=behind.received,
+        value=None if np.isnan(behind.value) else behind.value,
+        quality=quality if quality in ("bad", "stale") else quality_name(behind.quality),
+        late=is_late(behind.quality, at, behind.received),
+        message_zh=zh,
+        message_en=en,
+    )
+
+
+def raised_by_event(
+    plant: Plant, slot: tuple[int, int], by: Raise, *, at: int, behind: Behind
+) -> ProcessEvent:
+    """Say that an active limit alarm (row, side) has gone up by peak, duration or extent.
+
+    Only a peak has a value: what the others rest on is no reading.
+    """
+    row, side = slot
+    zh, en = place(plant, row)
+    if by.peak is not None:
+        peak = number(by.peak, plant.points[row].engineering_unit)
+        zh, en = f"{zh} 峰值达到 {peak}，提级", f"{en}: peak at {peak}, tier raised"
+    elif by.lasting_s is not None:
+        minutes = f"{by.lasting_s / 60:g}"
+        zh = f"{zh} 报警已持续 {minutes} 分钟，提级"
+        en = f"{en}: active for {minutes} min, tier raised"
+    else:
+        zh = f"{zh} 同一危险源 {by.points} 个及以上测点同时报警，提级"
+        en = f"{en}: {by.points} points or more of one source in alarm at once, tier raised"
+    late = is_late(behind.quality, behind.time, behind.received)
+    return ProcessEvent(
+        subject=plant.subject(row),
+        rule=RULES[side],
+        kind=Kind.limit,
+        change=Transition.tier_up,
+        tier=Tier[by.tier],
+        t_change=at,
+        t_event=at,
+        t_received=behind.received,
+        value=None if by.peak is None else behind.value,
+        peak=None if by.peak is None else behind.value,
+        quality=quality_name(behind.quality),
+        late=late,
+        message_zh=zh,
+        message_en=en,
     )
 
 

@@ -49,6 +49,7 @@ ALARM: Final[dict[str, Any]] = {
     "escalation": {"step": 1, "targets": ["site"], "at": "2026-11-21T08:01:04.310Z"},
     "nuisance": "none",
     "nuisance_until": None,
+    "flood": None,
     "message": {"zh": "可燃气体浓度达到二级报警值", "en": "combustible gas at its second limit"},
 }
 JOURNAL_ENTRY: Final[dict[str, Any]] = {

@@ -93,6 +93,7 @@ ALARM: Final = thing(
     escalation=thing_or_null(step=WHOLE, targets={"type": "array", "items": _LEVEL}, at=MOMENT),
     nuisance={"enum": [label.value for label in Nuisance]},
     nuisance_until=MOMENT_OR_NULL,
+    flood=thing_or_null(since=MOMENT, first_out=TEXT),
     message=WORDS,
 )
 PENDING: Final[Schema] = thing_or_null(

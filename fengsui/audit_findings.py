@@ -119,6 +119,7 @@ def episodes(opened: Iterable[Row], rows: Iterable[Row]) -> list[Episode]:
     """Fold the journal's rows into episodes."""
     found: list[Episode] = []
     standing: dict[str, Episode] = {}
+    ended: dict[str, Episode] = {}
     for row in opened:
         if by_readings(row.document["kind"], row.document["rule"]):
             began = instants.from_text(row.document["t_raised"])
@@ -143,12 +144,20 @@ def episodes(opened: Iterable[Row], rows: Iterable[Row]) -> list[Episode]:
                     standing[row.alarm_id].path.append((read, document["tier"]))
             case "returned":
                 if row.alarm_id in standing and returned is not None:
-                    standing.pop(row.alarm_id).returned = instants.from_text(returned)
-            case _ if row.alarm_id not in standing and returned is not None:
+                    ended[row.alarm_id] = standing.pop(row.alarm_id)
+                    ended[row.alarm_id].returned = instants.from_text(returned)
+            case _ if row.alarm_id in standing or row.alarm_id in ended:
+                corrected = standing.get(row.alarm_id) or ended[row.alarm_id]
+                corrected.late = True
+                corrected.began = instants.from_text(document["t_raised"])
+                if returned is not None:
+                    corrected.returned = instants.from_text(returned)
+            case _ if returned is not None:
                 began = instants.from_text(document["t_raised"])
                 episode = _begun(row, began=began, read=read)
                 episode.late, episode.returned = True, instants.from_text(returned)
                 found.append(episode)
+                ended[row.alarm_id] = episode
     return found
 
 
@@ -198,11 +207,14 @@ def _compare_slot(
     unmatched: list[Episode] = []
     for episode in told:
         if episode.late:
+            left = [each for each in left if not _overlap(each, episode)]
             continue
         found = [each for each in (_like(episode, calm), _like(episode, driven)) if each]
         left = [each for each in left if not each.same_begin(episode)]
         if not found:
-            unmatched.append(episode)
+            # What a late reading corrects depends on how messages came together, as does by whom.
+            if not any(each.late and _overlap(episode, each) for each in (*calm, *driven)):
+                unmatched.append(episode)
             continue
         findings.checked += _counts(span, episode)
         if not any(_agree(span, episode, each) for each in found):

@@ -17,8 +17,18 @@ from alarms.alarm import ProcessEvent
 from alarms.computed import Computed
 from alarms.engine import Engine, LastReadings, Proposal
 from alarms.memory import Recollection, Rota
-from alarms.readings import CORRECTED, STAMPED_HERE, Readings, newer_than
-from alarms.storage import alarms, gateways, memory, migrate, plant, readings, rejects, writer
+from alarms.readings import CORRECTED, STAMPED_HERE, Readings, behind_by, newer_than
+from alarms.storage import (
+    alarms,
+    gateways,
+    memory,
+    migrate,
+    neighbours,
+    plant,
+    readings,
+    rejects,
+    writer,
+)
 from ingest import sequence, topics
 from ingest.decoders import native, status
 from ingest.decoders.decoded import Decoded, Reason, printable, refused_whole
@@ -132,7 +142,11 @@ class Pipeline:
             behind = derived.readings.take(~fresh)
             late = await self._store_late(conn, behind)
             if late.stored.any():
-                proposals.append(self._engine.judge_late(behind.take(late.stored), now=now))
+                arrived = behind.take(late.stored)
+                behind_us = behind_by(news.readings, self._engine.last)[~fresh][late.stored]
+                wanted = self._engine.around(arrived, behind_us)
+                near = await neighbours.around(conn, self._engine.plant, wanted, without=arrived)
+                proposals.append(self._engine.judge_late(arrived, near))
             self._steps("copied")
             events = await self._journal(conn, proposals, now=now)
             await rejects.keep(conn, [self._reject(entry) for entry in sifted.ledger.entries])

@@ -8,7 +8,7 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from alarms import deadlines, instants, lifecycle
-from alarms.alarm import Alarm, Entry, ProcessEvent, Transition
+from alarms.alarm import Alarm, AlarmId, Entry, ProcessEvent, Transition
 from alarms.errors import NotFoundError
 from alarms.lifecycle import RuleChange
 from alarms.plant import Group, Point
@@ -32,17 +32,24 @@ async def apply_events(conn: AsyncConnection, events: Sequence[ProcessEvent], *,
     current = await _open_for_update(conn, {(e.subject.key, e.rule) for e in events})
     raised = {(e.subject.key, e.rule) for e in events if e.change is Transition.raised}
     last = await _last_closed(conn, raised - current.keys())
-    known = await _already_told(conn, events)
+    closed = await _touched(conn, events)
     entries: list[Entry] = []
     for event in events:
         slot = event.subject.key, event.rule
-        if slot not in current and event in known:
-            continue
-        outcome = lifecycle.step(current.get(slot) or last.get(slot), event, now=now)
+        known = current.get(slot)
+        if known is None or not lifecycle.touches(known, event):
+            known = _touched_by(closed, event) or known
+        outcome = lifecycle.step(known or last.get(slot), event, now=now)
         entries += outcome.entries
-        current.pop(slot, None)
-        if outcome.alarm is not None:
-            (current if outcome.alarm.t_closed is None else last)[slot] = outcome.alarm
+        alarm = outcome.alarm
+        if alarm is None:
+            continue
+        if alarm.t_closed is None:
+            current[slot] = alarm
+            continue
+        if slot in current and current[slot].id == alarm.id:
+            del current[slot]
+        closed[alarm.id] = last[slot] = alarm
     await _write(conn, head, entries, now=now)
     return len(entries)
 
@@ -266,27 +273,40 @@ async def _last_closed(
     return {(alarm.subject.key, alarm.rule): alarm for alarm in found}
 
 
-async def _already_told(
-    conn: AsyncConnection, events: Sequence[ProcessEvent]
-) -> Sequence[ProcessEvent]:
-    """Return the `late` events that lie within a closed occurrence of their rule and subject."""
-    told: list[ProcessEvent] = []
+async def _touched(conn: AsyncConnection, events: Sequence[ProcessEvent]) -> dict[AlarmId, Alarm]:
+    """Lock and return the newest closed occurrence that each `late` event touches, by its id."""
+    touched: dict[AlarmId, Alarm] = {}
     for event in events:
         if event.change is not Transition.late:
             continue
         end = event.t_change if event.t_end is None else event.t_end
         found = await conn.execute(
             """
-            select true from alarm
+            select record from alarm
              where key = %s and rule = %s and t_raised <= %s and t_closed is not null
                and (record ->> 't_returned')::bigint >= %s
-             limit 1
+             order by t_raised desc limit 1 for update
             """,
-            (event.subject.key, event.rule, instants.to_datetime(event.t_change), end),
+            (event.subject.key, event.rule, instants.to_datetime(end), event.t_change),
         )
-        if await found.fetchone():
-            told.append(event)
-    return told
+        row = await found.fetchone()
+        if row is not None:
+            alarm = _alarm(row[0])
+            touched[alarm.id] = alarm
+    return touched
+
+
+def _touched_by(closed: dict[AlarmId, Alarm], event: ProcessEvent) -> Alarm | None:
+    """Return the newest of these closed occurrences that a `late` event touches."""
+    if event.change is not Transition.late:
+        return None
+    touched = [
+        alarm
+        for alarm in closed.values()
+        if (alarm.subject.key, alarm.rule) == (event.subject.key, event.rule)
+        and lifecycle.touches(alarm, event)
+    ]
+    return max(touched, key=lambda alarm: alarm.t_raised, default=None)
 
 
 async def _write(

@@ -104,6 +104,9 @@ def document(alarm: Alarm, *, t_committed: int | None) -> dict[str, Any]:
         },
         "nuisance": alarm.nuisance.value,
         "nuisance_until": _text(alarm.nuisance_until),
+        "flood": None
+        if alarm.flood is None
+        else {"since": instants.to_text(alarm.flood.since), "first_out": alarm.flood.first_out},
         "message": {"zh": alarm.message_zh, "en": alarm.message_en},
     }
 

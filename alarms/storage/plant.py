@@ -6,7 +6,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from alarms import instants
-from alarms.plant import Enterprise, Gateway, Plant, Point, Source, Unit
+from alarms.plant import Enterprise, Gateway, Plant, Point, Raise, Source, Tiering, Unit
 from alarms.storage import groups
 
 CHANNEL: Final = "fengsui_plant"
@@ -66,6 +66,16 @@ async def load(conn: AsyncConnection) -> Plant:
             """,
         )
     ]
+    tierings = [
+        Tiering(**{**row, "raises": tuple(Raise(**each) for each in row["raises"])})
+        for row in await _rows(
+            conn,
+            """
+            select region, quantity, limits, source_levels, raises from tiering
+             order by region, quantity
+            """,
+        )
+    ]
     points = await _rows(
         conn,
         """
@@ -87,6 +97,7 @@ async def load(conn: AsyncConnection) -> Plant:
         point_ids=[row["id"] for row in points],
         registered=[instants.from_datetime(row["registered_at"]) for row in points],
         points=[_point(row) for row in points],
+        tierings=tierings,
         revision=number,
         groups=[groups.from_row(row) for row in await _rows(conn, groups.SELECT)],
     )

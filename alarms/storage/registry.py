@@ -9,7 +9,7 @@ from psycopg import AsyncConnection, sql
 from psycopg.types.json import Jsonb
 
 from alarms import instants, regions
-from alarms.plant import Enterprise, Gateway, Group, Point, Region, Source, Unit
+from alarms.plant import Enterprise, Gateway, Group, Point, Region, Source, Tiering, Unit
 from alarms.registry import Known, Registry
 from alarms.registry_changes import KINDS, Changes, Entry, changes, name_of
 from alarms.storage import alarms, groups, journal, plant
@@ -142,6 +142,12 @@ def _row(entry: Entry) -> tuple[object, ...]:
     match entry:
         case Region():
             return (entry.code, entry.name, entry.parent, entry.kind)
+        case Tiering():
+            return (
+                *(entry.region, entry.quantity),
+                *(_json(entry.limits), _json(entry.source_levels)),
+                _json(asdict(each) for each in entry.raises),
+            )
         case Enterprise():
             return (entry.code, entry.name, entry.region, entry.uscc, entry.simulated)
         case Gateway():
@@ -215,6 +221,10 @@ def _json(value: Mapping[str, Any] | Iterable[Any]) -> str:
 
 _TABLES: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
     "region": (("code", "text"), ("name", "text"), ("parent", "text"), ("kind", "text")),
+    "tiering": (
+        *(("region", "text"), ("quantity", "text")),
+        *(("limits", "jsonb"), ("source_levels", "jsonb"), ("raises", "jsonb")),
+    ),
     "enterprise": (
         ("code", "text"),
         ("name", "text"),
@@ -255,6 +265,10 @@ _INSERTS: Final[Mapping[str, LiteralString]] = {
     "region": """
         insert into region (code, name, parent, kind)
         select code, name, parent, kind from staged order by place
+        """,
+    "tiering": """
+        insert into tiering (region, quantity, limits, source_levels, raises)
+        select region, quantity, limits, source_levels, raises from staged order by place
         """,
     "enterprise": """
         insert into enterprise (code, name, region, uscc, simulated)
@@ -300,6 +314,11 @@ _UPDATES: Final[Mapping[str, LiteralString]] = {
     "region": """
         update region r set name = n.name, parent = n.parent, kind = n.kind
           from staged n where r.code = n.code
+        """,
+    "tiering": """
+        update tiering t
+           set limits = n.limits, source_levels = n.source_levels, raises = n.raises
+          from staged n where t.region = n.region and t.quantity = n.quantity
         """,
     "enterprise": """
         update enterprise e

@@ -7,10 +7,13 @@ import numpy as np
 
 from alarms.alarm import ProcessEvent
 from alarms.engine import Engine, Proposal
+from alarms.late import Around, reach
 from alarms.proposal import PointFault
 from alarms.readings import Instants, Readings
+from alarms.wording import LATE_US
 
 SECOND_US: Final = 1_000_000
+_RUN: Final = 1 << 16
 
 Hear = Callable[[Sequence[ProcessEvent], int], None]
 """Takes what the engine says, in order, with the clock (Micros) at which it was said."""
@@ -34,14 +37,18 @@ class Clockwork:
         self.link_since = started
         self._hear = hear
         self._ticked = started // SECOND_US
+        self._recent = Recent()
 
     def take(
         self, readings: Readings, late: Readings, faults: Sequence[PointFault], *, now: int
     ) -> None:
         """Judge a batch: readings newer than their points' last, late ones, and faults."""
         proposals = [self.engine.judge(readings, now=now, faults=faults)]
+        self._recent.add(readings, self.engine)
         if len(late):
-            proposals.append(self.engine.judge_late(late, now=now))
+            wanted = self.engine.around(late, self.engine.last[late.point] - late.time)
+            proposals.append(self.engine.judge_late(late, self._recent.around(wanted)))
+            self._recent.add(late, self.engine)
         self._commit(proposals, now)
 
     def pass_seconds(self, to: int) -> None:
@@ -81,6 +88,42 @@ class Clockwork:
 
 def _silent(proposal: Proposal) -> bool:
     return not (proposal.events or proposal.states or proposal.gone)
+
+
+class Recent:
+    """The newest readings of every point: what a late reading's neighbours are taken from.
+
+    Kept is what `late.around` can ask for, and a run that was not looked through yet.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[Readings] = []
+        self._count = 0
+        self._kept = 0
+
+    def add(self, readings: Readings, engine: Engine) -> None:
+        """Remember readings, of which none was met before."""
+        if len(readings) == 0:
+            return
+        self._parts.append(readings)
+        self._count += len(readings)
+        if self._count > 2 * self._kept + _RUN:
+            whole = Readings.joined(self._parts)
+            far = LATE_US + reach(engine.rules, whole.point)
+            self._parts = [whole.take(whole.time >= engine.last[whole.point] - far)]
+            self._count = self._kept = len(self._parts[0])
+
+    def around(self, wanted: Around) -> Readings:
+        """Return the readings that are asked for."""
+        if len(wanted.rows) == 0 or not self._parts:
+            return Readings.none()
+        whole = Readings.joined(self._parts)
+        self._parts = [whole]
+        place = np.searchsorted(wanted.rows, whole.point)
+        place = np.minimum(place, len(wanted.rows) - 1)
+        asked = wanted.rows[place] == whole.point
+        asked &= (whole.time >= wanted.since[place]) & (whole.time <= wanted.until[place])
+        return whole.take(asked)
 
 
 class Known:

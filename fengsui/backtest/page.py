@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
-from alarms import instants, kpi
+from alarms import flood, instants, kpi
 from alarms.alarm import Tier
 from alarms.occurrences import Occurrence
 from alarms.plant import Plant
@@ -139,7 +139,8 @@ def _load(title: str, outcome: Outcome) -> str:
     most = max(sum(count.values()) for count in counts)
     step = _WIDTH / _BINS
     drawn: list[str] = []
-    for begin, end in kpi.floods(kpi.annunciations(outcome.occurrences)):
+    positions = kpi.by_position(outcome.occurrences).values()
+    for begin, end in (span for moments in positions for span in flood.floods(moments)):
         x = _place(begin, outcome, 0)
         width = max(_place(end, outcome, 0) - x, 1)
         drawn.append(f'<rect x="{x:.1f}" y="0" width="{width:.1f}" height="120" fill="#fde0dc"/>')

@@ -55,6 +55,7 @@ def plant_of(document: bytes, name: str) -> tuple[Plant, Registry]:
         point_ids=range(1, len(registry.points) + 1),
         registered=[0] * len(registry.points),
         groups=registry.groups,
+        tierings=registry.tierings,
     )
     return plant, registry
 

@@ -127,6 +127,43 @@ async def test_a_late_occurrence_within_a_closed_one_is_told_once(conn: AsyncCon
     assert [kind for _, kind, _ in await story(conn)][len(before) :] == ["late"]
 
 
+async def test_a_late_occurrence_that_touches_a_closed_one_is_its_next_revision(
+    conn: AsyncConnection,
+) -> None:
+    await apply(conn, event(Transition.raised, 10), event(Transition.returned, 60))
+    (row, _) = await journal.after(conn, 0, limit=10)
+    async with conn.transaction():
+        await alarms.act(conn, row.alarm_id, acknowledge(), scope=scope.ALL, now=NOON)
+    await apply(conn, event(Transition.raised, 200))
+    longer = [
+        event(Transition.late, 5, until_s=20),
+        event(Transition.late, 50, until_s=70),
+    ]
+    await apply(conn, *longer, event(Transition.returned, 230))
+    rows = (await journal.after(conn, 0, limit=100))[-3:]
+    assert [(each.type, each.rev, each.alarm_id == row.alarm_id) for each in rows] == [
+        ("late", 5, True),
+        ("late", 6, True),
+        ("returned", 2, False),
+    ]
+    closed = await alarms.get(conn, row.alarm_id, scope=scope.ALL)
+    assert (closed.t_raised, closed.t_returned) == (NOON + 5 * SECOND, NOON + 70 * SECOND)
+    assert closed.state is State.NORM
+
+
+async def test_one_occurrence_is_open_however_many_raise_it_at_once(database: str) -> None:
+    async def write() -> None:
+        async with await connection.connect(database, autocommit=True) as conn:
+            for at_s in range(0, 20, 2):
+                await apply(conn, event(Transition.raised, at_s))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(4):
+            group.create_task(write())
+    async with await connection.connect(database, autocommit=True) as conn:
+        assert await story(conn) == [(1, "raised", 1)]
+
+
 async def test_an_alarm_acknowledged_each_time_still_shows_that_it_chatters(
     conn: AsyncConnection,
 ) -> None:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from psycopg import AsyncConnection
 
+from alarms.late import Around
 from alarms.plant import Plant
 from alarms.readings import CORRECTED, Quality, Readings
-from alarms.storage import connection, readings
+from alarms.storage import connection, neighbours, readings
 from tests import plants
 
 NOON = 1_763_712_000_000_000  # 2025-11-21T08:00:00Z
@@ -64,6 +65,26 @@ async def test_new_readings_come_back_as_they_went_in(conn: AsyncConnection, pla
     assert last.value[:2].tolist() == [3.5, -1.5]
     assert np.isnan(last.value[2])
     assert last.quality.tolist() == [0x105, 0x105, 0]
+
+
+async def test_the_neighbours_of_late_readings_are_those_asked_for_without_themselves(
+    conn: AsyncConnection, plant: Plant
+) -> None:
+    batch = columns(*((p, s, 10.0 * p + s) for p in (0, 1, 2) for s in range(0, 100, 10)))
+    await readings.copy_new(conn, batch, ids(plant))
+    wanted = Around(
+        rows=np.array([0, 2], np.int32),
+        since=NOON + SECOND * np.array([20, 50]),
+        until=NOON + SECOND * np.array([40, 60]),
+    )
+    found = await neighbours.around(conn, plant, wanted, without=columns((0, 30, 0.0)))
+    seconds = ((found.time - NOON) // SECOND).tolist()
+    assert sorted(zip(found.point.tolist(), seconds, found.value.tolist(), strict=True)) == [
+        (0, 20, 20.0),
+        (0, 40, 40.0),
+        (2, 50, 70.0),
+        (2, 60, 80.0),
+    ]
 
 
 async def test_the_newest_judged_reading_is_recalled_beside_the_newest(

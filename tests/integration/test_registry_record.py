@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 
 from alarms import regions, registry
 from alarms.alarm import Kind, ProcessEvent, Tier, Transition
-from alarms.plant import Point
+from alarms.plant import Point, Raise, Tiering
 from alarms.registry import Registry
 from alarms.storage import alarms, connection, journal, plant
 from alarms.storage import registry as stored
@@ -68,6 +68,25 @@ async def test_importing_the_same_file_twice_changes_nothing(conn: AsyncConnecti
     before = await plant.revision(conn)
     assert await apply(conn, await example(conn)) == (0, 0, created)
     assert await plant.revision(conn) == before
+
+
+async def test_tables_of_tiers_come_back_and_change_like_everything_else(
+    conn: AsyncConnection,
+) -> None:
+    table = Tiering(
+        region="510000",
+        quantity="methane",
+        limits={"h": "yellow"},
+        source_levels={"1": 1},
+        raises=(Raise(tier="red", peak=3.0), Raise(tier="orange", lasting_s=600.0)),
+    )
+    found = replace(await example(conn), tierings=(table,))
+    created, _, _ = await apply(conn, found)
+    assert tuple((await plant.load(conn)).tierings) == (table,)
+    assert await apply(conn, found) == (0, 0, created)
+    changed = replace(table, limits={"h": "blue"})
+    assert (await apply(conn, replace(found, tierings=(changed,))))[1] == 1
+    assert tuple((await plant.load(conn)).tierings) == (changed,)
 
 
 async def test_what_a_file_does_not_mention_is_left_alone(conn: AsyncConnection) -> None:

@@ -82,7 +82,8 @@ def test_the_vector_engine_says_what_the_one_by_one_engine_says(
             found = [
                 said(event)
                 for event in keeper.events
-                if event.rule == rule and event.subject.key == engine.point.key
+                if (event.rule, event.subject.key) == (rule, engine.point.key)
+                and event.change is not Transition.quality
             ]
             assert found == [one for one in engine.said if one.rule == rule]
 
@@ -147,6 +148,8 @@ def test_each_rule_raises_and_returns_in_turn_and_never_before_it_raised(
         if event.change is Transition.raised:
             assert key not in open_since
             open_since[key] = event.t_change
+        elif event.change is Transition.quality:
+            assert key in open_since
         else:
             assert event.t_change >= open_since[key]
             if event.change is Transition.returned:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from alarms.alarm import ProcessEvent, Tier, Transition
-from alarms.readings import HISTORY, Quality
+from alarms.readings import HISTORY, Quality, Readings
 from tests.unit.plants import SECOND, at, plant, point, readings
 from tests.unit.streams import Keeper, Row
 
@@ -21,11 +21,11 @@ def keeper(**settings: Any) -> Keeper:
 
 
 def told(keeper: Keeper) -> list[tuple[str, str, float]]:
-    """Return change, tier and seconds of every limit event."""
+    """Return change, tier and seconds of every move of a limit alarm."""
     return [
         (event.change.value, event.tier.name, (event.t_change - at(0)) / SECOND)
         for event in keeper.events
-        if event.rule.startswith("limit")
+        if event.rule.startswith("limit") and event.change is not Transition.quality
     ]
 
 
@@ -164,7 +164,7 @@ def test_an_alarm_whose_limits_were_taken_away_returns() -> None:
     level.tick(at(1))
     level.tick(at(2))
     assert [change for change, *_ in told(level)] == ["raised", "returned"]
-    assert level.states == {}
+    assert [rule for _, rule in level.states] == ["flood"]
 
 
 def test_an_alarm_whose_limit_was_moved_stays_and_is_judged_by_the_new_one() -> None:
@@ -226,6 +226,12 @@ def test_bad_quality_holds_an_alarm_that_was_about_to_return() -> None:
     assert told(level) == [("raised", "yellow", 0)]
     level.feed([row(61, 5.0)])
     assert told(level)[1:] == [("returned", "yellow", 60)]
+
+
+def test_over_again_within_the_off_delay_the_alarm_goes_on_without_a_word() -> None:
+    level = keeper(limits={"h": 9.0}, on_delay_s=0.0)
+    level.feed([row(0, 9.5), row(10, 5.0), row(20, 9.5), row(50, 9.5), row(60, 5.0), row(90, 5.0)])
+    assert told(level) == [("raised", "yellow", 0), ("returned", "yellow", 90)]
 
 
 def test_calibration_gas_raises_nothing() -> None:
@@ -312,7 +318,7 @@ def test_readings_behind_the_newest_make_one_closed_late_occurrence() -> None:
     level = keeper(limits={"h": 9.0, "hh": 10.0}, **NO_DELAY)
     level.feed([row(100, 5.0)])
     late = readings([row(s, v, received=100) for s, v in ((3, 5.0), (1, 9.5), (2, 10.5))])
-    (event,) = level.engine.judge_late(late, now=at(100)).events
+    (event,) = level.engine.judge_late(late, Readings.none()).events
     assert (event.change, event.tier, event.late) == (Transition.late, Tier.orange, True)
     assert (event.t_change, event.t_end, event.peak) == (at(1), at(3), 10.5)
 
@@ -321,5 +327,5 @@ def test_a_late_occurrence_without_an_end_lasts_to_its_newest_reading() -> None:
     level = keeper(limits={"h": 9.0}, **NO_DELAY)
     level.feed([row(100, 5.0)])
     late = readings([row(s, 9.5, received=100) for s in (1, 2)])
-    (event,) = level.engine.judge_late(late, now=at(100)).events
+    (event,) = level.engine.judge_late(late, Readings.none()).events
     assert (event.t_change, event.t_end) == (at(1), at(2))

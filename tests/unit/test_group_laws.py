@@ -161,5 +161,5 @@ def test_no_value_whatever_breaks_a_group(group: Group, data: st.DataObject) -> 
 def _columns(keeper: Keeper) -> Any:
     return [
         (one.time, one.received, np.nan_to_num(one.value).tolist(), one.phase, one.t0, one.memory)
-        for one in keeper.engine._groups._standing
+        for one in keeper.engine._families._groups._standing
     ]

@@ -1,6 +1,6 @@
 """Figures of the alarm load: floods and chattering."""
 
-from alarms import kpi
+from alarms import flood, kpi
 from alarms.alarm import Kind, Tier
 from alarms.occurrences import Occurrence
 from tests.unit.plants import at
@@ -16,19 +16,19 @@ def occurrence(raised: float, returned: float | None = None) -> Occurrence:
 
 def test_a_flood_begins_with_the_eleventh_in_ten_minutes_and_ends_below_five() -> None:
     moments = [at(k) for k in range(11)]
-    ((begin, end),) = kpi.floods(moments)
+    ((begin, end),) = flood.floods(moments)
     assert begin == at(10)
     assert end == at(6 + 600)  # when the seventh leaves, four are left
 
 
 def test_ten_in_ten_minutes_are_no_flood() -> None:
-    assert kpi.floods([at(k) for k in range(10)]) == []
-    assert kpi.floods([at(60 * k) for k in range(30)]) == []
+    assert flood.floods([at(k) for k in range(10)]) == []
+    assert flood.floods([at(60 * k) for k in range(30)]) == []
 
 
 def test_alarms_after_the_end_begin_another_flood() -> None:
     first, second = [at(k) for k in range(12)], [at(2000 + k) for k in range(12)]
-    assert len(kpi.floods(first + second)) == 2
+    assert flood.floods(first + second) == [(at(10), at(607)), (at(2010), at(2607))]
 
 
 def test_three_raises_and_returns_within_a_minute_chatter() -> None:

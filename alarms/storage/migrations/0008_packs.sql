@@ -1,4 +1,4 @@
--- depends: 0006_expressions
+-- depends: 0007_tiers
 -- The rule packs that alarms are judged under, as their text stood: a change of them is told apart.
 
 create table rule_pack (

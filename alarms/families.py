@@ -1,0 +1,66 @@
+"""The families of rules beside the limits, in the order in which they are asked."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from alarms.alarm import ProcessEvent
+from alarms.authenticity import Authenticity
+from alarms.deviations import Deviations
+from alarms.family import Changes, Family, Found, Learned
+from alarms.flood import Floods
+from alarms.forecasts import Forecasts
+from alarms.groups import Groups
+from alarms.peer_sensors import PeerSensors
+from alarms.plant import Plant
+from alarms.proposal import ChannelState, LastReadings
+from alarms.raising import Raising
+from alarms.rates import Rates
+from alarms.rules import Ruleset
+from alarms.suppressions import Suppressions
+from alarms.sweep import Standing
+from alarms.trust import Trust
+
+
+class Families:
+    """Every family of one plant; suppressions come last, for they cover what the others say."""
+
+    def __init__(self, plant: Plant, rules: Ruleset, standing: Standing) -> None:
+        self.floods = Floods()
+        self._groups = Groups(plant, rules)
+        self._suppressions = Suppressions(plant, rules)
+        self._each: tuple[Family, ...] = (
+            Trust(plant, rules, standing),
+            Raising(plant, rules),
+            Forecasts(plant, rules),
+            Deviations(plant),
+            Rates(plant),
+            Authenticity(plant, rules),
+            PeerSensors(plant),
+            self._groups,
+            self._suppressions,
+        )
+
+    def __iter__(self) -> Iterator[Family]:
+        return iter(self._each)
+
+    @property
+    def learned(self) -> tuple[Learned, ...]:
+        """Return those that learn from readings, where they watch a point at all."""
+        return tuple(
+            family for family in self._each if isinstance(family, Learned) and len(family.rows)
+        )
+
+    def recall(self, states: Iterable[ChannelState], row_of: Mapping[str, int]) -> None:
+        """Take up where the record left off."""
+        for family in self._each:
+            family.recall(states, row_of)
+        self.floods.recall(states)
+
+    def settle(self, newest: LastReadings) -> None:
+        """Let those that go by points' newest readings know them."""
+        self._groups.take_up(newest)
+
+    def finish(
+        self, ended: Iterable[ProcessEvent], found: Iterable[Found]
+    ) -> tuple[tuple[ProcessEvent, ...], Changes]:
+        """Return all events in order, covered by suppressions, and the floods' changes."""
+        return self.floods.label((*ended, *self._suppressions.cover(item[3] for item in found)))

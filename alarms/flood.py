@@ -1,0 +1,131 @@
+"""Floods: more alarms at an operator position than a person can take in, and which came first.
+
+A flood begins with more than 10 annunciations within 10 minutes of event time and ends with fewer
+than 5 (alarms.md 1.4, row 29, [2nd]). A position is the region of an enterprise. Label only:
+nothing is dropped, grouped or hidden by it.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from alarms.alarm import Flood, ProcessEvent, Transition
+from alarms.proposal import ChannelState
+
+WINDOW_US: Final = 600_000_000
+STARTS_ABOVE: Final = 10
+ENDS_BELOW: Final = 5
+RULE: Final = "flood"
+_KEY: Final = "position:"
+_RINGS: Final = (Transition.raised, Transition.tier_up)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """What must be known of a position: as many newest annunciations as decide, times in Micros.
+
+    `since` is when the flood began, None where there is none; `first` has of each hazard source the
+    point that was first in it, or in the window before it, and when.
+    """
+
+    moments: tuple[int, ...] = ()
+    since: int | None = None
+    first: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+
+    def heard(self, at: int, source: str, key: str) -> "Position":
+        """Return the position after an annunciation at `at` of a point of a source."""
+        newest = max(at, *self.moments) if self.moments else at
+        window = [moment for moment in self.moments if moment > newest - WINDOW_US]
+        since = self.since if len(window) >= ENDS_BELOW else None
+        first = dict(self.first)
+        if since is None:
+            first = {name: seen for name, seen in first.items() if seen[1] > newest - WINDOW_US}
+        first.setdefault(source, (key, at))
+        window = sorted([*window, at])[-(STARTS_ABOVE + 1) :]
+        if since is None and len(window) > STARTS_ABOVE:
+            since = newest
+        return Position(moments=tuple(window), since=since, first=first)
+
+
+Changes = dict[str, Position]
+"""Positions by region, as they are after a proposal."""
+
+
+class Floods:
+    """The positions of a plant, by region."""
+
+    def __init__(self) -> None:
+        self._positions: dict[str, Position] = {}
+
+    def recall(self, states: Iterable[ChannelState]) -> None:
+        """Take up where the record left off."""
+        for state in states:
+            if state.rule == RULE:
+                known = state.process
+                self._positions[state.key.removeprefix(_KEY)] = Position(
+                    moments=tuple(known["moments"]),
+                    since=known["since"],
+                    first={name: (key, at) for name, (key, at) in known["first"].items()},
+                )
+
+    def label(self, events: Sequence[ProcessEvent]) -> tuple[tuple[ProcessEvent, ...], Changes]:
+        """Return events in order, with the flood they fall in; what came late rings for nobody."""
+        changes: Changes = {}
+        labelled: list[ProcessEvent] = []
+        for event in events:
+            subject = event.subject
+            if event.change in _RINGS and not event.late and subject.region is not None:
+                known = changes.get(subject.region) or self._positions.get(subject.region)
+                source = f"{subject.enterprise}/{subject.source or ''}"
+                now = (known or Position()).heard(event.t_change, source, subject.key)
+                changes[subject.region] = now
+                if now.since is not None:
+                    mark = Flood(since=now.since, first_out=now.first[source][0])
+                    event = msgspec.structs.replace(event, flood=mark)
+            labelled.append(event)
+        return tuple(labelled), changes
+
+    def states(self, changes: Changes) -> list[ChannelState]:
+        """Return the rows of the record to upsert."""
+        return [
+            ChannelState(
+                key=f"{_KEY}{region}",
+                rule=RULE,
+                process={
+                    "moments": list(position.moments),
+                    "since": position.since,
+                    "first": {name: list(seen) for name, seen in position.first.items()},
+                },
+            )
+            for region, position in changes.items()
+        ]
+
+    def adopt(self, changes: Changes) -> None:
+        """Let changes take effect: the transaction has committed."""
+        self._positions.update(changes)
+
+
+def floods(moments: Sequence[int]) -> list[tuple[int, int]]:
+    """Return each flood among annunciations in order of time, from and to, Micros.
+
+    It begins with more than 10 within 10 minutes and ends with fewer than 5 (alarms.md 1.4).
+    """
+    found: list[tuple[int, int]] = []
+    window: deque[int] = deque()
+    since: int | None = None
+    for moment in moments:
+        while window and window[0] <= moment - WINDOW_US:
+            leaving = window.popleft()
+            if since is not None and len(window) < ENDS_BELOW:
+                found.append((since, leaving + WINDOW_US))
+                since = None
+        window.append(moment)
+        if since is None and len(window) > STARTS_ABOVE:
+            since = moment
+    if since is not None:
+        end = window[-ENDS_BELOW] + WINDOW_US
+        found.append((since, end))
+    return found

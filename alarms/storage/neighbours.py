@@ -1,0 +1,41 @@
+"""The stored readings around late ones: what decides what those mean (alarms.late)."""
+
+import numpy as np
+from psycopg import AsyncConnection, sql
+
+from alarms import instants
+from alarms.late import Around
+from alarms.plant import Plant
+from alarms.readings import Readings
+from alarms.storage.unpacking import Unpacked
+
+
+async def around(
+    conn: AsyncConnection, plant: Plant, wanted: Around, *, without: Readings
+) -> Readings:
+    """Return the readings asked for, but for those of `without`, which may be stored already."""
+    if len(wanted.rows) == 0:
+        return Readings.none()
+    ids = np.asarray(plant.point_ids)[wanted.rows].tolist()
+    # One span for all keeps the scan to the chunks of that time.
+    statement = sql.SQL(
+        """
+        copy (select reading.ts, reading.received, reading.value, reading.point_id, reading.quality
+                from unnest({}::integer[], {}::timestamptz[], {}::timestamptz[])
+                     as asked (point_id, since, until)
+                join reading on reading.point_id = asked.point_id
+                 and reading.ts >= asked.since and reading.ts <= asked.until
+               where reading.ts >= {} and reading.ts <= {}) to stdout (format binary)
+        """
+    ).format(
+        sql.Literal(ids),
+        sql.Literal([instants.to_datetime(at) for at in wanted.since.tolist()]),
+        sql.Literal([instants.to_datetime(at) for at in wanted.until.tolist()]),
+        sql.Literal(instants.to_datetime(int(wanted.since.min()))),
+        sql.Literal(instants.to_datetime(int(wanted.until.max()))),
+    )
+    parts = [part async for part in Unpacked(plant).copied(conn, statement)]
+    found = Readings.joined(parts) if parts else Readings.none()
+    known = set(zip(without.point.tolist(), without.time.tolist(), strict=True))
+    identities = zip(found.point.tolist(), found.time.tolist(), strict=True)
+    return found.take(np.array([each not in known for each in identities], np.bool_))
