@@ -47,6 +47,8 @@ class Authenticity:
     `judge` lets memory and standing go on at once: a proposal is adopted or the engine built anew.
     """
 
+    name = "sensor"
+
     def __init__(self, plant: Plant, rules: Ruleset) -> None:
         n = len(plant.points)
         watched = [row for row, point in enumerate(plant.points) if sensor_bounds.is_watched(point)]

@@ -3,19 +3,66 @@
 A kernel is plain Python over numpy arrays that walks readings in order of receipt; the uncompiled
 function stays reachable as `kernel.py_func`, so that tests can hold the compiled one to it. No
 fast-math: a machine gives the same bits whenever it judges the same readings again.
+
+Machine code is kept on disk where a folder can be written. It is found again only where everything
+it was compiled from is the same: the code, the kernels it calls, the constants it names.
 """
 
-from collections.abc import Callable
-from typing import TypeVar, cast
+import hashlib
+from collections.abc import Callable, Iterator
+from types import CodeType, ModuleType
+from typing import Any, Final, TypeVar, cast
 
 import numba
+import numpy as np
 
 F = TypeVar("F", bound=Callable[..., object])
 
+_ROOM: Final = "alarms."
+
 
 def kernel(function: F) -> F:
-    """Compile a function; keep the machine code on disk where a folder can be written."""
+    """Compile a function."""
     try:
-        return cast("F", numba.njit(cache=True, error_model="numpy")(function))
+        compiled: Any = numba.njit(cache=True, error_model="numpy")(function)
     except RuntimeError:  # nowhere to keep it: each process compiles for itself
         return cast("F", numba.njit(error_model="numpy")(function))
+    # Numba looks at the age of the function's own file only: a changed kernel or constant of
+    # another file would go unnoticed.
+    compiled._cache._cache_file._source_stamp = origin(function)  # noqa: SLF001
+    return cast("F", compiled)
+
+
+def origin(function: Callable[..., object]) -> str:
+    """Return a digest of everything a kernel is compiled from."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in _parts(function.__code__, function.__globals__):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _parts(code: CodeType, names: dict[str, object]) -> Iterator[bytes]:
+    yield code.co_code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _parts(constant, names)
+        else:
+            yield repr(constant).encode()
+    for name in code.co_names:
+        yield name.encode()
+        value = names.get(name)
+        if isinstance(value, ModuleType) and value.__name__.startswith(_ROOM):
+            for inner in code.co_names:
+                yield _seen(getattr(value, inner, None))
+        else:
+            yield _seen(value)
+
+
+def _seen(value: object) -> bytes:
+    """Return what a name stands for, as far as it is compiled in."""
+    if isinstance(value, np.ndarray):
+        return value.tobytes()
+    plain = getattr(value, "py_func", None)
+    if plain is not None:
+        return origin(plain).encode()
+    return repr(value).encode() if isinstance(value, int | float | str | tuple) else b""

@@ -108,10 +108,10 @@ class Family(Protocol):
 class Learned(Family, Protocol):
     """A family that learns from readings; what it learned is kept, and made whole at a start.
 
-    `rows` are the point rows it watches, ascending, `memory` has one record for each: what follows
-    from the judged readings alone, whatever the rules say. `judge` learns in place, so a proposal
-    is adopted or the engine is built anew. `replay` learns without judging: readings of rows it
-    watches, in order of time for each.
+    `rows` are the point rows it watches, `memory` has one record for each: what follows from the
+    readings alone, whatever the rules say. `judge` learns in place, so a proposal is adopted or the
+    engine is built anew. `replay` learns without judging: judged readings of any rows, and NaN for
+    those under calibration, in order of time for each row.
     """
 
     name: str

@@ -42,6 +42,8 @@ class Forecasts:
     anew. `replay` brings memory up to date from stored readings.
     """
 
+    name = "forecast"
+
     def __init__(self, plant: Plant, rules: Ruleset) -> None:
         self.plant = plant
         chosen = [row for row, point in enumerate(plant.points) if "forecast" in watched_at(point)]

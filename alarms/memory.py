@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from alarms.engine import Engine
 from alarms.proposal import NEWEST, LastReadings, judged
-from alarms.readings import Instants, Readings, Rows
+from alarms.readings import QUALITY_MASK, Instants, Quality, Readings, Rows
 
 CHUNK_BITS: Final = 10
 ROUND_US: Final = 600_000_000
@@ -49,6 +49,7 @@ class Rota:
         self._ids = ids
         self._chunk_of = ids >> CHUNK_BITS
         self._chunks = np.unique(self._chunk_of)
+        self._places = _places(engine)
         self._saved: dict[int, int] = {}
         self._next = 0
         self._began = now
@@ -75,7 +76,8 @@ class Rota:
         self._saved[chunk] = heard
         yield self._part(NEWEST_READINGS, chunk, rows, newest.records(rows))
         for family in self._engine.learned:
-            mine = np.flatnonzero(np.isin(family.rows, rows))
+            places = self._places[family.name][rows]
+            mine = places[places >= 0]
             if len(mine):
                 yield self._part(family.name, chunk, family.rows[mine], family.memory[mine])
 
@@ -98,6 +100,7 @@ class Recollection:
         many = len(engine.plant.points)
         self._row_of = np.full(max(engine.plant.point_ids, default=0) + 1, -1, np.int32)
         self._row_of[np.asarray(engine.plant.point_ids, np.int64)] = np.arange(many, dtype=np.int32)
+        self._places = _places(engine)
         self._heard = {family.name: np.zeros(many, np.int64) for family in engine.learned}
         self._known = np.zeros(many, np.bool_)
 
@@ -113,8 +116,8 @@ class Recollection:
             return
         for family in self._engine.learned:
             if family.name == part.family and part.shape == shape_of(family.memory.dtype):
-                place = np.searchsorted(family.rows, rows)
-                here &= family.rows[np.minimum(place, len(family.rows) - 1)] == rows
+                place = self._places[family.name][rows]
+                here &= place >= 0
                 records = np.frombuffer(part.records, family.memory.dtype)
                 family.memory[place[here]] = records[here]
                 self._heard[family.name][rows[here]] = part.heard[here]
@@ -152,16 +155,25 @@ class Recollection:
         return since
 
     def learn(self, readings: Readings) -> None:
-        """Learn stored readings, sorted by row and then by time; what is known is passed over."""
-        usable = readings.take(judged(readings.quality))
+        """Learn stored readings, in order of time for each row; what is known is passed over."""
+        calibrating = (readings.quality & QUALITY_MASK) == Quality.calibrating
+        value = np.where(calibrating, np.nan, readings.value)
+        usable = judged(readings.quality) | calibrating
         for family in self._engine.learned:
-            place = np.searchsorted(family.rows, usable.point)
-            place = np.minimum(place, len(family.rows) - 1)
-            mine = (family.rows[place] == usable.point) & (
-                usable.time > self._heard[family.name][usable.point]
-            )
-            family.replay(usable.point[mine], usable.time[mine], usable.value[mine])
+            mine = usable & (self._places[family.name][readings.point] >= 0)
+            mine &= readings.time > self._heard[family.name][readings.point]
+            family.replay(readings.point[mine], readings.time[mine], value[mine])
         self._engine.newest.follow(readings)
+
+
+def _places(engine: Engine) -> dict[str, Rows]:
+    """Return for each family the place of every plant row in its memory, -1 for none."""
+    found = {}
+    for family in engine.learned:
+        places = np.full(len(engine.plant.points), -1, np.int32)
+        places[family.rows] = np.arange(len(family.rows), dtype=np.int32)
+        found[family.name] = places
+    return found
 
 
 def shape_of(layout: np.dtype[np.void]) -> str:

@@ -65,6 +65,8 @@ class PeerSensors:
     `judge` lets memory and standing go on at once: a proposal is adopted or the engine built anew.
     """
 
+    name = "peers"
+
     def __init__(self, plant: Plant) -> None:
         groups = _groups(plant)
         rows = [row for group in groups for row in group]

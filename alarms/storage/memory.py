@@ -16,6 +16,7 @@ _WINDOW_US: Final = 600_000_000
 """Readings are taken by so much event time at once, to be sorted in memory."""
 _LAGGING_US: Final = 1_800_000_000
 """Points this far behind the others are asked for one by one."""
+_MINUTE_US: Final = 60_000_000
 _TOGETHER: Final = 16
 """Parts fetched at once."""
 
@@ -61,7 +62,7 @@ async def parts(conn: AsyncConnection) -> AsyncIterator[Part]:
 async def stored_after(
     conn: AsyncConnection, plant: Plant, since: Instants
 ) -> AsyncIterator[Readings]:
-    """Yield each point's readings after an event time, Micros, sorted by row, then by time.
+    """Yield each point's readings after an event time, Micros, in order of time for each point.
 
     Those stored behind a newer one are left out. A block holds a window of event time.
     """
@@ -121,4 +122,5 @@ async def _newest(conn: AsyncConnection, first: int) -> int:
 
 
 def _sorted(readings: Readings) -> Readings:
-    return readings.take(np.lexsort((readings.time, readings.point)))
+    """Sort by minute, row and time: memory is met in its order, and peers stay close in time."""
+    return readings.take(np.lexsort((readings.time, readings.point, readings.time // _MINUTE_US)))

@@ -1,0 +1,107 @@
+"""What the engine learned is the same after a restart, whenever it comes: to the last bit."""
+
+import json
+from collections.abc import AsyncIterator
+
+import numpy as np
+import pytest
+from psycopg import AsyncConnection
+
+from alarms.engine import Engine
+from alarms.storage import connection, writer
+from ingest.mqtt import Message
+from ingest.pipeline import Pipeline
+from tests import plants
+
+START = 1_763_712_000_000_000
+SECOND = 1_000_000
+ROUND = 600 * SECOND
+
+
+@pytest.fixture
+async def conn(database: str) -> AsyncIterator[AsyncConnection]:
+    async with await connection.connect(database, autocommit=True) as conn:
+        await plants.register(conn)
+        await conn.execute(
+            """
+            update point set detect = '["limit", "forecast", "rate", "deviation", "sensor"]',
+                             params = '{"deviation": {"learn": 30}}'
+            """
+        )
+        await writer.claim(conn)
+        yield conn
+
+
+def message(at: int, values: dict[str, float], *, behind_s: float = 0) -> Message:
+    ts = (at - round(behind_s * SECOND)) // 1000
+    body = json.dumps({"ts": ts, "values": values}).encode()
+    return Message(topic="t/gw/readings", payload=body, received=at, mid=0, qos=1, retained=False)
+
+
+async def pipeline(conn: AsyncConnection, now: int) -> Pipeline:
+    made = Pipeline(prefix="t")
+    await made.recall(conn, now=now)
+    return made
+
+
+async def feed(running: Pipeline, conn: AsyncConnection, first: int, seconds: range) -> None:
+    """Send noisy and drifting values, some of them behind, some no news, with ticks between."""
+    draws = np.random.default_rng([7, seconds.start])
+    for second in seconds:
+        at = first + second * SECOND
+        values = {
+            "T1": 5.0 + 0.002 * second + draws.normal(0, 0.02),
+            "T2": 5.0 + draws.normal(0, 0.05),
+            "T3": 5.0 + np.sin(second / 300),
+        }
+        sent = [message(at, values)]
+        if draws.random() < 0.1:
+            sent.append(message(at + 1000, {"T1": 5.0, "T2": 4.0}, behind_s=draws.uniform(1, 90)))
+        await running.commit(conn, sent, now=at)
+        if second % 20 == 0:
+            await running.tick(conn, now=at, link_since=first)
+
+
+def same(one: Engine, other: Engine) -> None:
+    assert one.learned, "no family learns: this test would pass on anything"
+    for family, twin in zip(one.learned, other.learned, strict=True):
+        np.testing.assert_array_equal(
+            family.memory.view(np.uint8), twin.memory.view(np.uint8), err_msg=family.name
+        )
+    for name in one.newest.__slots__:
+        np.testing.assert_array_equal(getattr(one.newest, name), getattr(other.newest, name))
+
+
+async def test_a_restart_finds_what_was_learned_with_parts_saved_and_without(
+    conn: AsyncConnection,
+) -> None:
+    running = await pipeline(conn, START)
+    await feed(running, conn, START, range(40))
+    same(running._engine, (await pipeline(conn, START + 40 * SECOND))._engine)
+    await running.tick(conn, now=START + ROUND, link_since=START)
+    cursor = await conn.execute("select count(*) from engine_memory")
+    assert (await cursor.fetchone() or (0,))[0] == 1 + len(running._engine.learned)
+    same(running._engine, (await pipeline(conn, START + ROUND))._engine)
+    await feed(running, conn, START + ROUND, range(60))
+    same(running._engine, (await pipeline(conn, START + ROUND + 60 * SECOND))._engine)
+
+
+async def test_a_part_of_another_layout_is_learned_again_from_the_readings(
+    conn: AsyncConnection,
+) -> None:
+    running = await pipeline(conn, START)
+    await feed(running, conn, START, range(30))
+    await running.tick(conn, now=START + ROUND, link_since=START)
+    await conn.execute("update engine_memory set shape = 'another' where family <> 'newest'")
+    same(running._engine, (await pipeline(conn, START + ROUND))._engine)
+
+
+async def test_parts_are_saved_once_a_round_and_only_where_something_was_heard(
+    conn: AsyncConnection,
+) -> None:
+    running = await pipeline(conn, START)
+    await feed(running, conn, START, range(3))
+    for now in (START + ROUND, START + 2 * ROUND):
+        await running.tick(conn, now=now, link_since=START)
+    cursor = await conn.execute("select distinct saved_at from engine_memory")
+    assert len(await cursor.fetchall()) == 1

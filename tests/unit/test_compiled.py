@@ -1,0 +1,62 @@
+"""Machine code is found again only where all it was compiled from is the same."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+INNER = """
+from alarms.compiled import kernel
+
+FACTOR = {factor}
+
+
+@kernel
+def scaled(x: float) -> float:
+    return x * FACTOR
+"""
+OUTER = """
+import sys
+
+from alarms.compiled import kernel
+from inner import scaled
+
+
+@kernel
+def outer(x: float) -> float:
+    return scaled(x) + 1.0
+
+
+print(outer(1.0), sum(outer.stats.cache_hits.values()))
+"""
+
+
+def said(folder: Path, **more: str) -> str:
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "outer.py"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(root), **more},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def test_a_constant_changed_in_another_file_is_compiled_anew(tmp_path: Path) -> None:
+    (tmp_path / "outer.py").write_text(OUTER)
+    inner = tmp_path / "inner.py"
+    inner.write_text(INNER.format(factor=2.0))
+    assert said(tmp_path) == "3.0 0"
+    assert said(tmp_path) == "3.0 1", "machine code is kept"
+    inner.write_text(INNER.format(factor=3.0))
+    assert said(tmp_path) == "4.0 0"
+
+
+def test_a_kernel_runs_where_nothing_can_be_kept(tmp_path: Path) -> None:
+    (tmp_path / "outer.py").write_text(OUTER)
+    (tmp_path / "inner.py").write_text(INNER.format(factor=2.0))
+    (tmp_path / "__pycache__").write_text("in the way")
+    home = str(tmp_path / "outer.py")
+    assert said(tmp_path, HOME=home, XDG_CACHE_HOME=home) == "3.0 0"
