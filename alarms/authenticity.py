@@ -51,11 +51,12 @@ class Authenticity:
 
     def __init__(self, plant: Plant, rules: Ruleset) -> None:
         n = len(plant.points)
-        watched = [row for row, point in enumerate(plant.points) if sensor_bounds.is_watched(point)]
+        wanted = [sensor_bounds.is_watched(point) for point in plant.alike.points]
+        watched = np.flatnonzero(np.array(wanted, np.bool_)[plant.alike.of])
         self.plant = plant
-        self.rows: Rows = np.array(watched, np.int32)
+        self.rows: Rows = watched.astype(np.int32)
         self.memory = sensor_faults.fresh(len(watched))
-        self._bounds, self._bound_of = sensor_bounds.bounds_of(plant.points, rules, self.rows)
+        self._bounds, self._bound_of = sensor_bounds.bounds_of(plant, rules, self.rows)
         self._slot_of = np.full(n, -1, np.int32)
         self._slot_of[self.rows] = np.arange(len(watched), dtype=np.int32)
         self._raised = np.zeros(len(watched), np.uint8)

@@ -147,7 +147,7 @@ class Engine:
             newest=self.newest,
         )
         told = [family.judge(seen) for family in self._families]
-        newest = Newest.of(readings, is_judged)
+        newest = Newest(readings=readings, is_judged=is_judged)
         return self._proposal(found, newest, swept, heard, faulty, told)
 
     def around(self, readings: Readings, behind: Instants) -> late.Around:

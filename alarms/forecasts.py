@@ -1,5 +1,6 @@
 """Forecasts as a family of rules: a point's limits each have one, until their own alarm raises."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -46,17 +47,19 @@ class Forecasts:
 
     def __init__(self, plant: Plant, rules: Ruleset) -> None:
         self.plant = plant
-        chosen = [row for row, point in enumerate(plant.points) if "forecast" in watched_at(point)]
-        on, name = _limits(plant, rules, chosen)
+        alike = plant.alike
+        watched = np.array(["forecast" in watched_at(point) for point in alike.points], np.bool_)
+        chosen = np.flatnonzero(watched[alike.of])
+        on, name = _limits(plant, rules, chosen.tolist())
         has = np.isfinite(on).any(axis=1)
-        self.rows: Rows = np.array(chosen, np.int32)[has]
+        self.rows: Rows = chosen[has].astype(np.int32)
         self._name = name[has]
-        points = [plant.points[row] for row in self.rows.tolist()]
-        response = [parameter(point, "forecast", "response_s") for point in points]
+        mine = alike.of[self.rows]
+        response = [_response(plant, point) for point in alike.points]
         self._tasks: Tasks = forecast.tasks(
             on[has],
-            np.array([point.deadband for point in points], np.float64),
-            np.array([np.nan if one is None else one for one in response], np.float64),
+            np.array([point.deadband for point in alike.points], np.float64)[mine],
+            np.array(response, np.float64)[mine],
         )
         self.memory = trend_columns.blank(len(self.rows))
         self._point: NDArray[np.int32] = np.full(len(plant.points), _NO_PLACE, np.int32)
@@ -250,6 +253,13 @@ def _change(was: int, tier: int) -> Transition:
     if tier == 0:
         return Transition.returned
     return Transition.tier_up if tier > was else Transition.tier_down
+
+
+def _response(plant: Plant, point: Point) -> float:
+    """Return the seconds that acting on a point takes, NaN where nobody says."""
+    kind = plant.sources[point.enterprise, point.source].kind
+    found = parameter(point, "forecast", "response_s", source_kind=kind)
+    return math.nan if found is None else found
 
 
 def _limits(plant: Plant, rules: Ruleset, rows: list[int]) -> tuple[Floats, NDArray[np.int8]]:

@@ -59,13 +59,17 @@ class Learning:
         """
         self.plant = plant
         self.name = name
-        points = plant.points
-        mine = [row for row, point in enumerate(points) if name in watched(point)]
-        self.rows: Rows = np.array(mine, np.int32)
+        alike = plant.alike
+        wanted = [name in watched(point) for point in alike.points]
+        mine = np.flatnonzero(np.array(wanted, np.bool_)[alike.of])
+        self.rows: Rows = mine.astype(np.int32)
         self.memory = memory(len(mine))
-        self.rules = np.array([rules(points[row]) for row in mine], rules_type)
+        laid_out = np.zeros(len(alike.points), rules_type)
+        for kind in np.flatnonzero(wanted).tolist():
+            laid_out[kind] = rules(alike.points[kind])
+        self.rules = laid_out[alike.of[mine]]
         self.standing: Records = np.zeros(len(mine), standing_type)
-        self._place_of = np.full(len(points), -1, np.int32)
+        self._place_of = np.full(len(plant.points), -1, np.int32)
         self._place_of[self.rows] = np.arange(len(mine), dtype=np.int32)
         self._parts = standing_type.names or ()
         self._stored: set[int] = set()

@@ -74,7 +74,7 @@ class Rota:
         if self._saved.get(chunk) == heard:
             return
         self._saved[chunk] = heard
-        yield self._part(NEWEST_READINGS, chunk, rows, newest.records(rows))
+        yield self._part(NEWEST_READINGS, chunk, rows, newest.records[rows])
         for family in self._engine.learned:
             places = self._places[family.name][rows]
             mine = places[places >= 0]
@@ -111,7 +111,7 @@ class Recollection:
         if part.family == NEWEST_READINGS:
             if part.shape == shape_of(NEWEST):
                 records = np.frombuffer(part.records, NEWEST)
-                self._engine.newest.put(rows[here], records[here])
+                self._engine.newest.records[rows[here]] = records[here]
                 self._known[rows[here]] = True
             return
         for family in self._engine.learned:
@@ -130,7 +130,7 @@ class Recollection:
     def meet(self, found: LastReadings) -> None:
         """Take the newest readings of the unknown rows from the record itself."""
         rows = self.unknown
-        self._engine.newest.put(rows, found.records(rows))
+        self._engine.newest.records[rows] = found.records[rows]
 
     @property
     def fresh(self) -> bool:

@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from alarms.alarm import Subject
 
@@ -255,6 +258,30 @@ class Plant:
         return found
 
     @cached_property
+    def alike(self) -> "Alike":
+        """Return points of which each stands for all with the same settings, and whose each is.
+
+        What an engine lays out of a point follows from its settings, its region and its source's
+        kind and level alone; a large plant has few that differ.
+        """
+        kinds: dict[tuple[object, ...], int] = {}
+        chosen: list[Point] = []
+        of = np.empty(len(self.points), np.int32)
+        places: dict[tuple[str, str], tuple[object, ...]] = {}
+        for row, point in enumerate(self.points):
+            where = point.enterprise, point.source
+            place = places.get(where)
+            if place is None:
+                source = self.sources[where]
+                region = self.enterprises[point.enterprise].region
+                place = places[where] = (region, source.kind, source.level)
+            kind = kinds.setdefault((place, *_settings(point)), len(kinds))
+            if kind == len(chosen):
+                chosen.append(point)
+            of[row] = kind
+        return Alike(points=chosen, of=of)
+
+    @cached_property
     def only_gateway(self) -> dict[str, str | None]:
         """Return each enterprise's gateway where it has exactly one."""
         owned: dict[str, list[str]] = {code: [] for code in self.enterprises}
@@ -306,6 +333,23 @@ class Plant:
             name=gateway_id,
             simulated=enterprise.simulated,
         )
+
+
+class Alike(NamedTuple):
+    """Points with different settings, and for each row of the plant which of them it is like."""
+
+    points: Sequence[Point]
+    of: NDArray[np.int32]
+
+
+def _settings(point: Point) -> tuple[object, ...]:
+    """Return all of a point but its names, so that equal settings are equal."""
+    return (
+        *(point.quantity, point.engineering_unit, point.range, point.period_s, point.deadband),
+        *(point.on_delay_s, point.off_delay_s, point.detect, point.substance, point.sector),
+        *(tuple(point.limits.items()), tuple(point.tiers.items())),
+        tuple((kind, *known.items()) for kind, known in point.params.items()),
+    )
 
 
 def prefix_of(region: str) -> str:

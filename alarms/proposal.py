@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarms.alarm import ProcessEvent
+from alarms.compiled import kernel
 from alarms.readings import (
     JUDGED,
     QUALITY_MASK,
@@ -58,107 +59,115 @@ NEWEST: Final = np.dtype(
         ("judged_quality", np.int16),
     ]
 )
-"""LastReadings as records, to be kept."""
+"""What is known of one point: its newest reading and its newest judged one, 58 bytes together."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LastReadings:
     """The newest reading of each point row and its newest judged one, shape (n,).
 
     0 or NaN where there never was one. `time`, `received`, `value`, `quality` are of the newest
     reading of any quality. `judged_*` are of the newest whose quality is judged (good, uncertain,
-    over_range): delays run on those.
+    over_range): delays run on those. The columns are views of `records`: a point's lie together.
     """
 
-    time: Instants
-    received: Instants
-    value: Values
-    quality: Qualities
-    judged_time: Instants
-    judged_received: Instants
-    judged_value: Values
-    judged_quality: Qualities
+    __slots__ = ("records",)
+
+    def __init__(self, records: NDArray[np.void]) -> None:
+        """`records` are of NEWEST and belong to this value."""
+        self.records = records
 
     @classmethod
     def never(cls, points: int) -> Self:
         """Return what is known of so many points before anything arrived."""
-        return cls(
-            time=np.zeros(points, np.int64),
-            received=np.zeros(points, np.int64),
-            value=np.full(points, np.nan),
-            quality=np.zeros(points, np.int16),
-            judged_time=np.zeros(points, np.int64),
-            judged_received=np.zeros(points, np.int64),
-            judged_value=np.full(points, np.nan),
-            judged_quality=np.zeros(points, np.int16),
-        )
+        records = np.zeros(points, NEWEST)
+        records["value"] = records["judged_value"] = np.nan
+        return cls(records)
 
-    def records(self, rows: Rows) -> NDArray[np.void]:
-        """Return what is known of these rows, one record each."""
-        found = np.zeros(len(rows), NEWEST)
-        for name in self.__slots__:
-            found[name] = getattr(self, name)[rows]
-        return found
+    @property
+    def time(self) -> Instants:
+        """Event times, Micros."""
+        return self.records["time"]
 
-    def put(self, rows: Rows, records: NDArray[np.void]) -> None:
-        """Write down what was known of these rows."""
-        for name in self.__slots__:
-            getattr(self, name)[rows] = records[name]
+    @property
+    def received(self) -> Instants:
+        """When they came, Micros."""
+        return self.records["received"]
+
+    @property
+    def value(self) -> Values:
+        """Values in the points' units."""
+        return self.records["value"]
+
+    @property
+    def quality(self) -> Qualities:
+        """Qualities with their flags."""
+        return self.records["quality"]
+
+    @property
+    def judged_time(self) -> Instants:
+        """Event times of the judged, Micros."""
+        return self.records["judged_time"]
+
+    @property
+    def judged_received(self) -> Instants:
+        """When the judged came, Micros."""
+        return self.records["judged_received"]
+
+    @property
+    def judged_value(self) -> Values:
+        """Values of the judged."""
+        return self.records["judged_value"]
+
+    @property
+    def judged_quality(self) -> Qualities:
+        """Qualities of the judged."""
+        return self.records["judged_quality"]
 
     def follow(self, readings: Readings) -> None:
         """Take up stored readings, in order of time for each row; older ones change nothing."""
         news = readings.take(readings.time > self.time[readings.point])
-        self.take_up(Newest.of(news, judged(news.quality)))
+        self.take_up(Newest(readings=news, is_judged=judged(news.quality)))
 
     def copy(self) -> Self:
         """Return columns of one's own."""
-        return type(self)(**{name: getattr(self, name).copy() for name in self.__slots__})
+        return type(self)(self.records.copy())
 
     def take_up(self, newest: "Newest") -> None:
-        """Write a batch's newest readings over these columns."""
-        rows, judged_rows = newest.rows, newest.judged_rows
-        self.time[rows], self.received[rows] = newest.time, newest.received
-        self.value[rows], self.quality[rows] = newest.value, newest.quality
-        self.judged_time[judged_rows] = newest.judged_time
-        self.judged_received[judged_rows] = newest.judged_received
-        self.judged_value[judged_rows] = newest.judged_value
-        self.judged_quality[judged_rows] = newest.judged_quality
+        """Write a batch's readings over these; the later of two for one row stays."""
+        news = newest.readings
+        columns = (news.point, news.time, news.received, news.value, news.quality)
+        _take_up(self.records, *columns, newest.is_judged)
+
+
+@kernel
+def _take_up(
+    records: NDArray[np.void],
+    rows: Rows,
+    time: Instants,
+    received: Instants,
+    value: Values,
+    quality: Qualities,
+    is_judged: Mask,
+) -> None:
+    for i in range(len(rows)):
+        record = records[rows[i]]
+        record["time"] = time[i]
+        record["received"] = received[i]
+        record["value"] = value[i]
+        record["quality"] = quality[i]
+        if is_judged[i]:
+            record["judged_time"] = time[i]
+            record["judged_received"] = received[i]
+            record["judged_value"] = value[i]
+            record["judged_quality"] = quality[i]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Newest:
-    """The newest readings of a batch, to be written over the engine's columns on adoption."""
+    """A batch to be written over the newest readings; `is_judged` runs along its readings."""
 
-    rows: Rows
-    time: Instants
-    received: Instants
-    value: Values
-    quality: Qualities
-    judged_rows: Rows
-    judged_time: Instants
-    judged_received: Instants
-    judged_value: Values
-    judged_quality: Qualities
-
-    @classmethod
-    def of(cls, readings: Readings, is_judged: Mask) -> Self:
-        """Return what to write; `is_judged` runs along the readings.
-
-        Later writes to the same row win, so columns in order of receipt leave the newest behind.
-        """
-        taken = readings if bool(is_judged.all()) else readings.take(is_judged)
-        return cls(
-            rows=readings.point,
-            time=readings.time,
-            received=readings.received,
-            value=readings.value,
-            quality=readings.quality,
-            judged_rows=taken.point,
-            judged_time=taken.time,
-            judged_received=taken.received,
-            judged_value=taken.value,
-            judged_quality=taken.quality,
-        )
+    readings: Readings
+    is_judged: Mask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

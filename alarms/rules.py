@@ -99,14 +99,15 @@ def watched(point: Point) -> tuple[str, ...]:
 
 def rules_of(plant: Plant) -> Ruleset:
     """Lay out the rules of every point of the plant."""
-    n = len(plant.points)
+    alike = plant.alike
+    n = len(alike.points)
     on = np.full((n, SLOTS), np.inf)
     off = np.full((n, SLOTS), -np.inf)
     delays = np.zeros((2, n, SLOTS), np.int64)
     tier = np.zeros((n, SLOTS), np.int8)
     name = np.full((n, SLOTS), -1, np.int8)
     period = np.empty(n)
-    for row, point in enumerate(plant.points):
+    for row, point in enumerate(alike.points):
         point = tiers.graded(plant, point)
         period[row] = point.period_s or DEFAULT_PERIOD_S
         for sign, first, levels in (
@@ -120,16 +121,17 @@ def rules_of(plant: Plant) -> Ruleset:
                 tier[row, slot] = level.tier
                 name[row, slot] = LEVEL_NAMES.index(level.name)
     bridge = np.round(3 * period * SECOND).astype(np.int64)
+    of = alike.of
     return Ruleset(
-        on=on,
-        off=off,
-        on_delay=delays[0],
-        off_delay=delays[1],
-        tier=tier,
-        name=name,
-        calm=np.stack([-on[:, LOW.start], on[:, HIGH.start]], axis=1),
-        bridge=bridge,
-        stale=np.maximum(bridge, round(_STALE_LEAST_S * SECOND)),
+        on=on[of],
+        off=off[of],
+        on_delay=delays[0, of],
+        off_delay=delays[1, of],
+        tier=tier[of],
+        name=name[of],
+        calm=np.stack([-on[:, LOW.start], on[:, HIGH.start]], axis=1)[of],
+        bridge=bridge[of],
+        stale=np.maximum(bridge, round(_STALE_LEAST_S * SECOND))[of],
     )
 
 

@@ -1,7 +1,6 @@
 """Which points have a sensor to watch, and what is asked of it, by quantity, limits and range."""
 
 import math
-from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 
 from alarms.detectors import sensor_faults
 from alarms.parameters import parameter
-from alarms.plant import GASES, Point
+from alarms.plant import GASES, Plant, Point
 from alarms.readings import Rows
 from alarms.rules import DEFAULT_PERIOD_S, HIGH, LOW, Ruleset
 
@@ -42,17 +41,14 @@ def is_watched(point: Point) -> bool:
     return point.quantity not in SWITCHES and not binary
 
 
-def bounds_of(
-    points: Sequence[Point], rules: Ruleset, rows: Rows
-) -> tuple[NDArray[Any], NDArray[np.int32]]:
-    """Return the distinct rules (sensor_faults.BOUNDS) of these rows, and each one's among them."""
-    roofs, floors = rules.on[rows, HIGH.start].tolist(), (-rules.on[rows, LOW.start]).tolist()
-    known: dict[tuple[float, ...], int] = {}
-    places = [
-        known.setdefault(_bounds(points[row], roof, floor), len(known))
-        for row, roof, floor in zip(rows.tolist(), roofs, floors, strict=True)
-    ]
-    return np.array(list(known), sensor_faults.BOUNDS), np.array(places, np.int32)
+def bounds_of(plant: Plant, rules: Ruleset, rows: Rows) -> tuple[NDArray[Any], NDArray[np.int32]]:
+    """Return the distinct rules (sensor_faults.BOUNDS) of a plant, and each of these rows' own."""
+    alike = plant.alike
+    first = np.zeros(len(alike.points), np.intp)
+    first[alike.of[::-1]] = np.arange(len(alike.of))[::-1]
+    roofs, floors = rules.on[first, HIGH.start].tolist(), (-rules.on[first, LOW.start]).tolist()
+    bounds = [_bounds(*each) for each in zip(alike.points, roofs, floors, strict=True)]
+    return np.array(bounds, sensor_faults.BOUNDS), alike.of[rows]
 
 
 def _bounds(point: Point, roof: float, floor: float) -> tuple[float, ...]:

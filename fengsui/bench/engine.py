@@ -18,7 +18,10 @@ from fengsui.bench.one_by_one import OneByOne
 _START: Final = 1_763_712_000_000_000
 _PLAIN_READINGS: Final = 200_000
 """The plain engine takes the first so many readings: it is slow, and its speed does not change."""
-_EVERYTHING: Final = ("limit", "forecast", "rate", "deviation", "sensor", "comms")
+_DETECT: Final = ("limit", "forecast", "deviation", "sensor", "comms")
+"""Every detector that rule packs and defaults know; a rate is watched only where somebody asks."""
+_QUANTITIES: Final = (("level", "m"), ("level", "m"), ("temperature", "°C"), ("pressure", "MPa"))
+_SETS: Final = 5_000
 _BEFORE: Final = (*(240.0,) * 60, *(10.0,) * 40)
 """Seconds between the readings every point is known by before the measure: four hours and more, so
 that no window is empty and no detector still learns."""
@@ -83,7 +86,7 @@ def measure(workload: Workload) -> dict[str, Any]:
         "engine_restart_s": report.Result(value=restart_s, unit="s"),
     }
     shape = asdict(workload) | {
-        "detect": list(_EVERYTHING),
+        "detect": list(_DETECT),
         "events": events,
         "states_at_restart": len(states),
         "learned_again_at_restart": sum(map(len, since)),
@@ -169,12 +172,15 @@ class _Feed:
 
 
 def _plant(workload: Workload) -> Plant:
-    """Return tanks of a hundred level points each, all with four limits and every detector."""
+    """Return tanks of four points each: two levels, which are peers, a temperature, a pressure.
+
+    All have four limits, of some thousand different sets, and every detector a rule pack asks for.
+    """
     points = workload.points
     enterprise = Enterprise(code="BENCH", name="bench", region="510603", simulated=True)
     units = [
         Unit(enterprise="BENCH", source="R1", code=f"TK{i}", name=f"TK{i}", kind="tank")
-        for i in range(points // 100 + 1)
+        for i in range(points // len(_QUANTITIES) + 1)
     ]
     return Plant(
         enterprises={"BENCH": enterprise},
@@ -182,24 +188,26 @@ def _plant(workload: Workload) -> Plant:
             ("BENCH", "R1"): Source(enterprise="BENCH", code="R1", name="R1", kind="tank_farm")
         },
         units={("BENCH", "R1", unit.code): unit for unit in units},
-        points=[
-            Point(
-                enterprise="BENCH",
-                source="R1",
-                unit=units[i // 100].code,
-                tag=f"LT{i}",
-                quantity="level",
-                engineering_unit="m",
-                period_s=workload.period_s,
-                range=(0.0, 12.0),
-                detect=_EVERYTHING,
-                params={"deviation": {"learn": _LEARN}},
-                limits={"ll": 0.5, "l": 1.0, "h": 9.0, "hh": 10.0},
-                deadband=0.05,
-            )
-            for i in range(points)
-        ],
+        points=[_point(i, units[i // len(_QUANTITIES)].code, workload) for i in range(points)],
         gateways={"gw": Gateway(id="gw", enterprise="BENCH")},
         point_ids=range(1, points + 1),
         registered=[_START] * points,
+    )
+
+
+def _point(number: int, unit: str, workload: Workload) -> Point:
+    quantity, engineering_unit = _QUANTITIES[number % len(_QUANTITIES)]
+    return Point(
+        enterprise="BENCH",
+        source="R1",
+        unit=unit,
+        tag=f"P{number}",
+        quantity=quantity,
+        engineering_unit=engineering_unit,
+        period_s=workload.period_s,
+        limits={"ll": 0.5, "l": 1.0, "h": 9.0 + number % _SETS / 1e5, "hh": 10.0},
+        deadband=0.05,
+        range=(0.0, 12.0),
+        detect=_DETECT,
+        params={"deviation": {"learn": _LEARN}},
     )
