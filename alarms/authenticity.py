@@ -100,13 +100,14 @@ class Authenticity:
         """Return what a batch means, and which standing alarms moved."""
         readings = seen.readings
         slots, value = fed(self._slot_of, seen)
+        order = seen.order
         changed = Changed()
         found: list[Found] = self._end_orphans(readings.received, changed)
         if len(self._room) < len(readings):
             self._room = np.zeros(len(readings), sensor_faults.FINDING)
-        count = self._walk(slots, readings.time, value, self._room)
+        count = self._walk(slots[order], readings.time[order], value[order], self._room)
         for finding in self._room[:count]:
-            place, slot = int(finding["place"]), int(finding["slot"])
+            place, slot = int(order[finding["place"]]), int(finding["slot"])
             born, died = int(finding["born"]), int(finding["died"])
             at, received = int(readings.time[place]), int(readings.received[place])
             row = int(self.rows[slot])

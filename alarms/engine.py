@@ -1,7 +1,6 @@
 """The engine: judges readings in columns, proposes what follows, and adopts it after the commit."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -10,9 +9,16 @@ from numpy.typing import NDArray
 from alarms import faults as fault_alarms
 from alarms import late, record
 from alarms.detectors import limits
-from alarms.families import Families
-from alarms.family import SETTLE_US, Clock, Family, Found, Learned, LevelMove, Seen
-from alarms.flood import Floods
+from alarms.families import Families, ToAdopt
+from alarms.family import (
+    SETTLE_US,
+    Clock,
+    Found,
+    Learned,
+    LevelMove,
+    Seen,
+    nearly_by_row,
+)
 from alarms.plant import Plant
 from alarms.proposal import (
     ChannelState,
@@ -26,7 +32,7 @@ from alarms.proposal import (
 from alarms.readings import Instants, Mask, Readings, Rows
 from alarms.rules import HIGH, LOW, RULES, Ruleset, rules_of
 from alarms.silence import Heard, Watch
-from alarms.sweep import Standing, sweep
+from alarms.sweep import Standing, stirring, sweep
 from alarms.wording import Behind, ended_event, limit_event, reading_behind
 
 __all__ = ["ChannelState", "Engine", "LastReadings", "PointFault", "Proposal"]
@@ -36,19 +42,13 @@ class _Ended:
     """The alarms that lost their limits have been reported."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Changed:
-    """What a family is to adopt."""
-
-    family: Family | Floods
-    changes: Any
-
-
 class Engine:
     """The process side of every alarm of a plant; one row a point, all columns in row order.
 
-    `judge` and `tick` change nothing. Commit what they propose, then `adopt` it; a proposal is
-    good only until another one is adopted. `newest` has the newest adopted readings of each row.
+    Commit what `judge` and `tick` propose, then `adopt` it; a proposal is good only until another
+    one is adopted. `tick` changes nothing; `judge` lets families learn in place, so what it
+    proposes is adopted, or the engine is built anew. `newest` has each row's newest adopted
+    readings.
     `gateways` gives the index by which `reported_by` names a gateway.
     """
 
@@ -131,13 +131,11 @@ class Engine:
             readings, is_judged, reported_by, faults, self.newest.judged_time
         )
         found += ((place, 1, event.t_change, event) for place, event in ended)
-        calm = self._calm[rows]
-        value = readings.value
-        stirred = ~((value > calm[:, 0]) & (value < calm[:, 1]))
+        stirs = stirring(self._calm, rows, readings.value)
         swept: Standing | None = None
         moves: list[LevelMove] = []
-        if stirred.any():
-            swept, moved, moves = self._sweep(readings, is_judged, rows[stirred])
+        if len(stirs):
+            swept, moved, moves = self._sweep(readings, is_judged, rows[stirs])
             found += moved
         seen = Seen(
             readings=readings,
@@ -145,6 +143,7 @@ class Engine:
             holding=holds(readings.quality),
             moves=moves,
             newest=self.newest,
+            order=nearly_by_row(rows, len(self.rules)),
         )
         told = [family.judge(seen) for family in self._families]
         newest = Newest(readings=readings, is_judged=is_judged)
@@ -202,7 +201,7 @@ class Engine:
                     self.faults.adopt(part)
                 case _Ended():
                     self._ended.clear()
-                case _Changed():
+                case ToAdopt():
                     part.family.adopt(part.changes)
 
     @property
@@ -222,9 +221,8 @@ class Engine:
         columns = [getattr(owner, name) for owner in owners for name in owner.__slots__]
         columns += [value for value in vars(self).values() if isinstance(value, np.ndarray)]
         columns += [value for value in vars(self.watch).values() if isinstance(value, np.ndarray)]
-        total = sum(int(column.nbytes) for column in columns)
-        total += sum(family.nbytes for family in self._families)
-        return total / max(len(self.rules), 1)
+        sizes = [int(column.nbytes) for column in columns]
+        return sum((*sizes, *(each.nbytes for each in self._families))) / max(len(self.rules), 1)
 
     def _sweep(
         self, readings: Readings, is_judged: Mask, stirred: Rows
@@ -350,7 +348,7 @@ class Engine:
             found += events
             more, less = family.states(changes)
             kept, gone = kept + more, gone + less
-            memory.append(_Changed(family=family, changes=changes))
+            memory.append(ToAdopt(family=family, changes=changes))
         found.sort(key=lambda item: item[:3])
         if newest is not None:
             memory.append(newest)
@@ -367,7 +365,7 @@ class Engine:
             gone = [key for key in keys if key not in {(s.key, s.rule) for s in kept}] + gone
             memory.append(_Ended())
         labelled, floods = self._families.finish(ended, found)
-        memory.append(_Changed(family=self._families.floods, changes=floods))
+        memory.append(ToAdopt(family=self._families.floods, changes=floods))
         return Proposal(
             events=labelled,
             states=(*kept, *self._families.floods.states(floods)),

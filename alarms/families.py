@@ -1,6 +1,7 @@
 """The families of rules beside the limits, in the order in which they are asked."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from alarms.alarm import ProcessEvent
 from alarms.authenticity import Authenticity
@@ -18,6 +19,14 @@ from alarms.rules import Ruleset
 from alarms.suppressions import Suppressions
 from alarms.sweep import Standing
 from alarms.trust import Trust
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToAdopt:
+    """What a family is to adopt when a proposal has been committed."""
+
+    family: Family | Floods
+    changes: Changes
 
 
 class Families:

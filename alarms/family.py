@@ -48,7 +48,8 @@ class Seen:
 
     `is_judged` and `holding` run along the readings and say what their quality means (neither: it
     is only stored). `newest` is what was adopted before the batch; `moves` are those of the limit
-    alarms in it.
+    alarms in it. `order` has the readings' places nearly by row, each row's in order of receipt:
+    whoever goes by single points finds their memory faster so.
     """
 
     readings: Readings
@@ -56,6 +57,7 @@ class Seen:
     holding: Mask
     moves: Sequence[LevelMove]
     newest: LastReadings
+    order: NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,15 @@ class Clock:
         heard = np.maximum(np.maximum(newest.received[rows], self.floor[rows]), self.link_since)
         clock: Instants = newest.time[rows] + (self.now - heard) - SETTLE_US
         return clock
+
+
+def nearly_by_row(rows: Rows, many: int) -> NDArray[np.intp]:
+    """Return the places of readings sorted by row, of so many, as far as 16 bits tell rows apart.
+
+    Stable, so that each row's readings stay in order; sorting by 16 bits costs next to nothing.
+    """
+    coarse = (rows >> max(0, many.bit_length() - 16)).astype(np.uint16)
+    return np.argsort(coarse, kind="stable")
 
 
 class Family(Protocol):

@@ -101,7 +101,7 @@ class Forecasts:
 
     def judge(self, seen: Seen) -> tuple[list[Found], Changes]:
         """Learn a batch and judge each point at most once in 10 s of its own clock."""
-        readings = seen.readings
+        readings, order = seen.readings, seen.order
         steps = np.empty(MOST * len(readings) + SLOTS * len(seen.moves), STEP)
         many = walk(
             self._point,
@@ -109,14 +109,16 @@ class Forecasts:
             self.memory["rungs"],
             self._tasks,
             self.memory.view(np.uint8).reshape(len(self.memory), trend_columns.ROW.itemsize),
-            readings.point,
-            readings.time,
-            readings.value,
-            seen.is_judged,
-            self._moves(seen.moves),
+            readings.point[order],
+            readings.time[order],
+            readings.value[order],
+            seen.is_judged[order],
+            self._moves(_walked(seen)),
             *self._room,
             steps,
         )
+        steps = steps[:many]
+        steps["place"] = order[steps["place"]]
 
         def held(place: int) -> Behind:
             return reading_behind(readings, place)
@@ -124,7 +126,7 @@ class Forecasts:
         ended: list[Found] = []
         if self._ended:
             ended = self._gone(seen.newest.judged_time)
-        found, changes = self._said(steps[:many], held)
+        found, changes = self._said(steps, held)
         return ended + found, replace(changes, ended=bool(ended))
 
     def tick(self, clock: Clock) -> tuple[list[Found], Changes]:
@@ -253,6 +255,15 @@ def _change(was: int, tier: int) -> Transition:
     if tier == 0:
         return Transition.returned
     return Transition.tier_up if tier > was else Transition.tier_down
+
+
+def _walked(seen: Seen) -> list[LevelMove]:
+    """Return a batch's moves with their places in the order in which it is walked."""
+    if not seen.moves:
+        return []
+    walked = np.empty_like(seen.order)
+    walked[seen.order] = np.arange(len(seen.order))
+    return [replace(move, place=int(walked[move.place])) for move in seen.moves]
 
 
 def _response(plant: Plant, point: Point) -> float:

@@ -101,11 +101,13 @@ class Learning:
     def judge(self, seen: Seen) -> tuple[list[Found], Changes]:
         """Return what a batch means, and the changes to adopt; memory has followed already."""
         readings, changes = seen.readings, Changes()
-        places = self._place_of[readings.point]
-        chosen = np.flatnonzero((places >= 0) & seen.is_judged)
+        if len(self.rows) == 0:
+            return [], changes
+        at = self._place_of[readings.point[seen.order]]
+        mine = (at >= 0) & seen.is_judged[seen.order]
+        chosen, at = seen.order[mine], at[mine]
         if len(chosen) == 0:
             return [], changes
-        at = places[chosen]
         said = self._run(at, readings.time[chosen], readings.value[chosen])
         found: list[Found] = []
         for i in np.flatnonzero(said["change"]).tolist():

@@ -85,6 +85,8 @@ class Raising:
 
     def judge(self, seen: Seen) -> tuple[list[Found], Changes]:
         """Return what the readings of active alarms raise, one after the other."""
+        if not self._raises:
+            return [], {}
         points = seen.readings.point
         moves: dict[int, list[LevelMove]] = {}
         for move in seen.moves:

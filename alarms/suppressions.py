@@ -96,6 +96,8 @@ class Suppressions:
 
     def judge(self, seen: Seen) -> tuple[list[Found], dict[int, Standing]]:
         """Return what a batch suppresses and lifts, and where that leaves it."""
+        if not self._designs:
+            return [], {}
         places = np.flatnonzero(self._feeds[seen.readings.point])
         before, newest = Newest(seen.newest), Newest(seen.newest)
         changes: dict[int, Standing] = {}

@@ -10,6 +10,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from alarms.compiled import kernel
 from alarms.detectors import limits
 from alarms.readings import Mask, Readings, Rows
 from alarms.rules import HIGH, LOW, SLOTS, Ruleset
@@ -85,6 +86,28 @@ class Swept:
 
     standing: Standing
     findings: list[Finding]
+
+
+def stirring(calm: NDArray[np.float64], rows: Rows, value: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the places of readings outside their point's calm interval, `calm` of shape (n, 2)."""
+    found = np.empty(len(rows), np.intp)
+    return found[: _stirring(calm, rows, value, found)]
+
+
+@kernel
+def _stirring(
+    calm: NDArray[np.float64],
+    rows: Rows,
+    value: NDArray[np.float64],
+    found: NDArray[np.intp],
+) -> int:
+    many = 0
+    for i in range(len(rows)):
+        row = rows[i]
+        if not (calm[row, 0] < value[i] < calm[row, 1]):
+            found[many] = i
+            many += 1
+    return many
 
 
 def sweep(

@@ -56,6 +56,8 @@ class Trust:
     def judge(self, seen: Seen) -> tuple[list[Found], Changes]:
         """Return where bad readings and good ones after them fall on active alarms."""
         points = seen.readings.point
+        if not self._lost and not seen.holding.any():
+            return [], {}
         telling = seen.holding | (seen.is_judged & self._is_lost[points])
         if not telling.any():
             return [], {}

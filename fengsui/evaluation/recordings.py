@@ -117,6 +117,7 @@ def _seen(recordings: Sequence[Recording], rows: NDArray[np.int32], i: int) -> S
         is_judged=np.ones(len(rows), np.bool_),
         holding=np.zeros(len(rows), np.bool_),
         newest=LastReadings.never(len(recordings)),
+        order=np.arange(len(rows)),
         moves=(),
     )
 
