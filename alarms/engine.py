@@ -63,7 +63,7 @@ class Engine:
         standing = self._standing = Standing.clear(n)
         self._families = Families(plant, rules, standing)
         self._pending = np.zeros(n, np.bool_)
-        self._calm = rules.calm.copy()
+        self._calm = rules.calm(slice(None))
         self._mark = np.zeros(n, np.bool_)
         self._ended: list[tuple[int, int]] = []
         registered = np.asarray(plant.registered, np.int64).reshape(n)
@@ -392,4 +392,4 @@ class Engine:
         self._pending[rows] = ((phase == limits.PEND_ON) | (phase == limits.PEND_OFF)).any(axis=1)
         resting: Mask = np.logical_not(standing.stored.any(axis=1))
         # NaN is inside no interval: a point that is not at rest has every reading judged.
-        self._calm[rows] = np.where(resting[:, None], self.rules.calm[rows], np.nan)
+        self._calm[rows] = np.where(resting[:, None], self.rules.calm(rows), np.nan)

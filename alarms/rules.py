@@ -62,8 +62,7 @@ class Ruleset:
 
     `on` and `off`, shape (n, SLOTS), are mirrored for low levels: with y = -x there and y = x at
     high ones, a level is over where y >= on and under where y < off. An absent level has on = inf
-    and off = -inf and is neither. `calm`, shape (n, 2), is the open interval in which a point
-    with no level pending or active stays so.
+    and off = -inf and is neither.
     """
 
     on: NDArray[np.float64]
@@ -72,12 +71,15 @@ class Ruleset:
     off_delay: NDArray[np.int64]
     tier: NDArray[np.int8]
     name: NDArray[np.int8]
-    calm: NDArray[np.float64]
     bridge: NDArray[np.int64]
     stale: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.bridge)
+
+    def calm(self, rows: NDArray[np.integer] | slice) -> NDArray[np.float64]:
+        """Return the open interval in which a point at rest stays so, shape (k, 2)."""
+        return np.stack([-self.on[rows, LOW.start], self.on[rows, HIGH.start]], axis=1)
 
     def limit(self, row: int, slot: int) -> float:
         """Return a level's limit in the point's unit."""
@@ -129,7 +131,6 @@ def rules_of(plant: Plant) -> Ruleset:
         off_delay=delays[1, of],
         tier=tier[of],
         name=name[of],
-        calm=np.stack([-on[:, LOW.start], on[:, HIGH.start]], axis=1)[of],
         bridge=bridge[of],
         stale=np.maximum(bridge, round(_STALE_LEAST_S * SECOND))[of],
     )

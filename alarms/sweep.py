@@ -257,7 +257,7 @@ def _news(
     rules: Ruleset, rows: Rows, value: NDArray[np.float64], judged_here: Mask
 ) -> NDArray[np.intp]:
     """Return for each sorted reading the place of the next that can stir a point at rest."""
-    calm = rules.calm[rows]
+    calm = rules.calm(rows)
     stirs = judged_here & ~((value > calm[:, 0]) & (value < calm[:, 1]))
     places = np.where(stirs, np.arange(len(value)), len(value))
     following: NDArray[np.intp] = np.minimum.accumulate(places[::-1])[::-1]
