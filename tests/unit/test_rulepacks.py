@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alarms.parameters import parameter
+from alarms.parameters import PARAMETERS, parameter
 from alarms.readings import STATE_NUMBERS
 from alarms.registry_checks import point_findings
 from alarms.rulepacks import MARKS, Bound, Entry
@@ -205,6 +205,13 @@ def test_a_points_own_parameter_wins_over_the_packs_default() -> None:
     own = replace(tank, params={"forecast": {"response_s": 60.0}})
     assert parameter(own, "forecast", "response_s", source_kind=CHEMICAL) == 60
     assert parameter(tank, "deviation", "learn", source_kind=CHEMICAL) == 300
+
+
+def test_every_default_that_is_no_limit_is_a_parameter_of_its_detector() -> None:
+    defaults = [default for entry in shipped() for default in entry.defaults]
+    others = [default for default in defaults if default.kind != "limit"]
+    assert others
+    assert [one for one in others if one.name not in PARAMETERS.get(one.kind, {})] == []
 
 
 def test_the_mine_networks_states_are_those_a_gateway_may_send() -> None:
