@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+from alarms.preparation import prepare
 from alarms.storage.migrate import migrate
 from tests import versions
 from tests.databases import Databases
@@ -21,6 +22,11 @@ class Broker(NamedTuple):
 
     url: str
     prefix: str
+
+
+def pytest_sessionstart() -> None:
+    """Compile the engine's loops once, before tests and their processes wait for them."""
+    prepare()
 
 
 def pytest_report_header() -> str:

@@ -1,10 +1,16 @@
 """The ingest role: from the broker to the record."""
 
 import asyncio
+import logging
+import time
+from typing import Final
 
+from alarms import preparation
 from alarms.errors import SettingError
 from fengsui.settings import Settings
 from ingest import service
+
+log: Final = logging.getLogger("fengsui.ingest")
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -14,6 +20,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             "the ingest role needs FENGSUI_DATABASE_URL and FENGSUI_BROKER_URL; "
             "set them, or run `fengsui serve` for everything with embedded servers"
         )
+    began = time.monotonic()
+    await asyncio.to_thread(preparation.prepare)
+    log.info("engine prepared in_s=%.1f", time.monotonic() - began)
     await service.run(
         database_url=settings.database_url,
         broker_url=settings.broker_url,
