@@ -19,6 +19,14 @@ class Parameter:
 
 
 PARAMETERS: Final[Mapping[str, Mapping[str, Parameter]]] = {
+    "limit": {
+        f"deadband_{name}": Parameter(
+            number=Number(least=0),
+            default=None,
+            words=f"deadband of limit {name}, in the point's unit, instead of the point's own",
+        )
+        for name in ("ll", "l", "h", "hh", "cut")
+    },
     "deviation": {
         "learn": Parameter(
             number=Number(least=30, most=100_000, whole=True),

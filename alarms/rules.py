@@ -152,6 +152,12 @@ def on_delays_s(point: Point) -> dict[str, float]:
     return {name: levels[name].on_delay / SECOND for name in sorted(levels, key=_ASCENDING.index)}
 
 
+def deadband_of(point: Point, name: str) -> float:
+    """Return a limit's own deadband where its point sets one, else the point's, in its unit."""
+    own: float = point.params.get("limit", {}).get(f"deadband_{name}", point.deadband)
+    return own
+
+
 def tier_of(point: Point, name: str) -> Tier:
     """Return a level's tier: the point's own, else the default of its quantity."""
     own = point.tiers.get(name)
@@ -215,7 +221,7 @@ def _levels(point: Point, names: Sequence[str], sign: int) -> list[Level]:
         if name not in point.limits:
             continue
         limit = float(point.limits[name])
-        release = limit - sign * point.deadband
+        release = limit - sign * deadband_of(point, name)
         if name == "cut":
             release = float(point.limits.get("reset", release))
         tier = tier_of(point, name)
@@ -275,11 +281,15 @@ def _limit_problems(point: Point) -> list[str]:
             problems.append(
                 f"{below} is {low:g} and {above} is {high:g}; limits must rise: ll < l < h < hh"
             )
-        elif point.deadband > high - low:
-            problems.append(
-                f"deadband is {point.deadband:g}, wider than from {below} to {above}; "
-                f"make it {high - low:g} or less"
-            )
+            continue
+        # A high limit's deadband reaches down to the one below, a low limit's up to the one above.
+        reaching = [each for each in (below, above) if (each == below) == (each in ("l", "ll"))]
+        for deadband in sorted({deadband_of(point, name) for name in reaching}):
+            if deadband > high - low:
+                problems.append(
+                    f"deadband is {deadband:g}, wider than from {below} to {above}; "
+                    f"make it {high - low:g} or less"
+                )
     if "cut" in limits:
         if limits["cut"] < limits.get("h", -math.inf):
             problems.append(

@@ -162,3 +162,28 @@ def test_a_bound_allows_what_is_as_strict_or_stricter() -> None:
     assert (low.limit, high.limit) == ("l", "h")
     assert [low.allows(19.5), low.allows(20.0), low.allows(19.4)] == [True, True, False]
     assert [high.allows(23.5), high.allows(23.0), high.allows(23.6)] == [True, True, False]
+
+
+def test_a_limit_may_have_a_deadband_of_its_own() -> None:
+    own = {"limit": {"deadband_hh": 0.5, "deadband_l": 0.2}}
+    tank = point(limits={"l": 1, "h": 9, "hh": 10}, deadband=0.05, params=own)
+    assert [level.release for level in high_levels(tank)] == [8.95, 9.5]
+    assert [level.release for level in low_levels(tank)] == [1.2]
+
+
+@pytest.mark.parametrize(
+    ("limits", "own", "wrong"),
+    [
+        ({"h": 9, "hh": 10}, {"deadband_hh": 1.5}, True),
+        ({"h": 9, "hh": 10}, {"deadband_h": 1.5}, False),
+        ({"ll": 1, "l": 2}, {"deadband_ll": 1.5}, True),
+        ({"ll": 1, "l": 2}, {"deadband_l": 1.5}, False),
+        ({"l": 2, "h": 3}, {"deadband_l": 1.5}, True),
+        ({"l": 2, "h": 3}, {"deadband_h": 1.5}, True),
+    ],
+)
+def test_a_deadband_reaches_no_farther_than_the_next_limit(
+    limits: dict[str, float], own: dict[str, float], wrong: bool
+) -> None:
+    problems = problems_of(point(limits=limits, params={"limit": own}))
+    assert bool(problems) == wrong, problems
