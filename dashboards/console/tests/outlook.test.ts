@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
-import { firstOutOf, isDoubted, isFirstOut, outlookOf, outlookText } from '../src/alarms/outlook'
+import { doubtOf, firstOutOf, isFirstOut, outlookOf, outlookText } from '../src/alarms/outlook'
 import { locale } from '../src/i18n'
 import { alarm } from './made'
 
@@ -22,12 +22,12 @@ test('a forecast whose moment has gone by says so instead of counting below zero
 
 test('its words give moments, the interval and the probability', () => {
   const outlook = outlookOf(foretold, made)
-  expect(outlook && outlookText(foretold, outlook)).toBe('液位 预计 14:20:00（14:15–14:30）达到 9 m，概率 91 %')
+  expect(outlook && outlookText(foretold, outlook)).toBe('约 14:20（14:15–14:30）达到 9 m，概率 91 % · 液位')
 })
 
 test('an interval that the server cut off at a day has no end', () => {
   const open = alarm({ ...foretold, forecast: { ...forecast, eta_high: at(1440) } })
-  expect(outlookOf(open, made)?.interval).toBe('14:15 以后')
+  expect(outlookOf(open, made)?.interval).toBe('14:15:00 以后')
 })
 
 test('what is no forecast, or has returned, has no outlook', () => {
@@ -44,8 +44,10 @@ test('the first out of a flood is marked, whatever follows it is not', () => {
   expect(firstOutOf('gateway:gw-1')).toBe('gw-1')
 })
 
-test('only an active alarm is held by a signal that cannot be trusted', () => {
-  expect(isDoubted(alarm({ quality: 'stale' }))).toBe(true)
-  expect(isDoubted(alarm({ quality: 'stale', active: false }))).toBe(false)
-  expect(isDoubted(alarm())).toBe(false)
+test('an active alarm is held by a signal that is lost, and judged by one that is only uncertain', () => {
+  expect(doubtOf(alarm({ quality: 'stale' }))).toBe('quality.held')
+  expect(doubtOf(alarm({ quality: 'uncertain' }))).toBe('quality.used')
+  expect(doubtOf(alarm({ quality: 'uncertain', kind: 'group' }))).toBe('quality.held')
+  expect(doubtOf(alarm({ quality: 'stale', active: false }))).toBeNull()
+  expect(doubtOf(alarm())).toBeNull()
 })

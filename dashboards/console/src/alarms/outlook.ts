@@ -1,7 +1,7 @@
 /** What stands before an alarm's words, and a forecast as it is true now: by the clock, never counted from when it was said. */
 import type { Alarm, Forecast } from '../contract'
-import { clock, dateTime, hourMinute, number, unitText } from '../format'
-import { t } from '../i18n'
+import { clock, hourMinute, number, unitText } from '../format'
+import { t, type Key } from '../i18n'
 
 /** An interval that ends so long after its reading, or later, has no end: the server cuts it off there. */
 const FARTHEST_MS = 86_400_000
@@ -11,7 +11,6 @@ export interface Outlook {
   /** Until the expected moment, or how long it is past. */
   left: string
   past: boolean
-  eta: string
   interval: string
   chance: string
 }
@@ -21,21 +20,20 @@ export function outlookOf(alarm: Alarm, now: number): Outlook | null {
   const { forecast } = alarm
   if (!forecast || !alarm.active || alarm.kind !== 'forecast') return null
   const left = Date.parse(forecast.eta) - now
-  const today = dateTime(forecast.eta).slice(0, 10) === dateTime(now).slice(0, 10)
   return {
     forecast,
     left: t(left > 0 ? 'forecast.left' : 'forecast.past', { span: span(Math.abs(left)) }),
     past: left <= 0,
-    eta: today ? clock(forecast.eta) : dateTime(forecast.eta),
-    interval: intervalOf(forecast, alarm.t_event),
+    interval: intervalOf(forecast, alarm.t_event, clock),
     chance: t('forecast.chance', { p: Math.round(forecast.probability * 100) }),
   }
 }
 
 /** A row's words for a forecast: the moment instead of the minutes that were left when it was made. */
-export function outlookText(alarm: Alarm, { forecast, eta, interval, chance }: Outlook): string {
+export function outlookText(alarm: Alarm, { forecast, chance }: Outlook): string {
+  const interval = intervalOf(forecast, alarm.t_event, hourMinute)
   const limit = `${number(forecast.limit)} ${unitText(alarm.engineering_unit)}`.trim()
-  return t('forecast.row', { name: alarm.name ?? '', eta, interval, limit, chance }).trim()
+  return t('forecast.row', { name: alarm.name ?? '', eta: hourMinute(forecast.eta), interval, limit, chance })
 }
 
 /** Whether the alarm came first at its source in the flood it rang in. */
@@ -48,14 +46,15 @@ export function firstOutOf(key: string): string {
   return key.replace(/^[^/:]*[/:]/, '')
 }
 
-/** Whether the signal behind the alarm is not to be trusted: then the alarm is held. */
-export function isDoubted(alarm: Alarm): boolean {
-  return alarm.active && alarm.quality !== 'good'
+/** What it means that the signal behind an active alarm is not good: the alarm is held, or judged all the same. */
+export function doubtOf(alarm: Alarm): Key | null {
+  if (!alarm.active || alarm.quality === 'good') return null
+  return alarm.quality === 'uncertain' && alarm.kind !== 'group' ? 'quality.used' : 'quality.held'
 }
 
-function intervalOf({ eta_low, eta_high }: Forecast, made: string): string {
-  if (Date.parse(eta_high) - Date.parse(made) >= FARTHEST_MS) return t('forecast.open', { low: hourMinute(eta_low) })
-  return `${hourMinute(eta_low)}–${hourMinute(eta_high)}`
+function intervalOf({ eta_low, eta_high }: Forecast, made: string, shown: (at: string) => string): string {
+  if (Date.parse(eta_high) - Date.parse(made) >= FARTHEST_MS) return t('forecast.open', { low: shown(eta_low) })
+  return `${shown(eta_low)}–${shown(eta_high)}`
 }
 
 /** Minutes, rounded down so that nobody has less time than is said; seconds below two minutes. */
