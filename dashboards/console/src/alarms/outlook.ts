@@ -31,9 +31,11 @@ export function outlookOf(alarm: Alarm, now: number): Outlook | null {
 
 /** A row's words for a forecast: the moment instead of the minutes that were left when it was made. */
 export function outlookText(alarm: Alarm, { forecast, chance }: Outlook): string {
-  const interval = intervalOf(forecast, alarm.t_event, hourMinute)
+  // Within one minute only seconds tell its ends apart.
+  const shown = hourMinute(forecast.eta_low) === hourMinute(forecast.eta_high) ? clock : hourMinute
+  const interval = intervalOf(forecast, alarm.t_event, shown)
   const limit = `${number(forecast.limit)} ${unitText(alarm.engineering_unit)}`.trim()
-  return t('forecast.row', { name: alarm.name ?? '', eta: hourMinute(forecast.eta), interval, limit, chance })
+  return t('forecast.row', { name: alarm.name ?? '', eta: shown(forecast.eta), interval, limit, chance })
 }
 
 /** Whether the alarm came first at its source in the flood it rang in. */
