@@ -73,6 +73,8 @@ export interface Alarm {
   subject?: string | null
   /** Only in the answer about one alarm, never in the stream. */
   pending?: Pending | null
+  /** The newest step of the ladder: whom it was told to while nobody acknowledged. */
+  escalation?: { step: number; targets: OrgLevel[]; at: string } | null
   /** By `design`: the registry file says when. */
   suppression?: { until: string; by: string; at?: string; reason: string } | null
   out_of_service?: { until: string; by: string; at?: string; permit: string } | null

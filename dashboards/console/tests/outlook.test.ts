@@ -22,7 +22,7 @@ test('a forecast whose moment has gone by says so instead of counting below zero
 
 test('its words give moments, the interval and the probability', () => {
   const outlook = outlookOf(foretold, made)
-  expect(outlook && outlookText(foretold, outlook)).toBe('约 14:20（14:15–14:30）达到 9 m，概率 91 % · 液位')
+  expect(outlook && outlookText(foretold, outlook)).toBe('约 14:20（14:15–14:30）达到 9 m，概率 91 % · 液位')
 })
 
 test('an interval that the server cut off at a day has no end', () => {
