@@ -57,22 +57,36 @@ const byPlace = (point) => `/regions/${regionOf(point.enterprise)}/enterprises/$
 const regionOf = (code) => enterprises.find((enterprise) => enterprise.code === code).region
 let count = 0
 
+const WORDS = {
+  limit: ['高限报警', ' above its high limit'],
+  sensor: [' 读数 42 分钟未变化（此前最长 3.5 分钟），疑似卡死', ': unchanged for 42 min (longest so far 3.5 min), possibly stuck'],
+  comms: ['长时间无数据', ' no readings'],
+  forecast: [' 预计约 15 分钟后（10–25 分钟）达到高限', ' is expected to reach its high limit in about 15 min (10–25 min)'],
+  group: ['：2 个测点中 1 个达到或高于限值，表决 2/3 → 1/2，1 个测点失效', ': 1 of 2 points at or above the limit, vote 2/3 → 1/2, 1 lost'],
+  deviation: ['，近来平均偏离平常水平', ', of late off its usual level'],
+  rate: ['，每分钟上升过快', ', rises too fast'],
+}
+const RULES = { limit: 'limit.high', sensor: 'sensor.flat_line', comms: 'comms.stale', forecast: 'forecast.h', group: 'group.vote' }
+
 export function raise(point, tier, { now = Date.now(), state = 'UNACK', kind = 'limit' } = {}) {
   count += 1
   const high = tier === 'red' || tier === 'orange' ? point.limits.hh ?? point.limits.h : point.limits.h
-  const limit = kind === 'limit' ? high ?? point.range[1] : null
-  const value = limit === null ? null : limit * 1.02
+  const limit = kind === 'limit' || kind === 'forecast' ? high ?? point.range[1] : null
+  const value = limit === null ? null : limit * (kind === 'limit' ? 1.02 : 0.9)
   const at = new Date(now).toISOString()
-  const words = { limit: ['高限报警', 'above its high limit'], sensor: ['仪表故障', 'instrument fault'], comms: ['长时间无数据', 'no readings'], forecast: ['预计越限', 'forecast to cross its limit'] }[kind]
+  const words = WORDS[kind]
+  const group = kind === 'group' ? { point: null, subject: `${point.source}.VOTE`, name: '三取二' } : {}
   return {
-    id: `01KMOCK${String(count).padStart(19, '0')}`, rev: 1, kind, rule: kind === 'limit' ? 'limit.high' : kind, rule_version: 1,
-    tier, peak_tier: tier, state, active: state !== 'RTNUN', quality: kind === 'sensor' ? 'fault' : 'good', late: false, simulated: point.simulated,
+    id: `01KMOCK${String(count).padStart(19, '0')}`, rev: 1, kind, rule: RULES[kind] ?? kind, rule_version: 1,
+    tier, peak_tier: tier, state, active: state !== 'RTNUN', quality: kind === 'group' ? 'uncertain' : kind === 'limit' && count % 9 === 4 ? 'stale' : 'good', late: false, simulated: point.simulated,
     region: regionOf(point.enterprise), enterprise: point.enterprise, source: point.source, unit: point.unit, point: point.tag, quantity: point.quantity,
-    value, limit, engineering_unit: point.engineering_unit, peak: value, basis: 'GB/T 50493-2019 5.5.2', name: point.name, shelf: null,
+    value, limit, engineering_unit: point.engineering_unit, peak: value, basis: 'GB/T 50493-2019 5.5.2', rule_pack: kind === 'limit' ? 'gas_detection 1' : null, name: point.name, shelf: null, suppression: null, out_of_service: null,
+    flood: kind === 'limit' ? { since: at, first_out: `${point.enterprise}/${point.tag}` } : null,
     forecast: kind === 'forecast' ? { limit: high, eta: new Date(now + 9e5).toISOString(), eta_low: new Date(now + 6e5).toISOString(), eta_high: new Date(now + 15e5).toISOString(), probability: 0.91 } : null,
     t_raised: at, t_event: at, t_received: at, t_committed: at, t_pushed: null, t_returned: state === 'RTNUN' ? at : null, t_closed: null,
     acks: { site: state === 'ACKED' ? { by: '王某', at } : null, county: null, city: null, province: null },
-    message: { zh: `${point.name}${words[0]}`, en: `${point.tag} ${words[1]}` },
+    message: { zh: `${point.name}${words[0]}`, en: `${point.tag}${words[1]}` },
+    ...group,
   }
 }
 
@@ -82,12 +96,13 @@ export function firstAlarms(n) {
   for (let i = 0; i < n; i += 1) {
     const point = points[(i * 7) % points.length]
     const tier = i < 3 ? 'red' : tiers[i % tiers.length]
-    const kind = tier === 'blue' ? ['sensor', 'comms', 'forecast'][i % 3] : 'limit'
+    const kinds = { blue: ['sensor', 'comms', 'forecast'], yellow: ['limit', 'deviation', 'group', 'rate'], orange: ['limit', 'forecast'], red: ['limit'] }[tier]
+    const kind = kinds[i % kinds.length]
     alarms.push(raise(point, tier, { now: Date.now() - (i + 1) * 97 * T, state: i % 5 === 3 ? 'ACKED' : i % 11 === 6 ? 'RTNUN' : 'UNACK', kind }))
   }
   return alarms
 }
 
 export const eventOf = (alarm, type) => ({
-  specversion: '1.0', id: `${alarm.id}:${alarm.rev}`, source: byPlace(alarm), type: `cn.fengsui.alarm.${type}`, subject: alarm.point, time: alarm.t_event, data: alarm,
+  specversion: '1.0', id: `${alarm.id}:${alarm.rev}`, source: byPlace(alarm), type: `cn.fengsui.alarm.${type}`, subject: alarm.point ?? alarm.subject, time: alarm.t_event, data: alarm,
 })

@@ -4,6 +4,8 @@ export type Tier = 'red' | 'orange' | 'yellow' | 'blue'
 export const TIERS: readonly Tier[] = ['red', 'orange', 'yellow', 'blue']
 
 export type State = 'UNACK' | 'ACKED' | 'RTNUN' | 'NORM' | 'SHLVD' | 'DSUPR' | 'OOSRV' | 'LATCHED' | 'AWAIT'
+export type Kind = 'limit' | 'forecast' | 'rate' | 'deviation' | 'group' | 'sensor' | 'comms' | 'system'
+export const KINDS: readonly Kind[] = ['limit', 'forecast', 'rate', 'deviation', 'group', 'sensor', 'comms', 'system']
 export type OrgLevel = 'site' | 'county' | 'city' | 'province'
 export const ORG_LEVELS: readonly OrgLevel[] = ['site', 'county', 'city', 'province']
 
@@ -18,6 +20,15 @@ export interface Pending {
   action: string
   asked_by: string
   expires_at: string
+}
+
+/** When a limit will be reached if the trend goes on: expected, and between which bounds. */
+export interface Forecast {
+  limit: number
+  eta: string
+  eta_low: string
+  eta_high: string
+  probability: number
 }
 
 export interface Alarm {
@@ -44,7 +55,11 @@ export interface Alarm {
   engineering_unit: string | null
   peak: number | null
   basis: string
-  forecast?: { limit: number; eta: string; eta_low: string; eta_high: string; probability: number } | null
+  /** The pack and version that the basis stands in. */
+  rule_pack?: string | null
+  forecast?: Forecast | null
+  /** The flood it last rang in; `first_out` is the key of what came first at its source. */
+  flood?: { since: string; first_out: string } | null
   t_raised: string
   t_event: string
   t_received: string
@@ -58,6 +73,11 @@ export interface Alarm {
   subject?: string | null
   /** Only in the answer about one alarm, never in the stream. */
   pending?: Pending | null
+  /** The newest step of the ladder: whom it was told to while nobody acknowledged. */
+  escalation?: { step: number; targets: OrgLevel[]; at: string } | null
+  /** By `design`: the registry file says when. */
+  suppression?: { until: string; by: string; at?: string; reason: string } | null
+  out_of_service?: { until: string; by: string; at?: string; permit: string } | null
   shelf?: { until: string; by: string; at?: string; reason?: string } | null
 }
 

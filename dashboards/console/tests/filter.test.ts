@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { areaPath, inArea, parseArea, parseState, parseTiers, passes, prefixOf, type AlarmFilter } from '../src/alarms/filter'
+import { areaPath, inArea, parseArea, parseKind, parseState, parseTiers, passes, prefixOf, type AlarmFilter } from '../src/alarms/filter'
 import { alarm } from './made'
 
-const all: AlarmFilter = { state: 'all', tiers: new Set(), area: null, text: '' }
+const all: AlarmFilter = { state: 'all', tiers: new Set(), kind: null, area: null, text: '' }
 const words = (of: { point: string | null }): string => (of.point ?? '').toLowerCase()
 
 test('a region code is cut at its level before matching', () => {
@@ -26,7 +26,9 @@ test('the list hides what is shelved unless it is asked for', () => {
   expect(passes(shelved, { ...all, state: 'shelved' }, words)).toBe(true)
 })
 
-test('tier and text narrow the list', () => {
+test('tier, kind and text narrow the list', () => {
+  expect(passes(alarm(), { ...all, kind: 'group' }, words)).toBe(false)
+  expect(passes(alarm({ kind: 'group' }), { ...all, kind: 'group' }, words)).toBe(true)
   expect(passes(alarm(), { ...all, tiers: new Set(['red']) }, words)).toBe(false)
   expect(passes(alarm(), { ...all, text: 'tk101' }, words)).toBe(true)
   expect(passes(alarm(), { ...all, text: 'tk999' }, words)).toBe(false)
@@ -34,6 +36,7 @@ test('tier and text narrow the list', () => {
 
 test('a word in the address that is no filter means none', () => {
   expect(parseState('nonsense')).toBe('all')
+  expect(parseKind('nonsense')).toBeNull()
   expect([...parseTiers('blue,red,nonsense')]).toEqual(['red', 'blue'])
   expect(parseArea('')).toBeNull()
 })

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { KINDS } from '../src/contract'
 import { placesOf } from '../src/plant/directory'
 import { rollups } from '../src/plant/rollup'
 import { guidance } from '../src/plant/guidance'
@@ -29,11 +30,13 @@ test('health is counted apart from the unacknowledged', () => {
 })
 
 test('every kind of alarm has something to do', () => {
-  for (const kind of ['limit', 'forecast', 'rate', 'deviation', 'sensor', 'comms', 'group', 'system']) {
+  for (const kind of KINDS) {
     expect(guidance({ kind, quantity: 'level' }).length).toBeGreaterThan(0)
   }
   expect(guidance({ kind: 'limit', quantity: 'methane' }, 'coal_mine')[0]).toBe('guide.mine.1')
   expect(guidance({ kind: 'limit', quantity: 'methane' }, 'gas_line')[0]).toBe('guide.gas.1')
+  expect(guidance({ kind: 'group', rule: 'group.power_cut', quantity: 'feeder_state' })[0]).toBe('guide.power_cut.1')
+  expect(guidance({ kind: 'group', rule: 'group.vote', quantity: 'toxic_gas' })).toEqual(['guide.group.1', 'guide.gas.1', 'guide.gas.2', 'guide.gas.3'])
 })
 
 test('raw rows become a line, roll-ups a line with its extremes, a silence a gap', () => {

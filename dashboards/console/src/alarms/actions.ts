@@ -6,7 +6,7 @@ import { t, tierText, word } from '../i18n'
 import { link, serverNow } from '../link/feed'
 import { toast } from '../parts/toasts'
 import { account, rights, sessionEnded } from '../session'
-import { isHidden } from './order'
+import { isHidden, tagOf } from './order'
 import { alarms } from './store'
 
 /** Alarm id to the action under way. */
@@ -86,7 +86,7 @@ async function perform(alarm: Alarm, action: ActionName, more: Omit<ActionBody, 
     const answer = await twice(() => act(alarm.id, action, { rev: alarm.rev, ...more }, key))
     if (answer.kind === 'pending') {
       rememberRequest(alarm.id, answer.pending)
-      toast('note', t('action.pending', { tag: nameOf(alarm), action: word('action', action) }))
+      toast('note', t('action.pending', { tag: tagOf(alarm), action: word('action', action) }))
     } else {
       if (action === 'shelve' || action === 'unshelve') rememberRequest(alarm.id, null)
       if (answer.alarm !== null) alarms.apply([{ alarm: answer.alarm, type: action }])
@@ -110,7 +110,7 @@ async function twice<T>(call: () => Promise<T>): Promise<T> {
 }
 
 function report(alarm: Alarm, action: ActionName, error: unknown): void {
-  const tag = nameOf(alarm)
+  const tag = tagOf(alarm)
   const problem = error instanceof Refusal ? error.problem : { status: 0, title: String(error) }
   if (problem.status === 401) {
     sessionEnded()
@@ -137,8 +137,4 @@ export function difference(seen: Alarm, now: Alarm): string {
   if (by && !seen.acks.site) changes.push(t('error.acked_by', { by }))
   if (changes.length > 0) return changes.join(', ')
   return t(now.rev > seen.rev && now.active ? 'error.alarmed_again' : 'error.changed')
-}
-
-function nameOf(alarm: Alarm): string {
-  return alarm.point ?? alarm.subject ?? alarm.enterprise ?? alarm.rule
 }

@@ -1,5 +1,5 @@
-/** The filter of the alarm list as it stands in the address: state, tiers, area, text. */
-import { TIERS, type Alarm, type Tier } from '../contract'
+/** The filter of the alarm list as it stands in the address: state, tiers, kind, area, text. */
+import { KINDS, TIERS, type Alarm, type Kind, type Tier } from '../contract'
 import { isHidden, isUnacked } from './order'
 
 export const STATE_FILTERS = ['all', 'unacked', 'active', 'shelved', 'out_of_service', 'suppressed'] as const
@@ -8,6 +8,7 @@ export type StateFilter = (typeof STATE_FILTERS)[number]
 export interface AlarmFilter {
   state: StateFilter
   tiers: ReadonlySet<Tier>
+  kind: Kind | null
   area: Area | null
   text: string
 }
@@ -35,6 +36,10 @@ export function parseTiers(text: string | undefined): Set<Tier> {
   return new Set(TIERS.filter((tier) => wanted.includes(tier)))
 }
 
+export function parseKind(text: string | undefined): Kind | null {
+  return KINDS.find((kind) => kind === text) ?? null
+}
+
 export function parseState(text: string | undefined): StateFilter {
   return STATE_FILTERS.find((state) => state === text) ?? 'all'
 }
@@ -60,6 +65,7 @@ export function inArea(
 /** Tell whether the alarm passes; `words` is the text it is searched by, lower case. */
 export function passes(alarm: Alarm, filter: AlarmFilter, words: (alarm: Alarm) => string): boolean {
   if (filter.tiers.size > 0 && !filter.tiers.has(alarm.tier)) return false
+  if (filter.kind !== null && alarm.kind !== filter.kind) return false
   if (!passesState(alarm, filter.state) || !inArea(alarm, filter.area)) return false
   return filter.text === '' || words(alarm).includes(filter.text.toLowerCase())
 }

@@ -3,6 +3,11 @@ import { TIERS, type Alarm } from '../contract'
 
 const RANK = Object.fromEntries(TIERS.map((tier, place) => [tier, place]))
 
+/** What an alarm is called by: its point's tag, or the code of its group or gateway. */
+export function tagOf(alarm: Alarm): string {
+  return alarm.point ?? alarm.subject ?? alarm.enterprise ?? alarm.rule
+}
+
 /** Nobody on site has yet said that they have seen it. */
 export function isUnacked(alarm: Alarm): boolean {
   if (alarm.t_closed !== null) return false
@@ -37,7 +42,7 @@ export function comparator(key: SortKey, place: (alarm: Alarm) => string): (a: A
     case 'place':
       return (a, b) => place(a).localeCompare(place(b), 'zh-CN') || compare(a, b)
     case 'tag':
-      return (a, b) => (a.point ?? '').localeCompare(b.point ?? '') || compare(a, b)
+      return (a, b) => tagOf(a).localeCompare(tagOf(b)) || compare(a, b)
     default:
       return compare
   }

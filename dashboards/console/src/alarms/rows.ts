@@ -3,16 +3,12 @@ import { computed, ref, shallowRef, watch, type Ref } from 'vue'
 import type { Alarm } from '../contract'
 import { locale } from '../i18n'
 import { placeOf } from '../plant/directory'
-import { areaPath, parseArea, parseState, parseTiers, passes, type AlarmFilter } from './filter'
-import { arrange, comparator, type Arrangement, type SortKey } from './order'
+import { areaPath, parseArea, parseKind, parseState, parseTiers, passes, type AlarmFilter } from './filter'
+import { arrange, comparator, tagOf, type Arrangement, type SortKey } from './order'
 import { alarms } from './store'
 
 export function messageOf(alarm: Alarm): string {
   return (locale.value === 'en' ? alarm.message.en : alarm.message.zh) || alarm.message.zh || alarm.rule
-}
-
-export function tagOf(alarm: Alarm): string {
-  return alarm.point ?? alarm.subject ?? alarm.enterprise ?? alarm.rule
 }
 
 function wordsOf(alarm: Alarm): string {
@@ -23,12 +19,13 @@ export function useRows(parameter: (name: string) => string | undefined, held: R
   const filter = computed<AlarmFilter>(() => ({
     state: parseState(parameter('state')),
     tiers: parseTiers(parameter('tier')),
+    kind: parseKind(parameter('kind')),
     area: parseArea(parameter('area')),
     text: parameter('q') ?? '',
   }))
   const sort = computed<SortKey>(() => (parameter('sort') as SortKey | undefined) ?? 'default')
   const filterText = computed(() =>
-    [filter.value.state, [...filter.value.tiers].join(), areaPath(filter.value.area), filter.value.text, sort.value].join('|'),
+    [filter.value.state, [...filter.value.tiers].join(), filter.value.kind, areaPath(filter.value.area), filter.value.text, sort.value].join('|'),
   )
   const arrangement = shallowRef<Arrangement>({ ids: [], waiting: [] })
   let before = ''
