@@ -50,6 +50,7 @@ $(VENV)/.product: $(VENV)/.node requirements.lock pyproject.toml
 	@echo 'installing Fengsui into $(VENV) (once)' >&2
 	@$(PIP) $(HASHED) requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(BIN)/python -c 'from alarms import preparation; preparation.prepare()'
 	@touch $@ $(VENV)/.console
 
 $(VENV)/.console: $(VENV)/.product $(CONSOLE_SOURCES)
