@@ -51,9 +51,9 @@ def forecast_event(
         told = _forecast(limit, behind.time, said)
         rate = float(said[RATE]) * 60
         speed = number(_short(abs(rate)), "" if unit == "1" else f"{unit}/min") or "0"
-        now = number(behind.value, unit)
+        now = number(float(f"{behind.value:.5g}"), unit)
         eta, low, high = (float(said[which]) / 60 for which in (ETA_S, LOW_S, HIGH_S))
-        chance = f"{100 * told.probability:.0f}"
+        chance = ">99" if told.probability >= 0.995 else f"{100 * told.probability:.0f}"
         zh += (
             f" 预计{_in_zh(eta)}（{_span(low, high)} 分钟）达到{words_zh} {bar}，"
             f"概率 {chance} %，当前 {now}，{'上升' if rate > 0 else '下降'} {speed}"
@@ -112,8 +112,8 @@ def _forecast(limit: float, made: int, said: Floats) -> Forecast:
 def _span(low_min: float, high_min: float) -> str:
     """Write an interval of minutes; one that ends beyond a day is open."""
     if high_min * 60 > FARTHEST_S:
-        return f">{_short(low_min):g}"
-    return f"{_short(low_min):g}–{_short(high_min):g}"
+        return f">{_minutes(low_min)}"
+    return f"{_minutes(low_min)}–{_minutes(high_min)}"
 
 
 def _in_zh(minutes: float) -> str:
@@ -127,3 +127,8 @@ def _in_en(minutes: float) -> str:
 def _short(x: float) -> float:
     """Round to what is worth reading: whole numbers from ten on, two digits below."""
     return float(f"{x:.0f}") if x >= 10 else float(f"{x:.2g}")
+
+
+def _minutes(x: float) -> str:
+    """Write minutes; under a tenth of one nobody can act."""
+    return f"{_short(x):g}" if x >= 0.1 else "0"
