@@ -31,7 +31,7 @@ _ODD = (float("nan"), float("inf"), float("-inf"), 1e308, -1e308, 5e-324, 1e9)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What a gateway sends at once: (row, stamp, value, quality), received at `received`; Micros."""
+    """What a gateway sends at once: rows of (row, stamp, value, quality); times in Micros."""
 
     received: int
     gateway: int
@@ -119,9 +119,7 @@ def plants(draw: st.DrawFn) -> Plant:
     made = plant(found, gateways=GATEWAYS)
     groups = []
     if first != last and draw(st.booleans()):
-        groups.append(
-            _group("vote", (first, last), k=1, limit=8.0, deadband=1.0, degrade="safe")
-        )
+        groups.append(_group("vote", (first, last), k=1, limit=8.0, deadband=1.0, degrade="safe"))
     if first != last and draw(st.booleans()):
         groups.append(_group("difference", (first, last), bound=3.0, deadband=0.5))
     return replace(made, groups=groups)
@@ -139,7 +137,9 @@ def _group(kind: str, tags: tuple[str, ...], **params: Any) -> Group:
     )
 
 
-_WAITS_US = st.sampled_from([1, 1, 500_000, SECOND, 2 * SECOND, 5 * SECOND, 7 * SECOND, 31 * SECOND])
+_WAITS_US = st.sampled_from(
+    [1, 1, 500_000, SECOND, 2 * SECOND, 5 * SECOND, 7 * SECOND, 31 * SECOND]
+)
 _AHEAD_US = st.sampled_from(
     [0] * 8
     + [-400_000, -2_500_000, -8 * SECOND, -40 * SECOND, -400 * SECOND]
@@ -179,7 +179,9 @@ def streams(draw: st.DrawFn, among: int) -> list[Step]:
                 )
             case (_, int(back), bool(same)) if len(sent) >= back:
                 told = sent[-back]
-                rows = told.rows if same else [(*row[:2], 15.0 - row[2], row[3]) for row in told.rows]
+                rows = (
+                    told.rows if same else [(*row[:2], 15.0 - row[2], row[3]) for row in told.rows]
+                )
                 message = replace(told, received=now, rows=tuple(rows))
             case _:
                 continue

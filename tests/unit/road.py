@@ -34,9 +34,7 @@ class Road:
         self.engine = self._built()
         self._roster = Roster.of(plant, self.engine.gateways)
 
-    def run(
-        self, steps: Sequence[Step], cuts: frozenset[int], *, restarts: bool = False
-    ) -> "Road":
+    def run(self, steps: Sequence[Step], cuts: frozenset[int], *, restarts: bool = False) -> "Road":
         """Take a stream, a batch ending before each tick and each step whose number is in `cuts`.
 
         With `restarts` the engine is built anew at every cut, from parts saved at every third.
