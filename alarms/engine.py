@@ -120,7 +120,7 @@ class Engine:
         every point's own gateway. `faults` are readings of the same batch not taken as they came.
         """
         rows = readings.point
-        is_judged = judged(readings.quality)
+        is_judged = judged(readings.quality) & np.isfinite(readings.value)
         found: list[Found] = []
         heard = Heard()
         found += (

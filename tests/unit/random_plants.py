@@ -151,7 +151,8 @@ _READING = st.tuples(st.integers(0, 3), _AHEAD_US, _VALUES, _QUALITIES)
 _MESSAGE = st.tuples(_WAITS_US, st.integers(0, 1), st.lists(_READING, min_size=1, max_size=3))
 _TICK = st.tuples(_WAITS_US, st.sampled_from([True, True, True, False]))
 _AGAIN = st.tuples(_WAITS_US, st.integers(1, 4), st.booleans())
-_DRAWS = st.lists(st.one_of(_MESSAGE, _MESSAGE, _MESSAGE, _TICK, _AGAIN), min_size=1, max_size=45)
+_DRAWN = st.one_of(_MESSAGE, _MESSAGE, _MESSAGE, _TICK, _AGAIN)
+_DRAWS = st.integers(1, 40).flatmap(lambda many: st.lists(_DRAWN, min_size=many, max_size=many))
 
 
 @st.composite
@@ -179,10 +180,8 @@ def streams(draw: st.DrawFn, among: int) -> list[Step]:
                 )
             case (_, int(back), bool(same)) if len(sent) >= back:
                 told = sent[-back]
-                rows = (
-                    told.rows if same else [(*row[:2], 15.0 - row[2], row[3]) for row in told.rows]
-                )
-                message = replace(told, received=now, rows=tuple(rows))
+                other = tuple((*row[:2], 15.0 - row[2], row[3]) for row in told.rows)
+                message = replace(told, received=now, rows=told.rows if same else other)
             case _:
                 continue
         sent.append(message)

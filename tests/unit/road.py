@@ -1,5 +1,6 @@
 """The road of readings through the product, without a database: sift, admit, judge, keep."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -11,10 +12,12 @@ from alarms.engine import ChannelState, Engine, LastReadings, Proposal
 from alarms.memory import Part, Recollection, Rota
 from alarms.plant import Plant
 from alarms.readings import CORRECTED, Readings, newer_than
+from ingest.decoders.decoded import Decoded
+from ingest.refusals import Ledger
 from ingest.roster import Roster
-from ingest.sifting import sift_recorded
+from ingest.sifting import Arrived, sift
 from tests.unit.plants import START
-from tests.unit.random_plants import Message, Step, Tick
+from tests.unit.random_plants import GATEWAYS, Message, Step, Tick
 
 _MINUTE_US = 60_000_000
 
@@ -56,17 +59,9 @@ class Road:
 
     def feed(self, messages: Sequence[Message]) -> None:
         """Judge a batch of messages and commit it."""
-        sent = _columns(messages)
-        finite = np.isfinite(sent.value)
-        sender = np.repeat(
-            np.array([one.gateway for one in messages], np.int32), [len(m.rows) for m in messages]
-        )[finite]
-        owner = self._roster.owner[sent.point[finite]]
-        mine = (owner < 0) | (owner == sender)
-        sent, sender = sent.take(finite).take(mine), sender[mine]
-        sifted = sift_recorded(sent, self._roster, self.engine.watch.gateway_of)
-        readings, sender = sifted.readings, sender[sifted.taken]
-        known = self._known(readings)
+        sifted = sift([self._arrived(one) for one in messages], self._roster, Ledger())
+        known = self._known(sifted.readings)
+        readings, sender = sifted.readings, sifted.gateway
         derived = self._computed.derive(readings.take(~known), self.engine.newest)
         fresh = newer_than(derived.readings, self.engine.last)
         news = derived.readings.take(fresh)
@@ -121,6 +116,15 @@ class Road:
             started=START,
         )
 
+    def _arrived(self, message: Message) -> Arrived:
+        """Return a message as its decoder would: what is not a number is refused there."""
+        decoded = Decoded()
+        for row, stamp, value, quality in message.rows:
+            if math.isfinite(value):
+                decoded.add(self.plant.points[row].tag, value, stamp, quality)
+        gateway = GATEWAYS[message.gateway]
+        return Arrived(gateway=gateway, received=message.received, payload=b"", decoded=decoded)
+
     def _known(self, readings: Readings) -> np.ndarray:
         """Tell which corrected readings came before, by their own stamps."""
         known = np.zeros(len(readings), np.bool_)
@@ -129,17 +133,3 @@ class Road:
             known[place] = identity in self._corrected
             self._corrected.add(identity)
         return known
-
-
-def _columns(messages: Sequence[Message]) -> Readings:
-    rows = [(*row, message.received) for message in messages for row in message.rows]
-    point, stamp, value, quality, received = zip(*rows, strict=True)
-    stamps = np.array(stamp, np.int64)
-    return Readings(
-        point=np.array(point, np.int32),
-        time=stamps,
-        value=np.array(value, np.float64),
-        quality=np.array(quality, np.int16),
-        received=np.array(received, np.int64),
-        stamp=stamps,
-    )
