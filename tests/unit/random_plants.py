@@ -79,7 +79,7 @@ def points(draw: st.DrawFn, tag: str) -> Point:
                 st.sets(st.sampled_from(DETECTORS), min_size=1).map(lambda found: tuple(found)),
             )
         ),
-        gateway=draw(st.sampled_from([None, *GATEWAYS])),
+        gateway=draw(st.sampled_from([None, None, None, *GATEWAYS])),
         latching=draw(st.booleans()),
         params=draw(st.sampled_from(_PARAMS)),
     )
@@ -137,56 +137,55 @@ def _group(kind: str, tags: tuple[str, ...], **params: Any) -> Group:
     )
 
 
-_WAITS_US = st.sampled_from(
-    [1, 1, 500_000, SECOND, 2 * SECOND, 5 * SECOND, 7 * SECOND, 31 * SECOND]
-)
-_AHEAD_US = st.sampled_from(
-    [0] * 8
-    + [-400_000, -2_500_000, -8 * SECOND, -40 * SECOND, -400 * SECOND]
-    + [3 * SECOND, 60 * SECOND, 600 * SECOND, 601 * SECOND]
-)
-_VALUES = st.one_of(*[st.sampled_from(_NUMBERS)] * 7, st.sampled_from(_ODD))
-_QUALITIES = st.sampled_from([0] * 10 + [1, 2, 3, 4, 5, 6])
+_WAITS_US = st.sampled_from([1, 1, 500_000, *(n * SECOND for n in (1, 2, 5, 7, 31))])
+_BEHIND_US = [-400_000, -2_500_000, *(-n * SECOND for n in (8, 40, 400))]
+_AHEAD_US = st.sampled_from([0] * 30 + _BEHIND_US + [n * SECOND for n in (3, 60, 600, 601)])
+_VALUES = st.one_of(*[st.sampled_from(_NUMBERS)] * 15, st.sampled_from(_ODD))
+_QUALITIES = st.sampled_from([0] * 20 + [1, 2, 3, 4, 5, 6])
 _READING = st.tuples(st.integers(0, 3), _AHEAD_US, _VALUES, _QUALITIES)
-_MESSAGE = st.tuples(_WAITS_US, st.integers(0, 1), st.lists(_READING, min_size=1, max_size=3))
+_ROWS = st.lists(_READING, min_size=1, max_size=4, unique_by=lambda reading: reading[0])
+_STRETCH = st.tuples(
+    _WAITS_US, st.integers(0, 1), _ROWS, st.integers(1, 14), st.sampled_from([0.0, 0.0, 0.01, -0.3])
+)
 _TICK = st.tuples(_WAITS_US, st.sampled_from([True, True, True, False]))
 _AGAIN = st.tuples(_WAITS_US, st.integers(1, 4), st.booleans())
-_DRAWN = st.one_of(_MESSAGE, _MESSAGE, _MESSAGE, _TICK, _AGAIN)
-_DRAWS = st.integers(1, 40).flatmap(lambda many: st.lists(_DRAWN, min_size=many, max_size=many))
+_DRAWN = st.one_of(_STRETCH, _STRETCH, _STRETCH, _TICK, _AGAIN)
+_DRAWS = st.integers(1, 15).flatmap(lambda many: st.lists(_DRAWN, min_size=many, max_size=many))
 
 
 @st.composite
 def streams(draw: st.DrawFn, among: int) -> list[Step]:
-    """Draw messages about the first `among` points, and ticks.
+    """Draw stretches of messages about the first `among` points, and ticks.
 
-    Stamps lie behind, ahead or where they should; messages come again, as they were or with other
-    values; values are any number or none.
+    Values stand, ramp or jump, and are any number or none; stamps lie behind, ahead or where they
+    should; messages come again, as they were or with other values.
     """
     steps: list[Step] = []
-    sent: list[Message] = []
     now, link_since = START, START
     for drawn in draw(_DRAWS):
-        now += drawn[0]
+        sent = [step for step in steps if isinstance(step, Message)]
         match drawn:
-            case (_, bool(up)):
+            case (wait, bool(up)):
+                now += wait
                 link_since = link_since if up else now
                 steps.append(Tick(now=now, link_since=link_since))
-                continue
-            case (_, int(gateway), list(rows)):
-                message = Message(
-                    received=now,
-                    gateway=gateway,
-                    rows=tuple((row % among, now + ahead, *said) for row, ahead, *said in rows),
-                )
-            case (_, int(back), bool(same)) if len(sent) >= back:
+            case (wait, int(gateway), list(rows), int(count), float(slope)):
+                for n in range(count):
+                    now += wait
+                    steps.append(_message(now, gateway, among, rows, n * slope))
+            case (wait, int(back), bool(same)) if len(sent) >= back:
+                now += wait
                 told = sent[-back]
                 other = tuple((*row[:2], 15.0 - row[2], row[3]) for row in told.rows)
-                message = replace(told, received=now, rows=told.rows if same else other)
-            case _:
-                continue
-        sent.append(message)
-        steps.append(message)
+                steps.append(replace(told, received=now, rows=told.rows if same else other))
     return steps
+
+
+def _message(
+    now: int, gateway: int, among: int, rows: list[tuple[int, int, float, int]], more: float
+) -> Message:
+    told = tuple((row % among, now + ahead, value + more, mark) for row, ahead, value, mark in rows)
+    return Message(received=now, gateway=gateway, rows=told)
 
 
 @st.composite

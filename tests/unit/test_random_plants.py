@@ -31,7 +31,7 @@ from tests.unit.road import Road
 from tests.unit.test_engine_laws import exactly, said
 
 CASES = plants_and_streams()
-CUTS = st.frozensets(st.integers(0, 40), max_size=12)
+CUTS = st.frozensets(st.integers(0, 100), max_size=25)
 Case = tuple[Plant, list[Step]]
 _MOVES = {Transition.raised, Transition.returned, Transition.tier_up, Transition.tier_down}
 
@@ -43,7 +43,7 @@ def test_however_a_stream_is_cut_every_family_says_and_remembers_the_same(
 ) -> None:
     plant, steps = case
     whole = Road(plant).run(steps, frozenset())
-    for other in (Road(plant).run(steps, cuts), Road(plant).run(steps, frozenset(range(41)))):
+    for other in (Road(plant).run(steps, cuts), Road(plant).run(steps, frozenset(range(250)))):
         assert exactly(other.events) == exactly(whole.events)
         assert other.states == whole.states
         assert other.memory == whole.memory
@@ -100,11 +100,7 @@ def test_loss_of_data_alone_clears_nothing_of_any_kind(case: Case) -> None:
     road = Road(plant).run(steps, frozenset())
     before, phase = len(road.events), road.engine._standing.phase.copy()
     held = {key for key, state in road.states.items() if state.process.get("phase") == "ACTIVE"}
-    end = (
-        max(step.now if isinstance(step, Tick) else step.received for step in steps)
-        if steps
-        else START
-    )
+    end = max((one.now if isinstance(one, Tick) else one.received for one in steps), default=0)
     for second in [*range(0, 100, 3), 3600, 86_400]:
         now = end + second * SECOND
         road.commit(road.engine.tick(now=now, link_since=START))
