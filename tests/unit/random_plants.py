@@ -149,6 +149,7 @@ _STRETCH = st.tuples(
 )
 _TICK = st.tuples(_WAITS_US, st.sampled_from([True, True, True, False]))
 _AGAIN = st.tuples(_WAITS_US, st.integers(1, 4), st.booleans())
+_WARM = st.sampled_from([False, False, True])
 _DRAWN = st.one_of(_STRETCH, _STRETCH, _STRETCH, _TICK, _AGAIN)
 _DRAWS = st.integers(1, 15).flatmap(lambda many: st.lists(_DRAWN, min_size=many, max_size=many))
 
@@ -161,7 +162,9 @@ def streams(draw: st.DrawFn, among: int) -> list[Step]:
     should; messages come again, as they were or with other values.
     """
     steps: list[Step] = []
-    now, link_since = START, START
+    if draw(_WARM):
+        steps += _warm(among, draw(st.sampled_from([0.0, 0.04, -0.04])))
+    now, link_since = START + len(steps) * 2 * SECOND, START
     for drawn in draw(_DRAWS):
         sent = [step for step in steps if isinstance(step, Message)]
         match drawn:
@@ -179,6 +182,16 @@ def streams(draw: st.DrawFn, among: int) -> list[Step]:
                 other = tuple((*row[:2], 15.0 - row[2], row[3]) for row in told.rows)
                 steps.append(replace(told, received=now, rows=told.rows if same else other))
     return steps
+
+
+def _warm(among: int, slope: float) -> list[Step]:
+    """Return two minutes of all points, noisy and on their way: some rules learn first."""
+    noise = (0.0, 0.03, -0.02, 0.01, -0.03, 0.02, 0.0)
+    rows = [(row, 0, 5.0 + row / 8, 0) for row in range(among)]
+    return [
+        _message(START + n * 2 * SECOND, n % 2, among, rows, n * slope + noise[n % 7])
+        for n in range(60)
+    ]
 
 
 def _message(

@@ -74,8 +74,7 @@ def test_limit_alarms_are_those_of_the_plain_engine_behind_plain_rules_of_admiss
             for engine in plain:
                 engine.tick(told.now, max(START, told.link_since))
         else:
-            row, *reading = told
-            plain[row].take(*reading)
+            plain[told[0]].take(*told[1:])
     events = Road(plant).run(steps, cuts).events
     for engine in plain:
         for rule in RULES:
