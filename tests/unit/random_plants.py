@@ -26,7 +26,7 @@ _UNITS = {
 _TIERS = ("blue", "yellow", "orange", "red")
 _SECONDS = (None, 0.0, 3.0, 7.0, 12.0, 30.0)
 _NUMBERS = [*(n / 2 for n in range(-2, 32)), 3.9, 4.1, 7.99, 8.01]
-_ODD = (float("nan"), float("inf"), float("-inf"), 1e308, -1e308, 5e-324, 1e9)
+ODD = (float("nan"), float("inf"), float("-inf"), 1e308, -1e308, 5e-324, 1e9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +140,7 @@ def _group(kind: str, tags: tuple[str, ...], **params: Any) -> Group:
 _WAITS_US = st.sampled_from([1, 1, 500_000, *(n * SECOND for n in (1, 2, 5, 7, 31))])
 _BEHIND_US = [-400_000, -2_500_000, *(-n * SECOND for n in (8, 40, 400))]
 _AHEAD_US = st.sampled_from([0] * 30 + _BEHIND_US + [n * SECOND for n in (3, 60, 600, 601)])
-_VALUES = st.one_of(*[st.sampled_from(_NUMBERS)] * 15, st.sampled_from(_ODD))
+_VALUES = st.one_of(*[st.sampled_from(_NUMBERS)] * 15, st.sampled_from(ODD))
 _QUALITIES = st.sampled_from([0] * 20 + [1, 2, 3, 4, 5, 6])
 _READING = st.tuples(st.integers(0, 3), _AHEAD_US, _VALUES, _QUALITIES)
 _ROWS = st.lists(_READING, min_size=1, max_size=4, unique_by=lambda reading: reading[0])
