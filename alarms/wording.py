@@ -156,7 +156,7 @@ def quality_event(
         t_change=at,
         t_event=at,
         t_received=behind.received,
-        value=None if np.isnan(behind.value) else behind.value,
+        value=behind.value if np.isfinite(behind.value) else None,
         quality=quality if quality in ("bad", "stale") else quality_name(behind.quality),
         late=is_late(behind.quality, at, behind.received),
         message_zh=zh,
