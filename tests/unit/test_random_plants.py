@@ -94,7 +94,8 @@ def test_limit_alarms_are_those_of_the_plain_engine_behind_plain_rules_of_admiss
 def test_loss_of_data_alone_clears_nothing_of_any_kind(case: Case) -> None:
     """After the last reading only ticks: what clears then had begun to while there was data.
 
-    A silent gateway's alarm takes the place of its points' own: those return into it.
+    A silent gateway's alarm takes the place of its points' own, and a limit alarm that of its
+    forecast: those return into it.
     """
     plant, steps = case
     road = Road(plant).run(steps, frozenset())
@@ -105,6 +106,11 @@ def test_loss_of_data_alone_clears_nothing_of_any_kind(case: Case) -> None:
         now = end + second * SECOND
         road.commit(road.engine.tick(now=now, link_since=START))
     absorbed = {e.t_change for e in road.events[before:] if e.rule == "comms.gateway"}
+    risen = {
+        event.subject.key
+        for event in road.events[before:]
+        if event.rule in RULES and event.change in (Transition.raised, Transition.tier_up)
+    }
     for event in road.events[before:]:
         if event.change is not Transition.returned:
             continue
@@ -114,6 +120,8 @@ def test_loss_of_data_alone_clears_nothing_of_any_kind(case: Case) -> None:
             row = [point.key for point in plant.points].index(event.subject.key)
             side = phase[row, (LOW, HIGH)[RULES.index(event.rule)]]
             assert limits.ACTIVE not in side
+        elif event.rule.startswith("forecast."):
+            assert event.subject.key in risen
         else:
             assert event.rule.startswith("group."), event
             assert (event.subject.key, event.rule) not in held
