@@ -120,17 +120,17 @@ class Engine:
         every point's own gateway. `faults` are readings of the same batch not taken as they came.
         """
         rows = readings.point
-        is_judged = judged(readings.quality)
+        is_judged = judged(readings.quality) & np.isfinite(readings.value)
         found: list[Found] = []
         heard = Heard()
         found += (
             (place, 0, event.t_change, event)
             for place, event in self.watch.hear(rows, readings.received, reported_by, heard)
         )
-        ended, faulty = self.faults.judge(
+        faulted, faulty = self.faults.judge(
             readings, is_judged, reported_by, faults, self.newest.judged_time
         )
-        found += ((place, 1, event.t_change, event) for place, event in ended)
+        found += faulted
         stirs = stirring(self._calm, rows, readings.value)
         swept: Standing | None = None
         moves: list[LevelMove] = []

@@ -47,9 +47,10 @@ class Seen:
     """A batch as families see it: readings in order of receipt, each newer than its point's last.
 
     `is_judged` and `holding` run along the readings and say what their quality means (neither: it
-    is only stored). `newest` is what was adopted before the batch; `moves` are those of the limit
-    alarms in it. `order` has the readings' places nearly by row, each row's in order of receipt:
-    whoever goes by single points finds their memory faster so.
+    is only stored); what is judged is a number, never NaN or infinite. `newest` is what was adopted
+    before the batch; `moves` are those of the limit alarms in it. `order` has the readings' places
+    nearly by row, each row's in order of receipt: whoever goes by single points finds their memory
+    faster so.
     """
 
     readings: Readings

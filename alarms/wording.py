@@ -156,7 +156,7 @@ def quality_event(
         t_change=at,
         t_event=at,
         t_received=behind.received,
-        value=None if np.isnan(behind.value) else behind.value,
+        value=behind.value if np.isfinite(behind.value) else None,
         quality=quality if quality in ("bad", "stale") else quality_name(behind.quality),
         late=is_late(behind.quality, at, behind.received),
         message_zh=zh,
@@ -241,10 +241,22 @@ def gateway_event(plant: Plant, gateway: str, change: Transition, at: int) -> Pr
     return _plain(plant, None, gateway, "comms.gateway", Kind.comms, change, at, at, zh, en)
 
 
-def clock_event(plant: Plant, gateway: str, change: Transition, at: int) -> ProcessEvent:
-    """Say that a gateway's stamps lie in the future as seen at `at` (receipt), or no longer do."""
+def clock_event(
+    plant: Plant, gateway: str, change: Transition, at: int, *, behind_us: int | None = None
+) -> ProcessEvent:
+    """Say that a gateway's stamps lie ahead of their receipt `at`, or no longer do.
+
+    With `behind_us` they have stayed so far behind it instead.
+    """
     if change is Transition.returned:
         zh, en = f"网关 {gateway} 时钟恢复正常", f"gateway {gateway}: clock is right again"
+    elif behind_us is not None:
+        minutes = behind_us // 60_000_000
+        zh = f"网关 {gateway} 时间戳持续滞后约 {minutes} 分钟，时钟偏慢或上传延迟，请校时"
+        en = (
+            f"gateway {gateway}: stamps stay about {minutes} min behind their receipt, its clock "
+            "is slow or its messages are held up"
+        )
     else:
         zh = f"网关 {gateway} 时钟超前 5 分钟以上，读数按接收时间判断"
         en = f"gateway {gateway}: clock more than 5 min ahead, readings judged at receipt"

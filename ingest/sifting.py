@@ -312,16 +312,14 @@ def _out_of_range(columns: _Columns, outside: Mask, times: NDArray[np.int64]) ->
 
 
 def _clock_faults(known: Sequence[Arrived], columns: _Columns, future: Mask) -> list[PointFault]:
-    """Return, for each gateway whose clock runs ahead, its first such reading."""
-    found: dict[str, PointFault] = {}
-    for place in np.flatnonzero(future).tolist():
-        gateway = known[columns.message[place]].gateway
-        if gateway not in found:
-            received = int(columns.received[place])
-            found[gateway] = PointFault(
-                reason="future_time", gateway=gateway, time=received, received=received
-            )
-    return list(found.values())
+    """Return, for each message of a gateway whose clock runs ahead, its first such reading."""
+    found: list[PointFault] = []
+    for message in np.unique(columns.message[future]).tolist():
+        gateway, received = known[message].gateway, known[message].received
+        found.append(
+            PointFault(reason="future_time", gateway=gateway, time=received, received=received)
+        )
+    return found
 
 
 def _accounts(
