@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from alarms.alarm import Tier
 from alarms.compiled import kernel
 from alarms.detectors.crossings import HIGH_S, LOW_S, chance, deviate, interval
-from alarms.detectors.trend_columns import LEARN, LEVELS, SECOND, WINDOWS_S, Heads, Rungs
+from alarms.detectors.trend_columns import LEARN, LEVELS, SECOND, SWINGS, WINDOWS_S, Heads, Rungs
 from alarms.detectors.trend_lines import (
     AHEAD,
     BUCKETS,
@@ -62,6 +62,8 @@ HALF_SHARE: Final = 0.4
 STOPPED_Z: Final = -3.5
 STOPPED_SHARE: Final = 0.3
 """Where the newest part falls short by so much, of a shorter window's share, the rise is over."""
+_OWN: Final = 3.0
+"""So many times as far as it usually departs from its course must a trend carry a point."""
 _BENT_Z: Final = 2.0
 """From this difference on the newest half's slope gives the time, not the whole's."""
 YELLOW_S: Final = 1800.0
@@ -204,8 +206,9 @@ def look(
             continue
         if _stopped(heads, rungs, row, window, desk, trend):
             continue
+        usual = np.float64(head["swing"][min(window, SWINGS - 1)])
         for slot in range(SLOTS):
-            _weigh(task, slot, window, trend, origin + x, doubt, each[window, slot])
+            _weigh(task, slot, window, trend, origin + x, doubt, usual, each[window, slot])
         found |= 1 << window
     if found == 0:
         return answer
@@ -288,6 +291,7 @@ def _weigh(
     trend: Floats,
     value: float,
     doubt: float,
+    usual: float,
     line: Floats,
 ) -> None:
     """Write down what a window says of one limit."""
@@ -312,6 +316,7 @@ def _weigh(
         later <= horizon
         and half_rate >= HALF_SHARE * rate
         and deviate(rate, trend[SLOPE_VAR], freedom) >= RISE_Z[window] + doubt
+        and (0.5 * rate * trend[SPAN]) ** 2 >= _OWN * _OWN * usual
         and deviate(half_rate, trend[HALF_SLOPE_VAR], freedom) >= HALF_Z
     ):
         line[MARK] = STRONG

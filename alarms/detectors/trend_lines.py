@@ -26,7 +26,7 @@ from alarms.detectors.trend_columns import (
 
 Floats = NDArray[np.float64]
 
-AHEAD: Final = 10.0
+AHEAD: Final = 7.0
 FARTHEST_S: Final = 14_400.0
 """How far ahead a window looks: AHEAD times what it spans, at most four hours."""
 LEAST: Final = 5
