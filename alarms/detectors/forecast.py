@@ -62,7 +62,7 @@ HALF_SHARE: Final = 0.4
 STOPPED_Z: Final = -3.5
 STOPPED_SHARE: Final = 0.3
 """Where the newest part falls short by so much, of a shorter window's share, the rise is over."""
-_OWN: Final = 3.0
+_OWN: Final = 4.0
 """So many times as far as it usually departs from its course must a trend carry a point."""
 _BENT_Z: Final = 2.0
 """From this difference on the newest half's slope gives the time, not the whole's."""
