@@ -37,7 +37,6 @@ from alarms.detectors.trend_lines import (
     UNKNOWN,
     estimate,
     near,
-    rests,
 )
 from alarms.rules import HIGH, SLOTS
 
@@ -45,8 +44,8 @@ Floats = NDArray[np.float64]
 
 EVERY: Final = 10 * SECOND
 """A point is judged at most once in this much event time (Micros): its clock's own intervals."""
-_OFTEN: Final = 3
-_SELDOM_US: Final = (2 * SECOND) << _OFTEN
+_OFTEN: Final = 2
+_SELDOM_US: Final = (4 * SECOND) << _OFTEN
 """The first windows are looked at whenever a point is judged; the next one once in this time."""
 RISE_Z: Final = np.array([4.6, 4.6, 4.6, 4.2, 3.2] + [4.0] * (LEVELS - 5))
 """How sure of its slope a window must be, as a normal deviate.
@@ -135,7 +134,7 @@ def tasks(on: Floats, deadband: Floats, response_s: Floats) -> Tasks:
 def news(before: int, now: int) -> int:
     """Return the windows to be looked at with a reading at `now` after one at `before`, as bits.
 
-    None but once in EVERY; a longer window once in each half of its buckets' width: the first
+    None but once in EVERY; a longer window once in the width of its buckets: the first
     reading in each such interval of the clock, so that nothing need be remembered for it.
     """
     if now // EVERY == before // EVERY:
@@ -152,6 +151,15 @@ def news(before: int, now: int) -> int:
 
 
 @kernel
+def stands(task: np.void) -> bool:
+    """Tell whether any forecast of a point stands."""
+    found = False
+    for slot in range(SLOTS):
+        found = found or task["tier"][slot] > 0
+    return found
+
+
+@kernel
 def look(
     heads: Heads,
     rungs: Rungs,
@@ -164,7 +172,7 @@ def look(
 ) -> int:
     """Write what these windows of a point lead to into `said`, shape (SLOTS, SAID).
 
-    Return NEAR where anything is said, UNKNOWN where every window holds too little. A limit that
+    While no forecast stands, windows that do not stir (trend_lines.stirs) need no look. Return NEAR where anything is said, UNKNOWN where every window holds too little. A limit that
     has its alarm, or lies behind the newest reading, is not spoken of.
     """
     head, task = heads[row], tasks[row]
@@ -174,10 +182,8 @@ def look(
     doubt = max(LEARN - count, 0) * _DOUBT
     origin, x = np.float64(head["origin"]), np.float64(head["last"])
     low, high = -np.inf, np.inf
-    stands = False
     for slot in range(SLOTS):
         limit = task["on"][slot]
-        stands = stands or task["tier"][slot] > 0
         if slot < _FIRST_HIGH:
             limit = -limit - origin
             if limit < x:
@@ -188,14 +194,12 @@ def look(
                 high = min(high, limit)
     if low == -np.inf and high == np.inf:
         return UNKNOWN
-    reach, sharp = (_REACH_KEPT, _SHARP_KEPT) if stands else (_REACH, _SHARP)
+    reach, sharp = (_REACH_KEPT, _SHARP_KEPT) if stands(task) else (_REACH, _SHARP)
     answer = UNKNOWN
     found = 0
     trend = desk[7]
     for window in range(LEVELS):
         if (windows >> window) & 1 == 0:
-            continue
-        if not stands and rests(heads, rungs, row, window):
             continue
         nears = near(heads, rungs, row, window, low, high, reach, sharp)
         answer = max(answer, min(nears, NEAR - 1))

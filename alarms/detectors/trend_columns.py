@@ -23,10 +23,10 @@ WINDOWS_S: Final = RING * WIDTHS_S
 """56 s, 112 s ... 14,336 s: the span of a level's closed buckets."""
 HALVES: Final = 3
 """A bucket so many levels above a window's own is as wide as about half the window."""
-SWINGS: Final = LEVELS - HALVES
+SWINGS: Final = 5
 SECOND: Final = 1_000_000
 CELL_US: Final = CELL_S * SECOND
-SHARES: Final = 65_536
+SHARES: Final = 256
 """Mean times of buckets count in these shares of the bucket's width."""
 LEAP: Final = 4.0
 """A reading leaps out where it stands this many mean steps from the one before it.
@@ -74,7 +74,8 @@ RUNG: Final = np.dtype(
         ("open_value", np.float32),
         ("open_time", np.float32),
         ("open_count", np.float32),
-        ("share", np.uint16, (RING,)),
+        ("share", np.uint8, (RING,)),
+        ("spare", np.uint16),
     ]
 )
 """`value` and `share` are mean value and mean time of closed buckets (NaN: empty), at slot
