@@ -47,7 +47,7 @@ EVERY: Final = 10 * SECOND
 _OFTEN: Final = 2
 _SELDOM_US: Final = (4 * SECOND) << _OFTEN
 """The first windows are looked at whenever a point is judged; the next one once in this time."""
-RISE_Z: Final = np.array([4.6, 4.6, 4.6, 4.2, 3.2] + [4.0] * (LEVELS - 5))
+RISE_Z: Final = np.array([4.6, 4.2, 3.8, 3.4, 3.2] + [3.8] * (LEVELS - 5))
 """How sure of its slope a window must be, as a normal deviate.
 
 Short windows have their chance more often, and the memory of the noise hides from them. 3.2 at
@@ -172,8 +172,9 @@ def look(
 ) -> int:
     """Write what these windows of a point lead to into `said`, shape (SLOTS, SAID).
 
-    While no forecast stands, windows that do not stir (trend_lines.stirs) need no look. Return NEAR where anything is said, UNKNOWN where every window holds too little. A limit that
-    has its alarm, or lies behind the newest reading, is not spoken of.
+    While no forecast stands, windows that do not stir (trend_lines.stirs) need no look. Return
+    NEAR where anything is said, UNKNOWN where every window holds too little. A limit that has its
+    alarm, or lies behind the newest reading, is not spoken of.
     """
     head, task = heads[row], tasks[row]
     count = head["count"]

@@ -27,7 +27,7 @@ SWINGS: Final = 5
 SECOND: Final = 1_000_000
 CELL_US: Final = CELL_S * SECOND
 SHARES: Final = 256
-"""Mean times of buckets count in these shares of the bucket's width."""
+"""Mean times of buckets count in these shares of the bucket's width, rounded down."""
 LEAP: Final = 4.0
 """A reading leaps out where it stands this many mean steps from the one before it.
 
@@ -35,7 +35,8 @@ For white noise the mean step is 1.13 sigma: 0.15 % of sound readings wait for t
 """
 
 Trends = NDArray[np.void]
-"""Shape (n,), of dtype ROW; one record a point, 944 bytes."""
+"""Shape (n,), of dtype ROW; one record a point, 832 bytes: thirteen lines of the
+processor's cache."""
 Heads = NDArray[np.void]
 """Shape (n,), of dtype HEAD: `trends["head"]`."""
 Rungs = NDArray[np.void]
@@ -81,6 +82,7 @@ RUNG: Final = np.dtype(
 """`value` and `share` are mean value and mean time of closed buckets (NaN: empty), at slot
 index % RING; times in SHARES of the width since the bucket began. `open_*` are sums over the
 bucket still open, its time in seconds since it began, less what the levels below hold of it.
+`spare` makes a point's record whole lines of the processor's cache.
 """
 ROW: Final = np.dtype([("head", HEAD), ("rungs", RUNG, (LEVELS,))])
 

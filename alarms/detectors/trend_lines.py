@@ -26,7 +26,7 @@ from alarms.detectors.trend_columns import (
 
 Floats = NDArray[np.float64]
 
-AHEAD: Final = 7.0
+AHEAD: Final = 7.5
 FARTHEST_S: Final = 14_400.0
 """How far ahead a window looks: AHEAD times what it spans, at most four hours."""
 LEAST: Final = 5
@@ -82,8 +82,8 @@ def stirs(heads: Heads, rungs: Rungs, row: int, windows: int) -> int:
             for i in range(_OLDER):
                 x, y = np.float64(value[i]), np.float64(value[i + _OLDER])
                 is_x, is_y = x == x, y == y
-                x = x if is_x else 0.0
-                y = y if is_y else 0.0
+                x = x if is_x else np.float64(0.0)
+                y = y if is_y else np.float64(0.0)
                 begun = i >= turn
                 one += x if begun else y
                 other += y if begun else x
@@ -355,7 +355,9 @@ def _series(heads: Heads, rungs: Rungs, row: int, window: int, desk: Floats) -> 
             v = np.float64(rung["value"][slot])
             fresh = v == v
             if fresh:
-                times[n] = begun + (i - RING + (np.float64(rung["share"][slot]) + 0.5) / SHARES) * width
+                times[n] = (
+                    begun + (i - RING + (np.float64(rung["share"][slot]) + 0.5) / SHARES) * width
+                )
                 values[n] = v
                 n += 1
     mean, age, count = opened(head, rungs, row, below)
