@@ -17,17 +17,20 @@ from alarms.detectors.forecast import (
     stands,
     step,
 )
-from alarms.detectors.trend_columns import Heads, Rungs, learn
+from alarms.detectors.trend_columns import CELL_US, HEAD, LEVELS, RUNG, Heads, Rungs, learn
 from alarms.detectors.trend_lines import NEAR, UNKNOWN, stirs
 from alarms.readings import Instants, Mask, Rows, Values
 from alarms.rules import HIGH, SLOTS
 
 _FIRST_HIGH: Final = HIGH.start
 _AHEAD: Final = 32
-"""Readings whose memory is fetched before the first of them is judged: fetches overlap."""
+"""Readings whose memory is fetched before the first of them is judged: fetches overlap.
+
+Heads come first: they tell how much of the ladder a reading moves.
+"""
 _LINE: Final = 64
-_LINES: Final = 6
-"""Lines of 64 bytes of a point's memory that nearly every reading needs."""
+_HEAD: Final = HEAD.itemsize
+_RUNG: Final = RUNG.itemsize
 
 MOVE: Final = np.dtype(
     [
@@ -84,9 +87,19 @@ def walk(
         for i in range(begin, end):
             point = point_of[rows[i]]
             if point >= 0:
-                for line in range(_LINES):
-                    fetched += memory[point, line * _LINE]
-                fetched += tasks[point]["tier"][0]
+                fetched += memory[point, 0] + tasks[point]["tier"][0]
+        for i in range(begin, end):
+            point = point_of[rows[i]]
+            if point >= 0:
+                closes = np.int64(heads[point]["cell"]) ^ (time[i] // CELL_US)
+                needed = _HEAD + _RUNG
+                for _ in range(LEVELS - 1):
+                    if closes == 0:
+                        break
+                    closes >>= 1
+                    needed += _RUNG
+                for place in range(_LINE, needed, _LINE):
+                    fetched += memory[point, place]
         for i in range(begin, end):
             while move < len(moves) and moves[move]["place"] <= i:
                 many = _take_over(tasks, moves[move], steps, many)

@@ -89,6 +89,10 @@ def test_a_compiled_loop_gives_the_bits_of_the_plain_one(seed: int) -> None:
         assert trend_lines.near(fast["head"], fast["rungs"], 0, window, *ends) == in_python(
             trend_lines.near
         )(fast["head"], fast["rungs"], 0, window, *ends)
+    stirs = trend_lines.stirs
+    assert stirs(fast["head"], fast["rungs"], 0, forecast.EVERYTHING) == in_python(stirs)(
+        fast["head"], fast["rungs"], 0, forecast.EVERYTHING
+    )
     for look, ahead, room in (
         (forecast.look, given_one, one),
         (in_python(forecast.look), given_other, other),
