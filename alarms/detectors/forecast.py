@@ -1,8 +1,9 @@
 """The forecast detector: when a point will reach its limits, as far as its trends tell.
 
 A limit is forecast where, in one window of the ladder at least, the slope is significant, the
-straight line and the newest half both reach the limit within the horizon, and the newest quarter
-does not say that the rise has stopped (alarms.md 4.2). One configuration serves every point.
+straight line and the newest half both reach the limit within the horizon, the trend carries the
+point much farther than it goes of itself, and the newest quarter does not say that the rise has
+stopped (alarms.md 4.2). One configuration serves every point.
 """
 
 from typing import Final
