@@ -1,8 +1,9 @@
 """The forecast detector: when a point will reach its limits, as far as its trends tell.
 
 A limit is forecast where, in one window of the ladder at least, the slope is significant, the
-straight line and the newest half both reach the limit within the horizon, and the newest quarter
-does not say that the rise has stopped (alarms.md 4.2). One configuration serves every point.
+straight line and the newest half both reach the limit within the horizon, the trend carries the
+point much farther than it goes of itself, and the newest quarter does not say that the rise has
+stopped (alarms.md 4.2). One configuration serves every point.
 """
 
 from typing import Final
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from alarms.alarm import Tier
 from alarms.compiled import kernel
 from alarms.detectors.crossings import HIGH_S, LOW_S, chance, deviate, interval
-from alarms.detectors.trend_columns import LEARN, LEVELS, SECOND, WINDOWS_S, Heads, Rungs
+from alarms.detectors.trend_columns import LEARN, LEVELS, SECOND, SWINGS, WINDOWS_S, Heads, Rungs
 from alarms.detectors.trend_lines import (
     AHEAD,
     BUCKETS,
@@ -37,7 +38,6 @@ from alarms.detectors.trend_lines import (
     UNKNOWN,
     estimate,
     near,
-    rests,
 )
 from alarms.rules import HIGH, SLOTS
 
@@ -45,10 +45,10 @@ Floats = NDArray[np.float64]
 
 EVERY: Final = 10 * SECOND
 """A point is judged at most once in this much event time (Micros): its clock's own intervals."""
-_OFTEN: Final = 3
-_SELDOM_US: Final = (2 * SECOND) << _OFTEN
+_OFTEN: Final = 2
+_SELDOM_US: Final = (4 * SECOND) << _OFTEN
 """The first windows are looked at whenever a point is judged; the next one once in this time."""
-RISE_Z: Final = np.array([4.6, 4.6, 4.6, 4.2, 3.2] + [4.0] * (LEVELS - 5))
+RISE_Z: Final = np.array([4.6, 4.2, 3.8, 3.4, 3.2] + [3.8] * (LEVELS - 5))
 """How sure of its slope a window must be, as a normal deviate.
 
 Short windows have their chance more often, and the memory of the noise hides from them. 3.2 at
@@ -62,6 +62,8 @@ HALF_SHARE: Final = 0.4
 STOPPED_Z: Final = -3.5
 STOPPED_SHARE: Final = 0.3
 """Where the newest part falls short by so much, of a shorter window's share, the rise is over."""
+_OWN: Final = 4.0
+"""So many times as far as it usually departs from its course must a trend carry a point."""
 _BENT_Z: Final = 2.0
 """From this difference on the newest half's slope gives the time, not the whole's."""
 YELLOW_S: Final = 1800.0
@@ -133,7 +135,7 @@ def tasks(on: Floats, deadband: Floats, response_s: Floats) -> Tasks:
 def news(before: int, now: int) -> int:
     """Return the windows to be looked at with a reading at `now` after one at `before`, as bits.
 
-    None but once in EVERY; a longer window once in each half of its buckets' width: the first
+    None but once in EVERY; a longer window once in the width of its buckets: the first
     reading in each such interval of the clock, so that nothing need be remembered for it.
     """
     if now // EVERY == before // EVERY:
@@ -150,6 +152,15 @@ def news(before: int, now: int) -> int:
 
 
 @kernel
+def stands(task: np.void) -> bool:
+    """Tell whether any forecast of a point stands."""
+    found = False
+    for slot in range(SLOTS):
+        found = found or task["tier"][slot] > 0
+    return found
+
+
+@kernel
 def look(
     heads: Heads,
     rungs: Rungs,
@@ -162,8 +173,9 @@ def look(
 ) -> int:
     """Write what these windows of a point lead to into `said`, shape (SLOTS, SAID).
 
-    Return NEAR where anything is said, UNKNOWN where every window holds too little. A limit that
-    has its alarm, or lies behind the newest reading, is not spoken of.
+    While no forecast stands, windows that do not stir (trend_lines.stirs) need no look. Return
+    NEAR where anything is said, UNKNOWN where every window holds too little. A limit that has its
+    alarm, or lies behind the newest reading, is not spoken of.
     """
     head, task = heads[row], tasks[row]
     count = head["count"]
@@ -172,10 +184,8 @@ def look(
     doubt = max(LEARN - count, 0) * _DOUBT
     origin, x = np.float64(head["origin"]), np.float64(head["last"])
     low, high = -np.inf, np.inf
-    stands = False
     for slot in range(SLOTS):
         limit = task["on"][slot]
-        stands = stands or task["tier"][slot] > 0
         if slot < _FIRST_HIGH:
             limit = -limit - origin
             if limit < x:
@@ -186,14 +196,12 @@ def look(
                 high = min(high, limit)
     if low == -np.inf and high == np.inf:
         return UNKNOWN
-    reach, sharp = (_REACH_KEPT, _SHARP_KEPT) if stands else (_REACH, _SHARP)
+    reach, sharp = (_REACH_KEPT, _SHARP_KEPT) if stands(task) else (_REACH, _SHARP)
     answer = UNKNOWN
     found = 0
     trend = desk[7]
     for window in range(LEVELS):
         if (windows >> window) & 1 == 0:
-            continue
-        if not stands and rests(heads, rungs, row, window):
             continue
         nears = near(heads, rungs, row, window, low, high, reach, sharp)
         answer = max(answer, min(nears, NEAR - 1))
@@ -204,8 +212,9 @@ def look(
             continue
         if _stopped(heads, rungs, row, window, desk, trend):
             continue
+        usual = np.float64(head["swing"][min(window, SWINGS - 1)])
         for slot in range(SLOTS):
-            _weigh(task, slot, window, trend, origin + x, doubt, each[window, slot])
+            _weigh(task, slot, window, trend, origin + x, doubt, usual, each[window, slot])
         found |= 1 << window
     if found == 0:
         return answer
@@ -288,6 +297,7 @@ def _weigh(
     trend: Floats,
     value: float,
     doubt: float,
+    usual: float,
     line: Floats,
 ) -> None:
     """Write down what a window says of one limit."""
@@ -312,6 +322,7 @@ def _weigh(
         later <= horizon
         and half_rate >= HALF_SHARE * rate
         and deviate(rate, trend[SLOPE_VAR], freedom) >= RISE_Z[window] + doubt
+        and (0.5 * rate * trend[SPAN]) ** 2 >= _OWN * _OWN * usual
         and deviate(half_rate, trend[HALF_SLOPE_VAR], freedom) >= HALF_Z
     ):
         line[MARK] = STRONG

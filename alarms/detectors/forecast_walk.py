@@ -14,19 +14,23 @@ from alarms.detectors.forecast import (
     Tasks,
     look,
     news,
+    stands,
     step,
 )
-from alarms.detectors.trend_columns import Heads, Rungs, learn
-from alarms.detectors.trend_lines import NEAR, UNKNOWN
+from alarms.detectors.trend_columns import CELL_US, HEAD, LEVELS, RUNG, Heads, Rungs, learn
+from alarms.detectors.trend_lines import NEAR, UNKNOWN, stirs
 from alarms.readings import Instants, Mask, Rows, Values
 from alarms.rules import HIGH, SLOTS
 
 _FIRST_HIGH: Final = HIGH.start
 _AHEAD: Final = 32
-"""Readings whose memory is fetched before the first of them is judged: fetches overlap."""
+"""Readings whose memory is fetched before the first of them is judged: fetches overlap.
+
+Heads come first: they tell how much of the ladder a reading moves.
+"""
 _LINE: Final = 64
-_LINES: Final = 7
-"""Lines of 64 bytes of a point's memory that nearly every reading needs."""
+_HEAD: Final = HEAD.itemsize
+_RUNG: Final = RUNG.itemsize
 
 MOVE: Final = np.dtype(
     [
@@ -83,9 +87,19 @@ def walk(
         for i in range(begin, end):
             point = point_of[rows[i]]
             if point >= 0:
-                for line in range(_LINES):
-                    fetched += memory[point, line * _LINE]
-                fetched += tasks[point]["tier"][0]
+                fetched += memory[point, 0] + tasks[point]["tier"][0]
+        for i in range(begin, end):
+            point = point_of[rows[i]]
+            if point >= 0:
+                closes = np.int64(heads[point]["cell"]) ^ (time[i] // CELL_US)
+                needed = _HEAD + _RUNG
+                for _ in range(LEVELS - 1):
+                    if closes == 0:
+                        break
+                    closes >>= 1
+                    needed += _RUNG
+                for place in range(_LINE, needed, _LINE):
+                    fetched += memory[point, place]
         for i in range(begin, end):
             while move < len(moves) and moves[move]["place"] <= i:
                 many = _take_over(tasks, moves[move], steps, many)
@@ -97,9 +111,15 @@ def walk(
             learn(heads, rungs, point, time[i], value[i])
             if heads[point]["time"] == before:
                 continue
-            many = _judge(
-                heads, rungs, tasks, point, before, i, time[i], desk, each, said, steps, many
-            )
+            windows = news(before, time[i])
+            if windows == 0:
+                continue
+            # Here, and not in a function farther down: nearly every reading ends here.
+            windows = EVERYTHING if stands(tasks[point]) else stirs(heads, rungs, point, windows)
+            if windows:
+                many = _judge(
+                    heads, rungs, tasks, point, windows, i, time[i], desk, each, said, steps, many
+                )
     desk[0, 0] = fetched  # else the fetches would be left out
     return many
 
@@ -110,7 +130,7 @@ def _judge(
     rungs: Rungs,
     tasks: Tasks,
     point: int,
-    before: int,
+    windows: int,
     place: int,
     time: int,
     desk: Floats,
@@ -119,16 +139,10 @@ def _judge(
     steps: Records,
     many: int,
 ) -> int:
-    """Judge one point after a reading, if it is due; return how many steps are written by now."""
-    windows = news(before, time)
-    if windows == 0:
-        return many
+    """Judge one point by these windows; return how many steps are written by now."""
     task = tasks[point]
-    stands = False
-    for slot in range(SLOTS):
-        stands = stands or task["tier"][slot] > 0
-    answer = look(heads, rungs, tasks, point, EVERYTHING if stands else windows, desk, each, said)
-    if not stands and answer != NEAR:
+    answer = look(heads, rungs, tasks, point, windows, desk, each, said)
+    if answer != NEAR and not stands(task):
         return many
     if answer != NEAR:
         said[:, MARK] = 0.0

@@ -21,10 +21,13 @@ CELL_S: Final = 4
 WIDTHS_S: Final = np.array([CELL_S * 2**k for k in range(LEVELS)], np.float64)
 WINDOWS_S: Final = RING * WIDTHS_S
 """56 s, 112 s ... 14,336 s: the span of a level's closed buckets."""
+HALVES: Final = 3
+"""A bucket so many levels above a window's own is as wide as about half the window."""
+SWINGS: Final = 5
 SECOND: Final = 1_000_000
 CELL_US: Final = CELL_S * SECOND
-SHARES: Final = 65_536
-"""Mean times of buckets count in these shares of the bucket's width."""
+SHARES: Final = 256
+"""Mean times of buckets count in these shares of the bucket's width, rounded down."""
 LEAP: Final = 4.0
 """A reading leaps out where it stands this many mean steps from the one before it.
 
@@ -32,7 +35,8 @@ For white noise the mean step is 1.13 sigma: 0.15 % of sound readings wait for t
 """
 
 Trends = NDArray[np.void]
-"""Shape (n,), of dtype ROW; one record a point, 920 bytes."""
+"""Shape (n,), of dtype ROW; one record a point, 832 bytes: thirteen lines of the
+processor's cache."""
 Heads = NDArray[np.void]
 """Shape (n,), of dtype HEAD: `trends["head"]`."""
 Rungs = NDArray[np.void]
@@ -52,6 +56,7 @@ HEAD: Final = np.dtype(
         ("drift", np.float32),
         ("steps1", np.float32),
         ("steps2", np.float32),
+        ("swing", np.float32, (SWINGS,)),
     ]
 )
 """Values are kept relative to `origin`, in the point's unit: its first reading.
@@ -59,7 +64,10 @@ HEAD: Final = np.dtype(
 `time` is that of the newest reading, `last` the newest one taken, `held` the newest one where it
 leapt out (NaN: it did not), `cell` the narrowest bucket that `last` lies in. `step` is the mean
 step from reading to reading, `steps1` and `steps2` the mean squares of steps over one reading and
-over two, less their `drift`; `period` is the mean time between readings in seconds.
+over two, less their `drift`; `period` is the mean time between readings in seconds. `swing` is, for
+the first windows, the mean square by which a half of the window departs from the course of the
+halves before it (second differences of buckets as wide as about half of it): what the point does
+of itself. A steady trend adds nothing to it but where it begins.
 """
 RUNG: Final = np.dtype(
     [
@@ -67,12 +75,14 @@ RUNG: Final = np.dtype(
         ("open_value", np.float32),
         ("open_time", np.float32),
         ("open_count", np.float32),
-        ("share", np.uint16, (RING,)),
+        ("share", np.uint8, (RING,)),
+        ("spare", np.uint16),
     ]
 )
 """`value` and `share` are mean value and mean time of closed buckets (NaN: empty), at slot
 index % RING; times in SHARES of the width since the bucket began. `open_*` are sums over the
 bucket still open, its time in seconds since it began, less what the levels below hold of it.
+`spare` makes a point's record whole lines of the processor's cache.
 """
 ROW: Final = np.dtype([("head", HEAD), ("rungs", RUNG, (LEVELS,))])
 
@@ -163,7 +173,7 @@ def _take(head: np.void, rungs: Rungs, row: int, time: int, x: float) -> None:
     cell = time // CELL_US
     old = int(head["cell"])
     if cell != old and not math.isnan(head["last"]):
-        _close(rungs, row, old, cell)
+        _close(head, rungs, row, old, cell)
     head["cell"] = cell
     head["last"] = x
     rung = rungs[row, 0]
@@ -173,7 +183,7 @@ def _take(head: np.void, rungs: Rungs, row: int, time: int, x: float) -> None:
 
 
 @kernel
-def _close(rungs: Rungs, row: int, old: int, new: int) -> None:
+def _close(head: np.void, rungs: Rungs, row: int, old: int, new: int) -> None:
     """Move the buckets that end before cell `new` into their rings and up the ladder."""
     value = time = count = 0.0
     width = float(CELL_S)
@@ -188,6 +198,8 @@ def _close(rungs: Rungs, row: int, old: int, new: int) -> None:
         rung["open_value"], rung["open_time"], rung["open_count"] = 0.0, 0.0, 0.0
         slot = old % RING
         rung["value"][slot] = value / count
+        if level >= HALVES:
+            _sway(head, rung, level, slot)
         rung["share"][slot] = int(min(max(time / count / width, 0.0) * SHARES, SHARES - 1.0))
         for _ in range(min(new - old - 1, RING)):
             slot = slot + 1 if slot < RING - 1 else 0
@@ -196,3 +208,16 @@ def _close(rungs: Rungs, row: int, old: int, new: int) -> None:
         old >>= 1
         new >>= 1
         width *= 2
+
+
+@kernel
+def _sway(head: np.void, rung: np.void, level: int, slot: int) -> None:
+    """Learn from a bucket just closed how the point departs from its course at this scale."""
+    one = slot - 1 if slot > 0 else RING - 1
+    two = one - 1 if one > 0 else RING - 1
+    value = rung["value"]
+    off = np.float64(value[slot]) - 2.0 * np.float64(value[one]) + np.float64(value[two])
+    if off == off:  # the buckets before hold something
+        told = int(head["count"] * np.float64(head["period"]) / (CELL_S << level)) - 1
+        swing = np.float64(head["swing"][level - HALVES])
+        head["swing"][level - HALVES] = learned(swing, off * off, max(told, 1), _LEARN_LONG)

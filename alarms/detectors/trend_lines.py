@@ -26,7 +26,7 @@ from alarms.detectors.trend_columns import (
 
 Floats = NDArray[np.float64]
 
-AHEAD: Final = 10.0
+AHEAD: Final = 7.5
 FARTHEST_S: Final = 14_400.0
 """How far ahead a window looks: AHEAD times what it spans, at most four hours."""
 LEAST: Final = 5
@@ -57,34 +57,45 @@ TREND: Final = 14
 
 
 @kernel
-def rests(heads: Heads, rungs: Rungs, row: int, window: int) -> bool:
-    """Tell at a glance that a window has no trend: its halves differ by less than its noise.
+def stirs(heads: Heads, rungs: Rungs, row: int, windows: int) -> int:
+    """Return those of the windows, as bits, whose halves differ by more than their noise.
 
     The noise is what the steps from reading to reading show. A line that is as sure as `near` asks
-    for lies above this bar with its halves in all but two of a thousand cases.
+    for lies above this bar with its halves in all but two of a thousand cases. A window of which
+    one half is empty is returned, too.
     """
     head = heads[row]
-    value = rungs[row, window]["value"]
-    slot = int((np.int64(head["cell"]) >> window) % RING)
-    older = newer = n_older = n_newer = 0.0
-    for _ in range(_OLDER):  # without branches: which buckets are empty cannot be foretold
-        v = np.float64(value[slot])
-        full = v == v
-        older += v if full else 0.0
-        n_older += 1.0 if full else 0.0
-        slot = slot + 1 if slot < RING - 1 else 0
-    for _ in range(_OLDER):
-        v = np.float64(value[slot])
-        full = v == v
-        newer += v if full else 0.0
-        n_newer += 1.0 if full else 0.0
-        slot = slot + 1 if slot < RING - 1 else 0
-    if n_older * n_newer == 0.0:
-        return False
-    apart = newer * n_older - older * n_newer
-    fewer = min(np.float64(head["period"]) / (CELL_S << window), 1.0)
-    noise = 0.5 * np.float64(head["steps1"]) * fewer * (n_older + n_newer)
-    return bool(apart * apart < _GLANCE * _GLANCE * noise * n_older * n_newer)
+    cell = np.int64(head["cell"])
+    fewer = np.float64(head["period"]) / CELL_S
+    noise = 0.5 * _GLANCE * _GLANCE * np.float64(head["steps1"])
+    found = 0
+    for window in range(LEVELS):
+        if windows >> window == 0:
+            break
+        if (windows >> window) & 1:
+            value = rungs[row, window]["value"]
+            turn = (cell >> window) % _OLDER
+            # Buckets half a window apart lie in different halves. Without branches: which are
+            # empty, and where the ring begins, cannot be foretold.
+            one = other = 0.0
+            n_one = n_other = 0
+            for i in range(_OLDER):
+                x, y = np.float64(value[i]), np.float64(value[i + _OLDER])
+                is_x, is_y = x == x, y == y
+                x = x if is_x else np.float64(0.0)
+                y = y if is_y else np.float64(0.0)
+                begun = i >= turn
+                one += x if begun else y
+                other += y if begun else x
+                n_one += is_x if begun else is_y
+                n_other += is_y if begun else is_x
+            apart = one * n_other - other * n_one
+            both = n_one * n_other
+            bar = noise * min(fewer, 1.0) * (n_one + n_other) * both
+            if both == 0 or apart * apart >= bar:
+                found |= 1 << window
+        fewer *= 0.5
+    return found
 
 
 @kernel
@@ -119,7 +130,7 @@ def near(
         full = v == v
         w = 1.0 if full else 0.0
         y = v - zero if full else 0.0
-        t = begun + (i - RING) + np.float64(share[slot]) / SHARES
+        t = begun + (i - RING) + (np.float64(share[slot]) + 0.5) / SHARES
         tw = t * w
         oldest = tw if tw < oldest else oldest
         n += w
@@ -344,7 +355,9 @@ def _series(heads: Heads, rungs: Rungs, row: int, window: int, desk: Floats) -> 
             v = np.float64(rung["value"][slot])
             fresh = v == v
             if fresh:
-                times[n] = begun + (i - RING + np.float64(rung["share"][slot]) / SHARES) * width
+                times[n] = (
+                    begun + (i - RING + (np.float64(rung["share"][slot]) + 0.5) / SHARES) * width
+                )
                 values[n] = v
                 n += 1
     mean, age, count = opened(head, rungs, row, below)

@@ -31,7 +31,10 @@ _KNOWN_TEP: Final = (
 )
 _KNOWN_LEADS: Final = ("207", "246", "531", "1575")
 """Faults 6, 18, 13, 12: a line through an hour of reactor pressure, four hours ahead."""
-_SEEDS: Final = range(1, 21)
+_SEEDS: Final = range(101, 121)
+"""Seeds of noise that nothing was chosen by."""
+_KEPT: Final = 0.9
+"""Share of a lead that must be left when the recording is disturbed."""
 _LEAKS: Final = tuple(("LOCA", size) for size in ("1", "2", "3", "5", "10", "20"))
 
 
@@ -209,23 +212,56 @@ def _foresight_part(folder: Path) -> list[str]:
         cells = (f"{size} %", str(known_s), median, least)
         early = f"{told.early(size)} of {len(_SEEDS)}"
         lines.append(_row((*cells, early, _middle_and_least(stirred, size)[0])))
-    warned = ", ".join(f"{run} {count}" for run, count in told.warned.items() if count)
     return [
         *lines,
         "",
-        (
-            f"Alarms before the leaks began: {told.before}. Runs that never trip warned under so"
-            f" many of {len(_SEEDS)} seeds: {warned or 'none'}. In each of those pressure does"
-            " fall steadily towards the trip for a while and is then caught: normal time, in"
-            " which the protocol counts false alarms, ends where they begin to move."
-        ),
+        f"Alarms before the leaks began: {told.before}.",
+        "",
+        *_unmet(told, stirred),
         "",
     ]
 
 
+def _unmet(told: nppad_lead.Result, stirred: nppad_lead.Result) -> list[str]:
+    """Say which of the figures asked for are not met, and why."""
+    many = len(_SEEDS)
+    lines = [
+        f"* A leak of {size} % is foretold early enough under {told.early(size)} of {many} seeds."
+        for size in nppad_lead.KNOWN_S
+        if told.early(size) < many
+    ]
+    warned = ", ".join(f"{run} {count}" for run, count in told.warned.items() if count)
+    if warned:
+        lines.append(
+            f"* Runs that never trip are warned of under so many of {many} seeds: {warned}."
+            " Pressure does fall towards the trip there, three tenths of the way and more, and is"
+            " caught late. By its share of the way and its sureness this fall is more of a trend"
+            " than the rise of containment pressure by which a leak of 1 % must be"
+            " told, so nothing that silences it leaves the leak its lead. The known line of 60 s"
+            " warns on the same runs (`anchor.csv`)."
+        )
+    lost = [
+        f"{size} %"
+        for size in nppad_lead.KNOWN_S
+        if _middle(stirred, size) < _KEPT * _middle(told, size)
+    ]
+    if lost:
+        lines.append(
+            "* Disturbed, the lead falls by more than a tenth for leaks of "
+            + ", ".join(lost)
+            + ": of readings every 10 s that come up to 30 s late about half arrive behind newer"
+            " ones, and a forecast does not learn from those."
+        )
+    return ["Not met:", "", *lines] if lines else []
+
+
 def _middle_and_least(told: nppad_lead.Result, size: int) -> tuple[str, str]:
-    leads = [lead.lead_s or 0.0 for lead in told.leads if lead.size == size]
-    return f"{np.median(leads):.0f}", f"{min(leads):.0f}"
+    least = min(lead.lead_s or 0.0 for lead in told.leads if lead.size == size)
+    return f"{_middle(told, size):.0f}", f"{least:.0f}"
+
+
+def _middle(told: nppad_lead.Result, size: int) -> float:
+    return float(np.median([lead.lead_s or 0.0 for lead in told.leads if lead.size == size]))
 
 
 def _table(header: Sequence[str]) -> list[str]:

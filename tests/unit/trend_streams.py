@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from alarms.detectors import forecast, trend_columns
+from alarms.detectors import forecast, trend_columns, trend_lines
 from alarms.detectors.trend_columns import SECOND, Trends
 from alarms.rules import HIGH, SLOTS
 
@@ -89,6 +89,9 @@ def judged(trends: Trends, given: forecast.Tasks) -> Floats:
     heads, rungs = trends["head"], trends["rungs"]
     for row in range(len(trends)):
         said[:] = 0
-        forecast.look(heads, rungs, given, row, forecast.EVERYTHING, desk, each, said)
+        windows = forecast.EVERYTHING
+        if not forecast.stands(given[row]):
+            windows = trend_lines.stirs(heads, rungs, row, windows)
+        forecast.look(heads, rungs, given, row, windows, desk, each, said)
         found[row] = said
     return found
