@@ -10,26 +10,36 @@ it was compiled from is the same: the code, the kernels it calls, the constants 
 
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from types import CodeType, ModuleType
 from typing import Any, Final, TypeVar, cast
 
 import numba
 import numpy as np
+from numba.core.caching import FunctionCache
 
 F = TypeVar("F", bound=Callable[..., object])
 
 _ROOM: Final = "alarms."
 
 
+class _Kept(FunctionCache):
+    """Machine code on disk, under a digest of all it was compiled from.
+
+    Numba looks at the age of the function's own file only: a changed kernel or constant of another
+    file would go unnoticed. Looked at when it is wanted, for kernels below in a file count too.
+    """
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:  # noqa: ANN401  # numba's own
+        self._cache_file._source_stamp = origin(self._py_func)  # noqa: SLF001
+        return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]  # numba's
+
+
 def kernel(function: F) -> F:
     """Compile a function."""
-    try:
-        compiled: Any = numba.njit(cache=True, error_model="numpy")(function)
-    except RuntimeError:  # nowhere to keep it: each process compiles for itself
-        return cast("F", numba.njit(error_model="numpy")(function))
-    # Numba looks at the age of the function's own file only: a changed kernel or constant of
-    # another file would go unnoticed.
-    compiled._cache._cache_file._source_stamp = origin(function)  # noqa: SLF001
+    compiled: Any = numba.njit(error_model="numpy")(function)
+    with suppress(RuntimeError):  # nowhere to keep it: each process compiles for itself
+        compiled._cache = _Kept(function)  # type: ignore[no-untyped-call]  # noqa: SLF001  # numba's
     return cast("F", compiled)
 
 

@@ -31,6 +31,24 @@ print(outer(1.0), sum(outer.stats.cache_hits.values()))
 """
 
 
+BELOW = """
+from alarms.compiled import kernel
+
+
+@kernel
+def outer(x: float) -> float:
+    return below(x) + 1.0
+
+
+@kernel
+def below(x: float) -> float:
+    return x * {factor}
+
+
+print(outer(1.0), sum(outer.stats.cache_hits.values()))
+"""
+
+
 def said(folder: Path, **more: str) -> str:
     root = Path(__file__).parents[2]
     done = subprocess.run(
@@ -60,3 +78,12 @@ def test_a_kernel_runs_where_nothing_can_be_kept(tmp_path: Path) -> None:
     (tmp_path / "__pycache__").write_text("in the way")
     home = str(tmp_path / "outer.py")
     assert said(tmp_path, HOME=home, XDG_CACHE_HOME=home) == "3.0 0"
+
+
+def test_a_kernel_further_down_in_the_file_counts(tmp_path: Path) -> None:
+    outer = tmp_path / "outer.py"
+    outer.write_text(BELOW.format(factor=2.0))
+    assert said(tmp_path) == "3.0 0"
+    assert said(tmp_path) == "3.0 1"
+    outer.write_text(BELOW.format(factor=3.0))
+    assert said(tmp_path) == "4.0 0"
