@@ -89,9 +89,9 @@ def told(database: str) -> list[tuple[Any, ...]]:
     return asyncio.run(read())
 
 
-def rehearsed(fengsui: Run, file: Path) -> list[tuple[Any, ...]]:
+def rehearsed(fengsui: Run, file: Path, registry: Path = EXAMPLE) -> list[tuple[Any, ...]]:
     done = fengsui(
-        "backtest", "--registry", str(EXAMPLE), "--readings", str(file), "--json", wait=False
+        "backtest", "--registry", str(registry), "--readings", str(file), "--json", wait=False
     )
     assert done.wait() == 0, done.report()
     return sorted(
