@@ -12,6 +12,8 @@ from alarms.storage.recount import Row
 
 _NEAR_US: Final = 3_600_000_000
 """An alarm raised no farther off than this is the same one, mistimed."""
+PAST: Final = -1
+"""Instead of how many moves an occurrence had made at the beginning: it was over by then."""
 _BEYOND_READINGS: Final = (Kind.comms, Kind.system)
 
 
@@ -63,7 +65,10 @@ class Episode:
 
 @dataclass(slots=True, kw_only=True)
 class Findings:
-    """What an audit found; `left_out` are points whose rules changed meanwhile."""
+    """What an audit found; `left_out` are points and groups whose rules changed meanwhile.
+
+    `not_recomputed` says which kinds were left out besides, of which subjects and why.
+    """
 
     checked: int = 0
     readings: int = 0
@@ -71,6 +76,7 @@ class Findings:
     extra: list[dict[str, Any]] = field(default_factory=list)
     mistimed: list[dict[str, Any]] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    not_recomputed: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def sound(self) -> bool:
@@ -95,8 +101,14 @@ def by_readings(kind: str, rule: str) -> bool:
     return Kind(kind) not in _BEYOND_READINGS and rule != RANGE
 
 
-def recomputed(each: Occurrence, *, seeded: bool) -> Episode:
+def recomputed(each: Occurrence, *, stood: int | None) -> Episode:
+    """Return an occurrence as an episode; `stood` counts the moves it had made at the beginning."""
     begin = each.moves[0]
+    path = [
+        (move.t_event, move.tier.name)
+        for move in each.moves[max((stood or 0) - 1, 0) :]
+        if move.type is not Transition.returned
+    ]
     return Episode(
         key=each.key,
         rule=each.rule,
@@ -106,12 +118,8 @@ def recomputed(each: Occurrence, *, seeded: bool) -> Episode:
         read=begin.t_event,
         returned=each.t_returned,
         late=each.told_late,
-        seeded=seeded,
-        path=[
-            (move.t_event, move.tier.name)
-            for move in each.moves
-            if move.type is not Transition.returned
-        ],
+        seeded=stood is not None,
+        path=path,
     )
 
 
