@@ -3,8 +3,9 @@
 import math
 import random
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 GATEWAY = "gw-all"
 STEP_MS = 10_000
@@ -121,6 +122,19 @@ def written(file: Path, rows: list[Row]) -> None:
         for row in rows
     ]
     file.write_text("\n".join(["ts,point,value,quality,received", *lines]), "utf-8")
+
+
+def messages(rows: list[Row]) -> list[dict[str, Any]]:
+    """Return the bodies a gateway sends: rows of one instant together, none twice in a message."""
+    found: list[dict[str, Any]] = []
+    for _, together in groupby(rows, key=lambda row: (row.received, row.ts)):
+        waiting = list(together)
+        while waiting:
+            once = {row.tag: row for row in reversed(waiting)}
+            values = {tag: {"v": row.value, "q": row.quality} for tag, row in once.items()}
+            found.append({"ts": waiting[0].ts, "values": dict(reversed(values.items()))})
+            waiting = [row for row in waiting if once[row.tag] is not row]
+    return found
 
 
 def _mischief(

@@ -10,7 +10,7 @@ import pytest
 from tests import servers
 from tests.conftest import Broker
 from tests.e2e import every_rule
-from tests.e2e.test_backtest_and_audit import rehearsed, told
+from tests.e2e.test_backtest_and_audit import audited, killed_while, rehearsed, span, told
 
 Run = Callable[..., Any]
 RULES = {
@@ -64,3 +64,20 @@ def alike(seen: list[tuple[Any, ...]], expected: list[tuple[Any, ...]]) -> bool:
     shown = [(*e[:5], e[5] if known.get(e[:5], "") else None, e[6]) for e in expected]
     one, other = ([str(e) for e in side if (e[0], e[2]) not in LATE] for side in (seen, shown))
     return sorted(one) == sorted(other)
+
+
+@pytest.mark.timeout(120)
+def test_an_audit_of_a_run_with_kills_finds_nothing_with_every_rule_on(
+    fengsui: Run, database: str, broker: Broker, tmp_path: Path
+) -> None:
+    steps = 700
+    base_ms = time.time_ns() // 1_000_000 - steps * every_rule.STEP_MS - 20_000
+    rows = every_rule.recording(base_ms, seed=5, steps=steps)
+    registered(fengsui, database, tmp_path)
+    stored = len({(row.ts, row.tag) for row in rows if row.value is not None})
+    bodies = every_rule.messages(rows)
+    killed_while(database, broker, every_rule.GATEWAY, bodies, stored, kills=5, seed=5)
+    code, found = audited(fengsui, database, span(base_ms, base_ms + steps * every_rule.STEP_MS))
+    assert (code, found["missed"], found["extra"], found["mistimed"]) == (0, [], [], [])
+    assert found["checked"] > 40
+    assert found["not_recomputed"] == []
