@@ -9,6 +9,7 @@ What rules have learned follows from every reading before: fengsui.audit_scope s
 judging begins, and what has to be left out.
 """
 
+import copy
 from collections.abc import Sequence
 from typing import Final
 
@@ -24,7 +25,6 @@ from alarms.storage import plant as registered
 from alarms.storage import recount
 from fengsui import audit_scope, audit_seeds
 from fengsui.audit_findings import (
-    PAST,
     Episode,
     Findings,
     Span,
@@ -56,26 +56,31 @@ async def audit(conn: AsyncConnection, *, first: int, end: int) -> Findings:
     opened = await recount.open_at(conn, scope.mark)
     rows = await recount.journalled(conn, scope.mark, stop + TAIL_US)
     last = scope.last(await recount.last_before(conn, plant, scope.mark))
-    roads = [_Road(plant, scope, opened, last, away_us=away) for away in (None, _AWAY_US)]
+    steady = _Road(plant, scope, opened, last)
     findings = Findings(left_out=sorted(scope.changed), not_recomputed=scope.not_recomputed())
-    async for readings in recount.received_between(conn, plant, scope.start, stop):
+    async for readings in recount.received_between(conn, plant, scope.start, scope.mark):
         findings.readings += len(readings)
-        for road in roads:
+        steady.pass_by(readings)
+    patient = steady.fork()
+    steady.begin(away_us=None)
+    patient.begin(away_us=_AWAY_US)
+    async for readings in recount.received_between(conn, plant, scope.mark, stop):
+        findings.readings += len(readings)
+        for road in (steady, patient):
             road.take(readings)
-    steady, patient = (road.end(stop) for road in roads)
-    journal, patient, steady = (
+    told = episodes(opened, rows)
+    journal, calm, driven = (
         [each for each in side if scope.has(each.key, each.kind, each.rule)]
-        for side in (episodes(opened, rows), patient, steady)
+        for side in (told, patient.end(stop), steady.end(stop))
     )
-    compare(findings, span, journal, patient, steady)
+    compare(findings, span, journal, calm, driven)
     return findings
 
 
 class _Road:
-    """One recomputation; with `away_us` the clock stands where nothing came for so long.
+    """One recomputation: what came before the scope's mark passes by, then every second counts.
 
-    Up to the scope's mark, what happens only shapes what stands then, so readings go together;
-    after it, a tick follows every second of them.
+    Call `pass_by` with those before it, then `begin`, `take` with the others, and `end`.
     """
 
     def __init__(
@@ -84,8 +89,6 @@ class _Road:
         scope: Scope,
         opened: Sequence[recount.Row],
         last: LastReadings,
-        *,
-        away_us: int | None,
     ) -> None:
         whole = scope.start < scope.mark
         renewed = {plant.points[row].key for row in np.flatnonzero(scope.renewed).tolist()}
@@ -95,11 +98,36 @@ class _Road:
         self._scope = scope
         self._episodes = Episodes()
         self._episodes.add(audit_seeds.events(seeds), now=scope.mark)
-        self._stood: dict[str, int] | None = None
+        self._stood: set[str] = set()
+        self._past: set[str] = set()
         self._clockwork = Clockwork(engine, self._hear, started=scope.start)
-        self._away_us = away_us
+        self._away_us: int | None = None
         self._heard = scope.start
         self._carried = Readings.none()
+
+    def pass_by(self, readings: Readings) -> None:
+        """Judge readings that only shape what stands at the mark: no tick is needed."""
+        readings = readings.take(~self._scope.renewed[readings.point])
+        if len(readings):
+            self._heard = int(readings.received[-1])
+            self._clockwork.take(*self._split(readings), (), now=self._heard)
+
+    def fork(self) -> "_Road":
+        """Return a road of its own that goes on from here."""
+        shared = self._clockwork.engine.plant, self._clockwork.engine.rules, self._scope
+        return copy.deepcopy(self, {id(each): each for each in shared})
+
+    def begin(self, *, away_us: int | None) -> None:
+        """Note what is over by the mark, and what stands there.
+
+        With `away_us` the clock stands from now on where nothing comes for so long.
+        """
+        self._away_us = away_us
+        if away_us is None:
+            self._clockwork.pass_seconds(self._scope.mark // SECOND_US)
+        found = self._episodes.found
+        self._past = {each.id for each in found if each.t_returned is not None}
+        self._stood = {each.id for each in found} - self._past
 
     def take(self, readings: Readings) -> None:
         """Judge all but the newest second, which may not be whole yet."""
@@ -112,45 +140,31 @@ class _Road:
     def end(self, stop: int) -> list[Episode]:
         """Let time pass up to `stop` and return what was raised and what stood at the mark."""
         self._judge(self._carried)
-        self._reach_mark()
         self._clockwork.pass_seconds(stop // SECOND_US)
-        stood = self._stood or {}
         return [
-            recomputed(each, stood=stood.get(each.id))
+            recomputed(each, seeded=each.id in self._stood)
             for each in self._episodes.found
-            if by_readings(each.kind, each.rule) and stood.get(each.id) != PAST
+            if by_readings(each.kind, each.rule) and each.id not in self._past
         ]
 
     def _judge(self, readings: Readings) -> None:
-        mark = self._scope.mark
-        waits = self._scope.renewed[readings.point] & (readings.received < mark)
-        if waits.any():
-            readings = readings.take(~waits)
         seconds = second_of(readings.received)
-        seconds = np.where(seconds < -(-mark // SECOND_US), seconds[:1], seconds)
         borders = np.flatnonzero(np.diff(seconds, prepend=-1, append=-1))
         for first, end in zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True):
             part = readings.take(np.arange(first, end))
             arrived = int(part.received[0])
-            if arrived >= mark:
-                self._reach_mark()
             if self._away_us is not None and arrived - self._heard > self._away_us:
                 self._clockwork.stand_until(arrived)
             self._heard = int(part.received[-1])
-            self._clockwork.pass_seconds(int(seconds[first]) - 1)
-            now = int(second_of(part.received[-1:])[0]) * SECOND_US
-            fresh = newer_than(part, self._clockwork.engine.last) & (part.quality & BEHIND == 0)
-            self._clockwork.take(part.take(fresh), part.take(~fresh), (), now=now)
+            second = int(seconds[first])
+            self._clockwork.pass_seconds(second - 1)
+            self._clockwork.take(*self._split(part), (), now=second * SECOND_US)
 
-    def _reach_mark(self) -> None:
-        """Note what stands at the mark, and how many moves each such alarm had made by then."""
-        if self._stood is None:
-            if self._heard < self._scope.mark and self._away_us is None:
-                self._clockwork.pass_seconds(self._scope.mark // SECOND_US)
-            self._stood = {
-                each.id: PAST if each.t_returned is not None else len(each.moves)
-                for each in self._episodes.found
-            }
+    def _split(self, readings: Readings) -> tuple[Readings, Readings]:
+        """Return what was news to its point when it came, and what came behind that."""
+        fresh = newer_than(readings, self._clockwork.engine.last)
+        fresh &= readings.quality & BEHIND == 0
+        return readings.take(fresh), readings.take(~fresh)
 
     def _hear(self, events: Sequence[ProcessEvent], now: int) -> None:
         self._episodes.add(events, now=now)

@@ -12,8 +12,6 @@ from alarms.storage.recount import Row
 
 _NEAR_US: Final = 3_600_000_000
 """An alarm raised no farther off than this is the same one, mistimed."""
-PAST: Final = -1
-"""Instead of how many moves an occurrence had made at the beginning: it was over by then."""
 _BEYOND_READINGS: Final = (Kind.comms, Kind.system)
 
 
@@ -101,14 +99,8 @@ def by_readings(kind: str, rule: str) -> bool:
     return Kind(kind) not in _BEYOND_READINGS and rule != RANGE
 
 
-def recomputed(each: Occurrence, *, stood: int | None) -> Episode:
-    """Return an occurrence as an episode; `stood` counts the moves it had made at the beginning."""
+def recomputed(each: Occurrence, *, seeded: bool) -> Episode:
     begin = each.moves[0]
-    path = [
-        (move.t_event, move.tier.name)
-        for move in each.moves[max((stood or 0) - 1, 0) :]
-        if move.type is not Transition.returned
-    ]
     return Episode(
         key=each.key,
         rule=each.rule,
@@ -118,8 +110,12 @@ def recomputed(each: Occurrence, *, stood: int | None) -> Episode:
         read=begin.t_event,
         returned=each.t_returned,
         late=each.told_late,
-        seeded=stood is not None,
-        path=path,
+        seeded=seeded,
+        path=[
+            (move.t_event, move.tier.name)
+            for move in each.moves
+            if move.type is not Transition.returned
+        ],
     )
 
 
@@ -270,12 +266,18 @@ def _like(episode: Episode, others: Iterable[Episode]) -> Episode | None:
 
 def _agree(span: Span, one: Episode, other: Episode) -> bool:
     """Tell whether two episodes of one beginning went on alike, as far as the span goes."""
-    paths = [[tier for read, tier in each.path[1:] if read < span.end] for each in (one, other)]
-    if paths[0] != paths[1] or one.path[0][1] != other.path[0][1]:
+    if _tiers(span, one) != _tiers(span, other):
         return False
     if one.returned == other.returned:
         return True
     return not any(span.has(each.returned) for each in (one, other))
+
+
+def _tiers(span: Span, each: Episode) -> list[str]:
+    """Return an episode's tiers; of one that stood before, from where the span begins."""
+    since = span.first if each.seeded else each.path[0][0]
+    before = [tier for read, tier in each.path if read <= since]
+    return before[-1:] + [tier for read, tier in each.path if since < read < span.end]
 
 
 def _counts(span: Span, episode: Episode) -> bool:
