@@ -99,7 +99,10 @@ class Row(NamedTuple):
 
 
 def recording(base_ms: int, *, seed: int, steps: int) -> list[Row]:
-    """Return rows in order of receipt: every rule's story, some rows late, twice, bad or empty."""
+    """Return rows in order of receipt: every rule's story, some rows late, twice, bad or empty.
+
+    The last one is stamped two hours ahead.
+    """
     chance = random.Random(seed)  # noqa: S311  # a stream for a test
     plant = _Plant(chance, steps)
     rows: list[Row] = []
@@ -112,7 +115,8 @@ def recording(base_ms: int, *, seed: int, steps: int) -> list[Row]:
         rows += here
         if k > 40 and k < steps - CALM:
             rows += _mischief(chance, rows, here, moment)
-    return rows
+    end = rows[-1].ts
+    return [*rows, Row(end + 7_200_000, "V1.P2", 0.9, "good", end)]
 
 
 def written(file: Path, rows: list[Row]) -> None:
