@@ -28,11 +28,15 @@ _NO_PLACE: Final = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What a batch or a tick moved: rows of the record, and whether the ended were reported."""
+    """What a batch or a tick moved: rows of the record, and whether the ended were reported.
+
+    `tasks` has the points that a tick moved, and their tasks after it.
+    """
 
     kept: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     gone: tuple[tuple[str, str], ...] = ()
     ended: bool = False
+    tasks: tuple[NDArray[np.int32], Tasks] | None = None
 
 
 class Forecasts:
@@ -40,7 +44,8 @@ class Forecasts:
 
     `rows` are the plant rows of its points, `memory` what each has learned. Unlike other families
     it learns while it judges, in place: what it proposes must be adopted, or the engine be built
-    anew. `replay` brings memory up to date from stored readings.
+    anew. A tick changes nothing before it is adopted. `replay` brings memory up to date from stored
+    readings.
     """
 
     name = "forecast"
@@ -132,8 +137,11 @@ class Forecasts:
     def tick(self, clock: Clock) -> tuple[list[Found], Changes]:
         """Let limit alarms that raised with time take over; silence itself moves no forecast."""
         ended = self._gone(clock.newest.time) if self._ended else []
-        steps = np.empty(SLOTS * len(clock.moves), STEP)
-        many = taken_over(self._tasks, self._moves(clock.moves), steps) if clock.moves else 0
+        moves = self._moves(clock.moves)
+        steps = np.empty(SLOTS * len(moves), STEP)
+        points = moves["point"]
+        before = self._tasks[points]
+        many = taken_over(self._tasks, moves, steps) if len(moves) else 0
 
         def held(row: int) -> Behind:
             return Behind(
@@ -144,7 +152,9 @@ class Forecasts:
             )
 
         found, changes = self._said(steps[:many], held)
-        return ended + found, replace(changes, ended=bool(ended))
+        after = self._tasks[points]
+        self._tasks[points] = before
+        return ended + found, replace(changes, ended=bool(ended), tasks=(points, after))
 
     def states(self, changes: Changes) -> tuple[list[ChannelState], list[tuple[str, str]]]:
         """Return the rows of the record that follow: a forecast that stands has one."""
@@ -162,9 +172,12 @@ class Forecasts:
         return kept, gone
 
     def adopt(self, changes: Changes) -> None:
-        """Forget what was reported as ended; the rest took effect as it was judged."""
+        """Let a tick take effect, and forget what was reported as ended."""
         if changes.ended:
             self._ended.clear()
+        if changes.tasks is not None:
+            points, tasks = changes.tasks
+            self._tasks[points] = tasks
 
     def _said(self, steps: Records, held: Callable[[int], Behind]) -> tuple[list[Found], Changes]:
         found: list[Found] = []

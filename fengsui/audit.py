@@ -4,23 +4,26 @@ Nothing in the record tells when the server was away. So the readings are judged
 that never was (`steady`), and by one that was whenever nothing came for a second (`patient`). What
 both say must be in the journal; what is in the journal, one of them must say. On a plant that
 reports every second the two differ only where the server was away or readings waited.
+
+What rules have learned follows from every reading before: fengsui.audit_scope says how far back the
+judging begins, and what has to be left out.
 """
 
+import copy
 from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from psycopg import AsyncConnection
 
-from alarms import instants
-from alarms.alarm import Kind, ProcessEvent, Subject, Tier, Transition
-from alarms.engine import ChannelState, Engine, LastReadings
+from alarms.alarm import ProcessEvent
+from alarms.engine import Engine, LastReadings
 from alarms.occurrences import Episodes
 from alarms.plant import Plant
 from alarms.readings import BEHIND, Readings, newer_than
-from alarms.rules import LEVEL_NAMES, RULES, Ruleset, rules_of
 from alarms.storage import plant as registered
 from alarms.storage import recount
+from fengsui import audit_scope, audit_seeds
 from fengsui.audit_findings import (
     Episode,
     Findings,
@@ -30,10 +33,9 @@ from fengsui.audit_findings import (
     episodes,
     recomputed,
 )
+from fengsui.audit_scope import Scope
 from fengsui.backtest.clockwork import SECOND_US, Clockwork, second_of
 
-WARM_UP_US: Final = 3_600_000_000
-"""Before the first instant: running delays are known after it; open alarms are the journal's."""
 TAIL_US: Final = 600_000_000
 """After the last instant: readings that were still to come then."""
 PRESENT_US: Final = 5_000_000
@@ -47,62 +49,85 @@ async def audit(conn: AsyncConnection, *, first: int, end: int) -> Findings:
     `conn` must see one state of the record: a transaction of repeatable reads.
     """
     plant = await registered.load(conn)
-    start = first - WARM_UP_US
     alive = await recount.alive(conn)
     stop = end + TAIL_US if alive is None else min(end + TAIL_US, alive + 1)
     span = Span(first=first, end=end if alive is None else min(end, alive - PRESENT_US))
-    opened = await recount.open_at(conn, start)
-    rows = await recount.journalled(conn, start, stop + TAIL_US)
-    left_out = await recount.changed_points(conn, start, stop)
-    last = await recount.last_before(conn, plant, start)
-    roads = [_Road(plant, opened, last, start, away_us=away) for away in (None, _AWAY_US)]
-    findings = Findings(left_out=sorted(left_out))
-    async for readings in recount.received_between(conn, plant, start, stop):
+    scope = await audit_scope.of(conn, plant, first=first, stop=stop)
+    opened = await recount.open_at(conn, scope.mark)
+    rows = await recount.journalled(conn, scope.mark, stop + TAIL_US)
+    last = scope.last(await recount.last_before(conn, plant, scope.mark))
+    steady = _Road(plant, scope, opened, last)
+    findings = Findings(left_out=sorted(scope.changed), not_recomputed=scope.not_recomputed())
+    async for readings in recount.received_between(conn, plant, scope.start, scope.mark):
         findings.readings += len(readings)
-        for road in roads:
+        steady.pass_by(readings)
+    patient = steady.fork()
+    steady.begin(away_us=None)
+    patient.begin(away_us=_AWAY_US)
+    async for readings in recount.received_between(conn, plant, scope.mark, stop):
+        findings.readings += len(readings)
+        for road in (steady, patient):
             road.take(readings)
-    steady, patient = (road.end(stop) for road in roads)
-    journal = [each for each in episodes(opened, rows) if each.key not in left_out]
-    compare(
-        findings,
-        span,
-        journal,
-        [each for each in patient if each.key not in left_out],
-        [each for each in steady if each.key not in left_out],
+    told = episodes(opened, rows)
+    journal, calm, driven = (
+        [each for each in side if scope.has(each.key, each.kind, each.rule)]
+        for side in (told, patient.end(stop), steady.end(stop))
     )
+    compare(findings, span, journal, calm, driven)
     return findings
 
 
 class _Road:
-    """One recomputation; with `away_us` the clock stands where nothing came for so long."""
+    """One recomputation: what came before the scope's mark passes by, then every second counts.
+
+    Call `pass_by` with those before it, then `begin`, `take` with the others, and `end`.
+    """
 
     def __init__(
         self,
         plant: Plant,
+        scope: Scope,
         opened: Sequence[recount.Row],
         last: LastReadings,
-        start: int,
-        *,
-        away_us: int | None,
     ) -> None:
-        rules = rules_of(plant)
-        points = {point.key: row for row, point in enumerate(plant.points)}
-        states, events = [], []
-        for row in opened:
-            if row.document["rule"] in RULES and row.key in points:
-                state = _standing(rules, points[row.key], row)
-                if state is not None:
-                    states.append(state)
-            if by_readings(row.document["kind"], row.document["rule"]):
-                events.append(_raised(row))
-        engine = Engine.build(plant, states=states, last=last, started=start)
+        whole = scope.start < scope.mark
+        renewed = {plant.points[row].key for row in np.flatnonzero(scope.renewed).tolist()}
+        seeds = [row for row in opened if row.key in renewed or not whole]
+        states = audit_seeds.states(plant, seeds)
+        engine = Engine.build(plant, states=states, last=last, started=scope.start)
+        self._scope = scope
         self._episodes = Episodes()
-        self._episodes.add(events, now=start)
-        self._seeded = len(self._episodes.found)
-        self._clockwork = Clockwork(engine, self._hear, started=start)
-        self._away_us = away_us
-        self._heard = start
+        self._episodes.add(audit_seeds.events(seeds), now=scope.mark)
+        self._stood: set[str] = set()
+        self._past: set[str] = set()
+        self._clockwork = Clockwork(engine, self._hear, started=scope.start)
+        self._away_us: int | None = None
+        self._heard = scope.start
         self._carried = Readings.none()
+
+    def pass_by(self, readings: Readings) -> None:
+        """Judge readings that only shape what stands at the mark: no tick is needed."""
+        readings = readings.take(~self._scope.renewed[readings.point])
+        if len(readings):
+            self._heard = int(readings.received[-1])
+            self._clockwork.take(*self._split(readings), (), now=self._heard)
+
+    def fork(self) -> "_Road":
+        """Return a road of its own that goes on from here."""
+        shared = self._clockwork.engine.plant, self._clockwork.engine.rules, self._scope
+        return copy.deepcopy(self, {id(each): each for each in shared})
+
+    def begin(self, *, away_us: int | None) -> None:
+        """Note what is over by the mark, and what stands there.
+
+        With `away_us` the clock stands from now on where nothing comes for so long.
+        """
+        self._away_us = away_us
+        if away_us is None:
+            self._clockwork.pass_seconds(self._scope.mark // SECOND_US)
+        found = self._episodes.found
+        self._past = {each.id for each in found if each.t_returned is not None}
+        self._stood = {each.id for each in found} - self._past
 
     def take(self, readings: Readings) -> None:
         """Judge all but the newest second, which may not be whole yet."""
@@ -113,13 +138,13 @@ class _Road:
         self._carried = readings.take(np.arange(cut, len(readings)))
 
     def end(self, stop: int) -> list[Episode]:
-        """Let time pass up to `stop` and return what was raised."""
+        """Let time pass up to `stop` and return what was raised and what stood at the mark."""
         self._judge(self._carried)
         self._clockwork.pass_seconds(stop // SECOND_US)
         return [
-            recomputed(each, seeded=place < self._seeded)
-            for place, each in enumerate(self._episodes.found)
-            if by_readings(each.kind, each.rule)
+            recomputed(each, seeded=each.id in self._stood)
+            for each in self._episodes.found
+            if by_readings(each.kind, each.rule) and each.id not in self._past
         ]
 
     def _judge(self, readings: Readings) -> None:
@@ -133,44 +158,13 @@ class _Road:
             self._heard = int(part.received[-1])
             second = int(seconds[first])
             self._clockwork.pass_seconds(second - 1)
-            fresh = newer_than(part, self._clockwork.engine.last) & (part.quality & BEHIND == 0)
-            self._clockwork.take(part.take(fresh), part.take(~fresh), (), now=second * SECOND_US)
+            self._clockwork.take(*self._split(part), (), now=second * SECOND_US)
+
+    def _split(self, readings: Readings) -> tuple[Readings, Readings]:
+        """Return what was news to its point when it came, and what came behind that."""
+        fresh = newer_than(readings, self._clockwork.engine.last)
+        fresh &= readings.quality & BEHIND == 0
+        return readings.take(fresh), readings.take(~fresh)
 
     def _hear(self, events: Sequence[ProcessEvent], now: int) -> None:
         self._episodes.add(events, now=now)
-
-
-def _standing(rules: Ruleset, row: int, opened: recount.Row) -> ChannelState | None:
-    """Return the engine's state of a limit alarm that stood: its level and those inside it."""
-    low = opened.document["rule"] == RULES[0]
-    slots = (0, 1) if low else (2, 3, 4)
-    levels: dict[str, list[object]] = {}
-    began = instants.from_text(opened.document["t_raised"])
-    for slot in slots:
-        code = int(rules.name[row, slot])
-        if code < 0:
-            break
-        levels[LEVEL_NAMES[code]] = ["ACTIVE", began]
-        if rules.limit(row, slot) == opened.document["limit"]:
-            break
-    if not levels:
-        return None
-    return ChannelState(key=opened.key, rule=opened.document["rule"], process={"levels": levels})
-
-
-def _raised(row: recount.Row) -> ProcessEvent:
-    """Tell the beginning of an alarm that stood before the audit began."""
-    found = row.document
-    began = instants.from_text(found["t_raised"])
-    return ProcessEvent(
-        subject=Subject(key=row.key),
-        rule=found["rule"],
-        kind=Kind(found["kind"]),
-        change=Transition.raised,
-        tier=Tier[found["tier"]],
-        t_change=began,
-        t_event=began,
-        t_received=began,
-        value=found["value"],
-        limit=found["limit"],
-    )

@@ -63,7 +63,10 @@ class Episode:
 
 @dataclass(slots=True, kw_only=True)
 class Findings:
-    """What an audit found; `left_out` are points whose rules changed meanwhile."""
+    """What an audit found; `left_out` are points and groups whose rules changed meanwhile.
+
+    `not_recomputed` says which kinds were left out besides, of which subjects and why.
+    """
 
     checked: int = 0
     readings: int = 0
@@ -71,6 +74,7 @@ class Findings:
     extra: list[dict[str, Any]] = field(default_factory=list)
     mistimed: list[dict[str, Any]] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    not_recomputed: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def sound(self) -> bool:
@@ -262,12 +266,18 @@ def _like(episode: Episode, others: Iterable[Episode]) -> Episode | None:
 
 def _agree(span: Span, one: Episode, other: Episode) -> bool:
     """Tell whether two episodes of one beginning went on alike, as far as the span goes."""
-    paths = [[tier for read, tier in each.path[1:] if read < span.end] for each in (one, other)]
-    if paths[0] != paths[1] or one.path[0][1] != other.path[0][1]:
+    if _tiers(span, one) != _tiers(span, other):
         return False
     if one.returned == other.returned:
         return True
     return not any(span.has(each.returned) for each in (one, other))
+
+
+def _tiers(span: Span, each: Episode) -> list[str]:
+    """Return an episode's tiers; of one that stood before, from where the span begins."""
+    since = span.first if each.seeded else each.path[0][0]
+    before = [tier for read, tier in each.path if read <= since]
+    return before[-1:] + [tier for read, tier in each.path if since < read < span.end]
 
 
 def _counts(span: Span, episode: Episode) -> bool:

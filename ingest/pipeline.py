@@ -143,7 +143,7 @@ class Pipeline:
             late = await self._store_late(conn, behind)
             if late.stored.any():
                 arrived = behind.take(late.stored)
-                behind_us = behind_by(news.readings, self._engine.last)[~fresh][late.stored]
+                behind_us = behind_by(derived.readings, self._engine.last)[~fresh][late.stored]
                 wanted = self._engine.around(arrived, behind_us)
                 near = await neighbours.around(conn, self._engine.plant, wanted, without=arrived)
                 proposals.append(self._engine.judge_late(arrived, near))

@@ -39,17 +39,51 @@ async def alive(conn: AsyncConnection) -> int | None:
     return None if row is None or row[0] is None else instants.from_datetime(row[0])
 
 
-async def changed_points(conn: AsyncConnection, first: int, end: int) -> set[str]:
-    """Return the keys of points and groups whose settings changed between, Micros."""
+async def changed(conn: AsyncConnection, end: int) -> dict[str, dict[str, int]]:
+    """Return, for each kind of registry entry, when its entries last changed before `end`, Micros.
+
+    By the name the audit trail has for them: a key for points and groups.
+    """
     cursor = await conn.execute(
         """
-        select object from audit_trail
-         where at >= %s and at < %s
-           and action in ('registry.point.changed', 'registry.group.changed')
+        select split_part(action, '.', 2), object, max(at) from audit_trail
+         where at < %s and action like 'registry.%%.changed'
+         group by action, object
         """,
-        (instants.to_datetime(first), instants.to_datetime(end)),
+        (instants.to_datetime(end),),
     )
-    return {name for (name,) in await cursor.fetchall()}
+    found: dict[str, dict[str, int]] = {}
+    for kind, name, at in await cursor.fetchall():
+        found.setdefault(kind, {})[name] = instants.from_datetime(at)
+    return found
+
+
+async def before(conn: AsyncConnection, moment: int, *, most: int) -> tuple[int, int]:
+    """Return how many readings came before a moment, Micros, and when the first of them did.
+
+    No more than one above `most` are counted. The moment itself stands for the first of none.
+    """
+    cursor = await conn.execute(
+        """
+        select count(*), min(received)
+          from (select received from reading where received < %s limit %s) counted
+        """,
+        (instants.to_datetime(moment), most + 1),
+    )
+    count, first = await cursor.fetchone() or (0, None)
+    return count, moment if first is None else instants.from_datetime(first)
+
+
+async def first_told(conn: AsyncConnection) -> int | None:
+    """Return when the first alarm that follows from stored readings was committed, Micros."""
+    cursor = await conn.execute(
+        """
+        select t_committed from journal where kind not in ('comms', 'system', 'sensor')
+         order by log_offset limit 1
+        """
+    )
+    row = await cursor.fetchone()
+    return None if row is None else instants.from_datetime(row[0])
 
 
 async def last_before(conn: AsyncConnection, plant: Plant, moment: int) -> LastReadings:

@@ -58,6 +58,7 @@ def _document(found: Findings) -> dict[str, object]:
         "extra": found.extra,
         "mistimed": found.mistimed,
         "left_out": found.left_out,
+        "not_recomputed": found.not_recomputed,
     }
 
 
@@ -73,6 +74,10 @@ def _show(found: Findings) -> None:
         click.echo(f"mistimed: {_line(each)}; the journal has {_line(each['journal'])}")
     for point in found.left_out:
         click.echo(f"left out: {point}, its rules changed meanwhile")
+    for each in found.not_recomputed:
+        subjects = each["subjects"]
+        whose = "" if subjects is None else f" of {', '.join(subjects)}"
+        click.echo(f"not recomputed: {', '.join(each['kinds'])}{whose}: {each['why']}")
 
 
 def _line(each: dict[str, object]) -> str:

@@ -89,9 +89,9 @@ def told(database: str) -> list[tuple[Any, ...]]:
     return asyncio.run(read())
 
 
-def rehearsed(fengsui: Run, file: Path) -> list[tuple[Any, ...]]:
+def rehearsed(fengsui: Run, file: Path, registry: Path = EXAMPLE) -> list[tuple[Any, ...]]:
     done = fengsui(
-        "backtest", "--registry", str(EXAMPLE), "--readings", str(file), "--json", wait=False
+        "backtest", "--registry", str(registry), "--readings", str(file), "--json", wait=False
     )
     assert done.wait() == 0, done.report()
     return sorted(
@@ -141,11 +141,33 @@ def killed_run(
     fengsui: Run, database: str, broker: Broker, *, kills: int, seed: int
 ) -> tuple[str, str]:
     """Serve a stream with an ingest that is killed -9 again and again; return its span."""
-    chance = random.Random(seed)  # noqa: S311  # a stream for a test
     steps = 120 + 25 * kills
     base_ms = time.time_ns() // 1_000_000 - 2000 * steps - 60_000
     rows = recording(base_ms, seed=seed, steps=steps)
     registered(fengsui, database)
+    bodies = [{"ts": ts, "values": {tag: {"v": v, "q": quality}}} for ts, tag, v, quality in rows]
+    stored = len({(moment, tag) for moment, tag, _, _ in rows})
+    killed_while(database, broker, GATEWAY, bodies, stored, kills=kills, seed=seed)
+    return span(base_ms, base_ms + 2000 * steps)
+
+
+def span(first_ms: int, end_ms: int) -> tuple[str, str]:
+    """Return what an audit is asked for."""
+    return instants.to_text(first_ms * 1000 - 1_000_000), instants.to_text(end_ms * 1000)
+
+
+def killed_while(
+    database: str,
+    broker: Broker,
+    name: str,
+    bodies: list[dict[str, Any]],
+    stored: int,
+    *,
+    kills: int,
+    seed: int,
+) -> None:
+    """Publish as one gateway while ingest is killed; wait until so many readings are stored."""
+    chance = random.Random(seed)  # noqa: S311  # a stream for a test
     running = ingest(database, broker, "none", 0)
     beat = ready(database)
     running.send_signal(signal.SIGKILL)
@@ -154,10 +176,9 @@ def killed_run(
 
     def publish() -> None:
         with gateway(broker) as client:
-            for moment, tag, value, quality in rows:
-                body = {"ts": moment, "values": {tag: {"v": value, "q": quality}}}
+            for body in bodies:
                 client.publish(
-                    f"{broker.prefix}/{GATEWAY}/readings", json.dumps(body).encode(), qos=1
+                    f"{broker.prefix}/{name}/readings", json.dumps(body).encode(), qos=1
                 ).wait_for_publish(30)
                 killed.wait(0.04)  # slowly while there is killing to do
 
@@ -174,27 +195,27 @@ def killed_run(
     try:
         beat = ready(database, after=beat)
         thread.join(120)
-        distinct = len({(moment, tag) for moment, tag, _, _ in rows})
 
-        def stored() -> bool:
+        def whole() -> bool:
             with psycopg.connect(database) as conn:
-                found = conn.execute("select count(*) from reading").fetchone()
-            return found is not None and found[0] >= distinct
+                found = conn.execute(
+                    """
+                    select count(*) from reading join point on point.id = point_id
+                     where compute is null
+                    """
+                ).fetchone()
+            return found is not None and found[0] >= stored
 
-        servers.until(stored, deadline_s=60, what="every reading stored")
+        servers.until(whole, deadline_s=60, what="every reading stored")
         ready(database, after=beat)
     finally:
         last.terminate()
         last.wait(30)
-    return (
-        instants.to_text(base_ms * 1000 - 1_000_000),
-        instants.to_text((base_ms + 2000 * steps) * 1000),
-    )
 
 
-def audited(fengsui: Run, database: str, span: tuple[str, str]) -> tuple[int, Any]:
+def audited(fengsui: Run, database: str, asked: tuple[str, str]) -> tuple[int, Any]:
     done = fengsui(
-        "audit", "--from", span[0], "--to", span[1], "--json", wait=False, database_url=database
+        "audit", "--from", asked[0], "--to", asked[1], "--json", wait=False, database_url=database
     )
     code = done.wait()
     assert code in (0, 1), done.report()
@@ -210,8 +231,8 @@ def execute(database: str, statement: str, *values: object) -> int:
 def test_an_audit_of_a_run_with_kills_finds_nothing_and_of_a_tampered_record_what_was_done(
     fengsui: Run, database: str, broker: Broker
 ) -> None:
-    span = killed_run(fengsui, database, broker, kills=5, seed=3)
-    code, found = audited(fengsui, database, span)
+    asked = killed_run(fengsui, database, broker, kills=5, seed=3)
+    code, found = audited(fengsui, database, asked)
     assert (code, found["missed"], found["extra"], found["mistimed"]) == (0, [], [], [])
     assert found["checked"] > 5
 
@@ -228,7 +249,7 @@ def test_an_audit_of_a_run_with_kills_finds_nothing_and_of_a_tampered_record_wha
     other = instants.to_text(instants.from_text(returned) + 1_000_000)
     set_row = "update journal set data = %s where log_offset = %s"
     assert execute(database, set_row, document.replace(returned, other), offset) == 1
-    code, found = audited(fengsui, database, span)
+    code, found = audited(fengsui, database, asked)
     assert code == 1
     assert [each["journal"]["t_returned"] for each in found["mistimed"]] == [other]
     assert (found["missed"], found["extra"]) == ([], [])
@@ -238,7 +259,7 @@ def test_an_audit_of_a_run_with_kills_finds_nothing_and_of_a_tampered_record_wha
     raised = "select min(t_event) from journal where type = 'raised' and kind = 'limit'"
     gone = f"delete from reading where ts = ({raised})"  # noqa: S608  our own words
     assert execute(database, gone) >= 1
-    code, found = audited(fengsui, database, span)
+    code, found = audited(fengsui, database, asked)
     assert code == 1
     assert found["missed"] or found["extra"] or found["mistimed"]
 
@@ -246,7 +267,7 @@ def test_an_audit_of_a_run_with_kills_finds_nothing_and_of_a_tampered_record_wha
 def test_a_raise_taken_out_of_the_journal_is_missed(
     fengsui: Run, database: str, broker: Broker
 ) -> None:
-    span = killed_run(fengsui, database, broker, kills=0, seed=5)
+    asked = killed_run(fengsui, database, broker, kills=0, seed=5)
     execute(
         database,
         """
@@ -255,7 +276,7 @@ def test_a_raise_taken_out_of_the_journal_is_missed(
         )
         """,
     )
-    code, found = audited(fengsui, database, span)
+    code, found = audited(fengsui, database, asked)
     assert code == 1
     assert found["missed"]
     assert found["extra"] == []

@@ -160,3 +160,16 @@ async def test_the_back_test_computes_what_the_server_computed(
     ]
     assert served == len(raised)
     assert Transition.suppressed not in {move.type for each in raised for move in each.moves}
+
+
+async def test_a_late_reading_beside_computed_ones_is_stored_with_them(
+    database: str, registered: None
+) -> None:
+    async with await connection.connect(database, autocommit=True) as conn:
+        await writer.claim(conn)
+        pipeline = Pipeline(prefix="t/v1")
+        await pipeline.recall(conn, now=START)
+        batch = [message(seconds, values) for seconds, values in STREAM[:2]]
+        batch.append(message(3, {"IN": 3.0}))
+        outcome = await pipeline.commit(conn, batch, now=batch[-1].received)
+        assert (outcome.fresh, outcome.late) == (7, 1)

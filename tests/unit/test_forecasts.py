@@ -112,6 +112,14 @@ def test_a_limit_alarm_whose_delay_runs_out_in_silence_takes_over_too() -> None:
     assert ("DY-CHEM-01/TK101.LT", "forecast.h") not in keeper.states
 
 
+def test_a_tick_that_is_not_adopted_took_nothing_over() -> None:
+    keeper = run(tank(on_delay_s=60.0), rows(climb(41, 0.1)))
+    later = int(keeper.last.time[0]) + 120 * SECOND
+    first, second = (keeper.engine.tick(now=later, link_since=START) for _ in range(2))
+    assert first.events == second.events
+    assert {"forecast.h", "limit.high"} <= {event.rule for event in second.events}
+
+
 def test_while_the_limits_alarm_stands_no_forecast_of_it_is_made() -> None:
     level = np.r_[climb(41, 0.1), 9.05 + np.arange(60) * 0.001]
     events = run(tank(), rows(level)).events

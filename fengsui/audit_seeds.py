@@ -1,0 +1,82 @@
+"""The alarms that stood where an audit begins, as the engine's states and as events."""
+
+from collections.abc import Iterator, Sequence
+
+from alarms import instants
+from alarms.alarm import Kind, ProcessEvent, Subject, Tier, Transition
+from alarms.engine import ChannelState
+from alarms.plant import Plant
+from alarms.raising import STATES
+from alarms.rules import LEVEL_NAMES, RULES, Ruleset, rules_of
+from alarms.storage.recount import Row
+from alarms.tiers import raises_of
+from fengsui.audit_findings import by_readings
+from fengsui.audit_scope import BALANCE
+
+
+def states(plant: Plant, opened: Sequence[Row]) -> list[ChannelState]:
+    """Return the engine's states of limits, raised tiers and groups that stood."""
+    rules = rules_of(plant)
+    points = {point.key: row for row, point in enumerate(plant.points)}
+    groups = {group.key for group in plant.groups}
+    found: list[ChannelState] = []
+    for each in opened:
+        rule = each.document["rule"]
+        if rule in RULES and each.key in points:
+            found += _limit(plant, rules, points[each.key], each)
+        elif rule.startswith("group.") and rule != BALANCE and each.key in groups:
+            process = {"phase": "ACTIVE", "t0": 0, "seen": 0, "unsure": 0, "memory": None}
+            found.append(ChannelState(key=each.key, rule=rule, process=process))
+    return found
+
+
+def events(opened: Sequence[Row]) -> list[ProcessEvent]:
+    """Tell the beginnings of alarms that stood before the audit began."""
+    return [
+        _raised(each)
+        for each in opened
+        if by_readings(each.document["kind"], each.document["rule"])
+    ]
+
+
+def _limit(plant: Plant, rules: Ruleset, row: int, opened: Row) -> Iterator[ChannelState]:
+    """Yield the state of a limit alarm that stood: its level and those inside it, and its tier."""
+    document = opened.document
+    side = RULES.index(document["rule"])
+    levels: dict[str, list[object]] = {}
+    began = instants.from_text(document["t_raised"])
+    for slot in (0, 1) if side == 0 else (2, 3, 4):
+        code = int(rules.name[row, slot])
+        if code < 0:
+            break
+        levels[LEVEL_NAMES[code]] = ["ACTIVE", began]
+        if rules.limit(row, slot) == document["limit"]:
+            break
+    if not levels:
+        return
+    yield ChannelState(key=opened.key, rule=document["rule"], process={"levels": levels})
+    peak = Tier[document["peak_tier"]]
+    spoken = [
+        number
+        for number, each in enumerate(raises_of(plant, plant.points[row]))
+        if Tier[each.tier] <= peak
+    ]
+    raised = {"since": began, "tier": document["tier"], "spoken": spoken}
+    yield ChannelState(key=opened.key, rule=STATES[side], process=raised)
+
+
+def _raised(row: Row) -> ProcessEvent:
+    found = row.document
+    began = instants.from_text(found["t_raised"])
+    return ProcessEvent(
+        subject=Subject(key=row.key),
+        rule=found["rule"],
+        kind=Kind(found["kind"]),
+        change=Transition.raised,
+        tier=Tier[found["tier"]],
+        t_change=began,
+        t_event=began,
+        t_received=began,
+        value=found["value"],
+        limit=found["limit"],
+    )
