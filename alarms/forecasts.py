@@ -300,4 +300,8 @@ def _limits(plant: Plant, rules: Ruleset, rows: list[int]) -> tuple[Floats, NDAr
             for slot, level in enumerate(levels, start):
                 on[i, slot] = sign * level.limit
                 name[i, slot] = LEVEL_NAMES.index(level.name)
+    # Limits of one value are reached as one: the outermost's forecast speaks for them.
+    for slot in range(SLOTS - 1):
+        if slot + 1 != HIGH.start:
+            on[np.isfinite(on[:, slot]) & (on[:, slot] == on[:, slot + 1]), slot] = np.inf
     return on, name

@@ -286,3 +286,10 @@ def test_memory_replayed_from_stored_readings_is_what_was_learned_live() -> None
     times = np.array([row[1] for row in stream])
     family.replay(np.zeros(len(stream), np.int32), times, np.array([row[3] for row in stream]))
     assert family.memory.tobytes() == live.memory.tobytes()
+
+
+def test_limits_of_one_value_have_one_forecast() -> None:
+    methane = tank(quantity="methane", limits={"h": 9, "cut": 9, "reset": 9})
+    keeper = run(methane, rows(climb(30, 0.1)))
+    raised = [rule for rule in ("forecast.h", "forecast.cut") if told(keeper.events, rule)]
+    assert raised == ["forecast.cut"]
