@@ -3,7 +3,6 @@
 import json
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -57,7 +56,10 @@ def counted(database: str) -> int:
 
 
 def complete(database: str) -> None:
-    """Every reading once, and one alarm of the level raised once."""
+    """Every reading once, and one alarm of the level.
+
+    It is told as `late` where its readings came behind newer ones when messages were sent again.
+    """
     servers.until(
         lambda: counted(database) >= 2 * MESSAGES, deadline_s=60, what="every reading stored"
     )
@@ -65,11 +67,14 @@ def complete(database: str) -> None:
         twice = conn.execute(
             "select point_id, ts from reading group by point_id, ts having count(*) > 1"
         ).fetchall()
-        kinds = conn.execute("select type from journal where kind = 'limit'").fetchall()
+        told = conn.execute(
+            "select distinct alarm_id from journal"
+            " where kind = 'limit' and type in ('raised', 'late')"
+        ).fetchall()
         stored = conn.execute("select count(*) from reading").fetchone()
     assert twice == []
     assert stored == (2 * MESSAGES,)
-    assert Counter(kind for (kind,) in kinds)["raised"] == 1
+    assert len(told) == 1
 
 
 @pytest.fixture
