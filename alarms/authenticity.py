@@ -99,13 +99,16 @@ class Authenticity:
     def judge(self, seen: Seen) -> tuple[list[Found], Changed]:
         """Return what a batch means, and which standing alarms moved."""
         readings = seen.readings
-        slots, value = fed(self._slot_of, seen)
-        order = seen.order
+        walk, order = seen.walk, seen.walk.order
+        slots, value = self._slot_of[walk.rows], walk.value
+        if not walk.is_judged.all():
+            slots, value = fed(self._slot_of, seen)
+            slots, value = slots[order], value[order]
         changed = Changed()
         found: list[Found] = self._end_orphans(readings.received, changed)
         if len(self._room) < len(readings):
             self._room = np.zeros(len(readings), sensor_faults.FINDING)
-        count = self._walk(slots[order], readings.time[order], value[order], self._room)
+        count = self._walk(slots, walk.time, value, self._room)
         for finding in self._room[:count]:
             place, slot = int(order[finding["place"]]), int(finding["slot"])
             born, died = int(finding["born"]), int(finding["died"])

@@ -17,7 +17,7 @@ from alarms.family import (
     Learned,
     LevelMove,
     Seen,
-    nearly_by_row,
+    Walk,
 )
 from alarms.plant import Plant
 from alarms.proposal import (
@@ -143,7 +143,7 @@ class Engine:
             holding=holds(readings.quality),
             moves=moves,
             newest=self.newest,
-            order=nearly_by_row(rows, len(self.rules)),
+            walk=Walk.of(readings, is_judged, rows=len(self.rules)),
         )
         told = [family.judge(seen) for family in self._families]
         newest = Newest(readings=readings, is_judged=is_judged)

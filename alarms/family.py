@@ -6,7 +6,7 @@ its changes are adopted. What must outlive the process goes into `states`.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,15 +42,40 @@ class LevelMove:
     lost: bool
 
 
+class Walk(NamedTuple):
+    """A batch's columns nearly by row, each row's readings in order; `order` has their places."""
+
+    order: NDArray[np.intp]
+    rows: Rows
+    time: Instants
+    value: Values
+    is_judged: Mask
+
+    @classmethod
+    def of(cls, readings: Readings, is_judged: Mask, *, rows: int) -> "Walk":
+        """Sort readings of a plant of so many rows as far as 16 bits tell rows apart.
+
+        That is stable, and costs next to nothing.
+        """
+        coarse = (readings.point >> max(0, rows.bit_length() - 16)).astype(np.uint16)
+        order = np.argsort(coarse, kind="stable")
+        return cls(
+            order=order,
+            rows=readings.point[order],
+            time=readings.time[order],
+            value=readings.value[order],
+            is_judged=is_judged[order],
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """A batch as families see it: readings in order of receipt, each newer than its point's last.
 
     `is_judged` and `holding` run along the readings and say what their quality means (neither: it
     is only stored); what is judged is a number, never NaN or infinite. `newest` is what was adopted
-    before the batch; `moves` are those of the limit alarms in it. `order` has the readings' places
-    nearly by row, each row's in order of receipt: whoever goes by single points finds their memory
-    faster so.
+    before the batch; `moves` are those of the limit alarms in it. Whoever goes by single points
+    takes `walk`: it meets their memory in its order.
     """
 
     readings: Readings
@@ -58,7 +83,7 @@ class Seen:
     holding: Mask
     moves: Sequence[LevelMove]
     newest: LastReadings
-    order: NDArray[np.intp]
+    walk: Walk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +107,6 @@ class Clock:
         heard = np.maximum(np.maximum(newest.received[rows], self.floor[rows]), self.link_since)
         clock: Instants = newest.time[rows] + (self.now - heard) - SETTLE_US
         return clock
-
-
-def nearly_by_row(rows: Rows, many: int) -> NDArray[np.intp]:
-    """Return the places of readings sorted by row, of so many, as far as 16 bits tell rows apart.
-
-    Stable, so that each row's readings stay in order; sorting by 16 bits costs next to nothing.
-    """
-    coarse = (rows >> max(0, many.bit_length() - 16)).astype(np.uint16)
-    return np.argsort(coarse, kind="stable")
 
 
 class Family(Protocol):

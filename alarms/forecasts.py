@@ -106,7 +106,7 @@ class Forecasts:
 
     def judge(self, seen: Seen) -> tuple[list[Found], Changes]:
         """Learn a batch and judge each point at most once in 10 s of its own clock."""
-        readings, order = seen.readings, seen.order
+        readings, walked = seen.readings, seen.walk
         steps = np.empty(MOST * len(readings) + SLOTS * len(seen.moves), STEP)
         many = walk(
             self._point,
@@ -114,16 +114,16 @@ class Forecasts:
             self.memory["rungs"],
             self._tasks,
             self.memory.view(np.uint8).reshape(len(self.memory), trend_columns.ROW.itemsize),
-            readings.point[order],
-            readings.time[order],
-            readings.value[order],
-            seen.is_judged[order],
+            walked.rows,
+            walked.time,
+            walked.value,
+            walked.is_judged,
             self._moves(_walked(seen)),
             *self._room,
             steps,
         )
         steps = steps[:many]
-        steps["place"] = order[steps["place"]]
+        steps["place"] = walked.order[steps["place"]]
 
         def held(place: int) -> Behind:
             return reading_behind(readings, place)
@@ -274,8 +274,9 @@ def _walked(seen: Seen) -> list[LevelMove]:
     """Return a batch's moves with their places in the order in which it is walked."""
     if not seen.moves:
         return []
-    walked = np.empty_like(seen.order)
-    walked[seen.order] = np.arange(len(seen.order))
+    order = seen.walk.order
+    walked = np.empty_like(order)
+    walked[order] = np.arange(len(order))
     return [replace(move, place=int(walked[move.place])) for move in seen.moves]
 
 

@@ -103,12 +103,14 @@ class Learning:
         readings, changes = seen.readings, Changes()
         if len(self.rows) == 0:
             return [], changes
-        at = self._place_of[readings.point[seen.order]]
-        mine = (at >= 0) & seen.is_judged[seen.order]
-        chosen, at = seen.order[mine], at[mine]
+        walk = seen.walk
+        chosen, at, time, value = walk.order, self._place_of[walk.rows], walk.time, walk.value
+        mine = (at >= 0) & walk.is_judged
+        if not mine.all():
+            chosen, at, time, value = chosen[mine], at[mine], time[mine], value[mine]
         if len(chosen) == 0:
             return [], changes
-        said = self._run(at, readings.time[chosen], readings.value[chosen])
+        said = self._run(at, time, value)
         found: list[Found] = []
         for i in np.flatnonzero(said["change"]).tolist():
             stood, place_of_reading = int(at[i]), int(chosen[i])

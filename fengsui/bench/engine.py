@@ -42,7 +42,7 @@ class Workload:
     readings: int
     batch: int
     restless: float
-    period_s: float = 10.0
+    period_s: float = 5.0
     seed: int = 1
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from alarms.alarm import Transition
 from alarms.deviations import Deviations
-from alarms.family import Seen
+from alarms.family import Seen, Walk
 from alarms.plant import Enterprise, Plant, Point, Source, Unit
 from alarms.proposal import LastReadings
 from alarms.readings import Instants, Mask, Readings, Values
@@ -112,12 +112,13 @@ def _seen(recordings: Sequence[Recording], rows: NDArray[np.int32], i: int) -> S
         received=time,
         stamp=time,
     )
+    every = np.ones(len(rows), np.bool_)
     return Seen(
         readings=readings,
-        is_judged=np.ones(len(rows), np.bool_),
+        is_judged=every,
         holding=np.zeros(len(rows), np.bool_),
         newest=LastReadings.never(len(recordings)),
-        order=np.arange(len(rows)),
+        walk=Walk.of(readings, every, rows=len(recordings)),
         moves=(),
     )
 
