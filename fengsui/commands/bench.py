@@ -28,8 +28,8 @@ def bench_engine(
 ) -> None:
     """Readings judged per second on one core, beside a plain engine that takes one at a time.
 
-    Every point has every detector and reports once in PERIOD seconds; forecasts and deviations judge
-    a point at most once in 10 s.
+    Every point has every detector and reports once in PERIOD seconds; forecasts and deviations
+    judge a point at most once in 10 s.
     """
     workload = engine.Workload(
         points=points, readings=readings, batch=batch, restless=restless, period_s=period
