@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
 from websockets import Subprotocol
 from websockets.asyncio.server import ServerConnection
@@ -96,6 +97,16 @@ async def test_a_consumer_that_acknowledges_goes_on_where_it_was_killed(
     await asyncio.to_thread(wait_for, first, 1)
     await happen(plant, 4)
     await asyncio.to_thread(wait_for, first, 4)
+
+    def acknowledged() -> bool:
+        with psycopg.connect(plant) as conn:
+            return (
+                conn.execute("select true from consumer where name = 'p51'").fetchone() is not None
+            )
+
+    await asyncio.to_thread(
+        servers.until, acknowledged, deadline_s=30, what="a first acknowledgement"
+    )
     first.kill()
     await happen(plant, 4)
     second: Command = fengsui(*words, wait=False)
