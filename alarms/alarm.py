@@ -143,8 +143,15 @@ class ProcessEvent(msgspec.Struct, frozen=True, kw_only=True):
     late: bool = False
     still_over: bool = True
     t_end: int | None = None
-    instead: tuple[int, int] | None = None
-    """Of a `late` change: the raise and the return that it puts right."""
+    instead: tuple[int, int | None] | None = None
+    """Of a `late` change: the raise and the return that it puts right; None: none was told.
+
+    Then `t_end` None means that the alarm stands, and an end at its raise that it never was.
+    """
+    path: tuple[tuple[int, Tier], ...] = ()
+    """Of a `late` change: when it came to which tier (Micros), the raise first."""
+    again: int = 0
+    """How many occurrences of the very instant were told before: what tells their names apart."""
     peak: float | None = None
     latching: bool = False
     """The rule latches: somebody must reset its alarm after it has returned."""
@@ -335,12 +342,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
-def occurrence_id(key: str, rule: str, t_raised: int) -> AlarmId:
+def occurrence_id(key: str, rule: str, t_raised: int, again: int = 0) -> AlarmId:
     """Derive an occurrence's ULID from what makes it one: subject, rule and `t_raised` (Micros).
 
+    `again` counts those of that very instant before it, which late readings have moved.
     Derived, not drawn: a batch judged again after a crash, a back-test and an audit all give the
     same occurrence the same name. 48 bits of milliseconds, then 80 bits of BLAKE2b.
     """
-    digest = hashlib.blake2b(f"{key}\0{rule}\0{t_raised}".encode(), digest_size=10).digest()
+    named = f"{key}\0{rule}\0{t_raised}" + (f"\0{again}" if again else "")
+    digest = hashlib.blake2b(named.encode(), digest_size=10).digest()
     number = (max(t_raised, 0) // 1000 << 80) | int.from_bytes(digest, "big")
     return AlarmId("".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5)))

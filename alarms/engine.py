@@ -1,6 +1,7 @@
 """The engine: judges readings in columns, proposes what follows, and adopts it after the commit."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -9,25 +10,18 @@ from numpy.typing import NDArray
 from alarms import faults as fault_alarms
 from alarms import late, record
 from alarms.detectors import limits
-from alarms.families import Families, ToAdopt
-from alarms.family import (
-    SETTLE_US,
-    Clock,
-    Found,
-    Learned,
-    LevelMove,
-    Seen,
-    Walk,
-)
+from alarms.families import Families
+from alarms.family import SETTLE_US, Clock, Found, Learned, LevelMove, Seen, Walk
 from alarms.plant import Plant
 from alarms.proposal import (
+    Adoption,
     ChannelState,
     LastReadings,
     Newest,
     PointFault,
     Proposal,
     holds,
-    judged,
+    judgeable,
 )
 from alarms.readings import Instants, Mask, Readings, Rows
 from alarms.rules import HIGH, LOW, RULES, Ruleset, rules_of
@@ -62,6 +56,7 @@ class Engine:
         self.newest = LastReadings.never(n)
         standing = self._standing = Standing.clear(n)
         self._families = Families(plant, rules, standing)
+        self.pasts = self._families.pasts
         self._pending = np.zeros(n, np.bool_)
         self._calm = rules.calm(slice(None))
         self._mark = np.zeros(n, np.bool_)
@@ -105,6 +100,7 @@ class Engine:
     def settle(self) -> None:
         """Let what goes by points' newest readings know them: they have been brought up to date."""
         self._families.settle(self.newest)
+        self._calm[self.pasts.kept] = np.nan
 
     def judge(
         self,
@@ -120,7 +116,7 @@ class Engine:
         every point's own gateway. `faults` are readings of the same batch not taken as they came.
         """
         rows = readings.point
-        is_judged = judged(readings.quality) & np.isfinite(readings.value)
+        is_judged = judgeable(readings)
         found: list[Found] = []
         heard = Heard()
         found += (
@@ -144,24 +140,29 @@ class Engine:
             moves=moves,
             newest=self.newest,
             walk=Walk.of(readings, is_judged, rows=len(self.rules)),
+            swept=swept,
         )
         told = [family.judge(seen) for family in self._families]
         newest = Newest(readings=readings, is_judged=is_judged)
         return self._proposal(found, newest, swept, heard, faulty, told)
 
-    def around(self, readings: Readings, behind: Instants) -> late.Around:
-        """Return where the neighbours lie that late readings need, so far behind as they came."""
-        return late.around(self.rules, readings, behind)
+    def around(self, readings: Readings, upon: Proposal) -> late.Around:
+        """Return which neighbours late readings need, judged `upon` what their batch brought."""
+        return late.around(self.pasts, self.newest, readings, upon)
 
-    def judge_late(self, readings: Readings, neighbours: Readings) -> Proposal:
-        """Say what readings behind their points' newest would have raised (alarms.md row 21).
+    def judge_late(
+        self, readings: Readings, neighbours: Readings, wanted: late.Around, upon: Proposal
+    ) -> Proposal:
+        """Say what readings behind their points' newest put right (alarms.md row 21).
 
-        `neighbours` are the stored readings that `around` asks for, without these. Each occurrence
-        that these make or change is reported whole, from its beginning to its return or, where none
-        came, to the last reading here. Standing alarms do not move: the life cycle corrects them.
+        `neighbours` are the stored readings that `around` asks for, without these. Adopt it after
+        `upon`, what the news of the same batch came to.
         """
-        told = late.occurrences(self.plant, self.rules, readings, neighbours)
-        return Proposal(events=tuple(told))
+        told = late.proposal(
+            self.plant, self.pasts, self._standing, self.newest,
+            readings=readings, neighbours=neighbours, wanted=wanted, upon=upon,
+        )  # fmt: skip
+        return replace(told, events=self._families.cover(told.events))
 
     def tick(self, *, now: int, link_since: int) -> Proposal:
         """Say what follows from time alone: delays met, silence. Both arguments are server's clock.
@@ -183,6 +184,8 @@ class Engine:
             floor=self._floor,
             newest=self.newest,
             moves=moves,
+            owed=self.pasts.owing(),
+            swept=swept,
         )
         told = [family.tick(clock) for family in self._families]
         return self._proposal(found, None, swept, heard, fault_alarms.Changed(), told)
@@ -201,7 +204,7 @@ class Engine:
                     self.faults.adopt(part)
                 case _Ended():
                     self._ended.clear()
-                case ToAdopt():
+                case Adoption():
                     part.family.adopt(part.changes)
 
     @property
@@ -274,6 +277,7 @@ class Engine:
                     top=finding.top,
                     at=finding.at,
                     lost=finding.lost,
+                    peak=finding.peak,
                 )
             )
         return swept.standing, found, moves
@@ -305,6 +309,7 @@ class Engine:
                 peak = float(standing.peak[i, side])
                 row = int(rows[i])
                 held = self._held(row)
+                shown = None if np.isnan(peak) else (-peak if side == 0 else peak)
                 event = limit_event(
                     self.plant,
                     self.rules,
@@ -315,16 +320,15 @@ class Engine:
                     at=at,
                     value=held.value,
                     behind=held,
-                    peak=None if np.isnan(peak) else (-peak if side == 0 else peak),
+                    peak=shown,
                     still_over=top != limits.NONE,
                     lost="stale" if steps is lost else None,
                 )
                 found.append((row, 2 + rank, at, event))
                 moves.append(
-                    LevelMove(
-                        place=row, row=row, side=side, was=was, top=top, at=at, lost=steps is lost
-                    )
-                )
+                    LevelMove(place=row, row=row, side=side, was=was, top=top, at=at,
+                              lost=steps is lost, peak=shown)
+                )  # fmt: skip
         peaks = standing.peak.copy()
         for side, slots in enumerate((LOW, HIGH)):
             peaks[(phase[:, slots] == limits.CLEAR).all(axis=1), side] = np.nan
@@ -348,7 +352,7 @@ class Engine:
             found += events
             more, less = family.states(changes)
             kept, gone = kept + more, gone + less
-            memory.append(ToAdopt(family=family, changes=changes))
+            memory.append(Adoption(family=family, changes=changes))
         found.sort(key=lambda item: item[:3])
         if newest is not None:
             memory.append(newest)
@@ -365,7 +369,7 @@ class Engine:
             gone = [key for key in keys if key not in {(s.key, s.rule) for s in kept}] + gone
             memory.append(_Ended())
         labelled, floods = self._families.finish(ended, found)
-        memory.append(ToAdopt(family=self._families.floods, changes=floods))
+        memory.append(Adoption(family=self._families.floods, changes=floods))
         return Proposal(
             events=labelled,
             states=(*kept, *self._families.floods.states(floods)),
@@ -390,6 +394,6 @@ class Engine:
         self._standing.stored[rows] = standing.stored
         phase = standing.phase
         self._pending[rows] = ((phase == limits.PEND_ON) | (phase == limits.PEND_OFF)).any(axis=1)
-        resting: Mask = np.logical_not(standing.stored.any(axis=1))
+        resting: Mask = ~(standing.stored.any(axis=1) | self.pasts.kept[rows])
         # NaN is inside no interval: a point that is not at rest has every reading judged.
         self._calm[rows] = np.where(resting[:, None], self.rules.calm(rows), np.nan)

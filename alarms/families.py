@@ -1,7 +1,6 @@
 """The families of rules beside the limits, in the order in which they are asked."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from alarms.alarm import ProcessEvent
 from alarms.authenticity import Authenticity
@@ -10,6 +9,7 @@ from alarms.family import Changes, Family, Found, Learned
 from alarms.flood import Floods
 from alarms.forecasts import Forecasts
 from alarms.groups import Groups
+from alarms.pasts import Pasts
 from alarms.peer_sensors import PeerSensors
 from alarms.plant import Plant
 from alarms.proposal import ChannelState, LastReadings
@@ -21,22 +21,16 @@ from alarms.sweep import Standing
 from alarms.trust import Trust
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToAdopt:
-    """What a family is to adopt when a proposal has been committed."""
-
-    family: Family | Floods
-    changes: Changes
-
-
 class Families:
     """Every family of one plant; suppressions come last, for they cover what the others say."""
 
     def __init__(self, plant: Plant, rules: Ruleset, standing: Standing) -> None:
         self.floods = Floods()
+        self.pasts = Pasts(plant, rules, standing)
         self._groups = Groups(plant, rules)
         self._suppressions = Suppressions(plant, rules)
         self._each: tuple[Family, ...] = (
+            self.pasts,
             Trust(plant, rules, standing),
             Raising(plant, rules),
             Forecasts(plant, rules),
@@ -67,6 +61,11 @@ class Families:
     def settle(self, newest: LastReadings) -> None:
         """Let those that go by points' newest readings know them."""
         self._groups.take_up(newest)
+        self.pasts.settle(newest)
+
+    def cover(self, events: Iterable[ProcessEvent]) -> tuple[ProcessEvent, ...]:
+        """Return events of late readings, covered by suppressions."""
+        return tuple(self._suppressions.cover(events))
 
     def finish(
         self, ended: Iterable[ProcessEvent], found: Iterable[Found]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from alarms.alarm import ProcessEvent
 from alarms.proposal import ChannelState, LastReadings
 from alarms.readings import Instants, Mask, Readings, Rows, Values
+from alarms.sweep import Standing
 
 Found = tuple[int, int, int, ProcessEvent]
 """An event with its place in the batch, its rank there and its t_change, by which events sort."""
@@ -30,7 +31,8 @@ class LevelMove:
     """A limit alarm's top level moved from slot `was` to slot `top` (-1: none) at `at`, Micros.
 
     `place` is that of the reading in the batch, `row` its point's, `side` 0 low and 1 high. `lost`
-    marks a level that counts as active because its signal was lost.
+    marks a level that counts as active because its signal was lost. `peak` is the most extreme
+    value so far.
     """
 
     place: int
@@ -40,6 +42,7 @@ class LevelMove:
     top: int
     at: int
     lost: bool
+    peak: float | None = None
 
 
 class Walk(NamedTuple):
@@ -74,8 +77,9 @@ class Seen:
 
     `is_judged` and `holding` run along the readings and say what their quality means (neither: it
     is only stored); what is judged is a number, never NaN or infinite. `newest` is what was adopted
-    before the batch; `moves` are those of the limit alarms in it. Whoever goes by single points
-    takes `walk`: it meets their memory in its order.
+    before the batch; `moves` are those of the limit alarms in it, `swept` how the points stand
+    whose limits were judged. Whoever goes by single points takes `walk`: it meets their memory in
+    its order.
     """
 
     readings: Readings
@@ -84,6 +88,7 @@ class Seen:
     moves: Sequence[LevelMove]
     newest: LastReadings
     walk: Walk
+    swept: Standing | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +97,8 @@ class Clock:
 
     `now` and `link_since` are the server's clock; `floor`, shape (n,), is the later of registration
     and the engine's start. `moves` are of the limit alarms whose delays have run out or whose
-    points fell silent; their place is a row.
+    points fell silent, and `owed` those that late readings have put right since the last tick; the
+    place of both is a row. `swept` is how the points stand whose delays were running.
     """
 
     now: int
@@ -100,6 +106,8 @@ class Clock:
     floor: Instants
     newest: LastReadings
     moves: Sequence[LevelMove]
+    owed: Sequence[LevelMove] = ()
+    swept: Standing | None = None
 
     def settled(self, rows: Rows) -> Instants:
         """Return up to which event time these points' delays may run out by now."""

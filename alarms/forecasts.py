@@ -137,7 +137,7 @@ class Forecasts:
     def tick(self, clock: Clock) -> tuple[list[Found], Changes]:
         """Let limit alarms that raised with time take over; silence itself moves no forecast."""
         ended = self._gone(clock.newest.time) if self._ended else []
-        moves = self._moves(clock.moves)
+        moves = self._moves((*clock.owed, *clock.moves))
         steps = np.empty(SLOTS * len(moves), STEP)
         points = moves["point"]
         before = self._tasks[points]

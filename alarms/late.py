@@ -1,197 +1,339 @@
-"""Occurrences among readings that came after newer ones of their point (alarms.md row 21)."""
+"""Readings that came after newer ones: judged in their order, and what was told put right.
 
+The law (alarms.md 1.5, invariant i): whatever order readings arrive in, twice or up to a minute
+late, the occurrences of limits are in the end those of the readings in order of event time. A point
+with such a reading is judged again from two minutes ago (alarms.past); where what follows is not
+what was told, a `late` event says so (row 21). What comes later than the bound is judged by itself.
+
+What never was is withdrawn: it ends at its own raise. An alarm raised again before it closed keeps
+its first raise. After a change of its limits a point is judged again from that instant only. The
+other families of rules (alarms.family) do not hear late readings; they are told of limits' moves.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from alarms.alarm import ProcessEvent, Transition
+from alarms import record
+from alarms.alarm import ProcessEvent
+from alarms.corrections import corrections
 from alarms.detectors import limits
+from alarms.family import LevelMove
+from alarms.late_wording import judged_alone, peak_of, right
+from alarms.past import (
+    MINUTE_US,
+    Changes,
+    Followed,
+    Past,
+    Snap,
+    Told,
+    followed,
+    leg,
+    snap_of,
+    snaps_after,
+    standing_of,
+    told,
+    with_silences,
+)
+from alarms.pasts import Pasts
 from alarms.plant import Plant
-from alarms.proposal import judged
-from alarms.readings import Instants, Readings, Rows
-from alarms.rules import Ruleset
-from alarms.sweep import Finding, Standing, sweep
-from alarms.wording import LATE_US, limit_event, reading_behind
+from alarms.proposal import Adoption, LastReadings, Newest, Proposal, judgeable
+from alarms.readings import FAR, Instants, Readings, Rows
+from alarms.rules import HIGH, LOW, Ruleset
+from alarms.sweep import Standing
+
+KEPT_US = 2 * MINUTE_US
+"""How far behind a point's newest reading its readings may still be asked for."""
 
 
 class Around(NamedTuple):
-    """Whose neighbours are wanted: point rows, from when and until when, both inclusive; Micros."""
+    """Which readings are wanted: point rows, from when and until when, both inclusive; Micros."""
 
     rows: Rows
     since: Instants
     until: Instants
 
 
-@dataclass(slots=True, kw_only=True)
-class _Open:
-    """An occurrence on its way: its worst finding so far; `end` is its return, None while open."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upon:
+    """What the news of the same batch came to, for the limits: nothing of it is adopted yet."""
 
-    t_raised: int
-    worst: Finding
-    peak: float | None
-    end: int | None = None
+    changes: dict[int, Followed]
+    swept: Standing | None
+    until: int
 
-    def touches(self, other: "_Open") -> bool:
-        """Tell whether both are of one alarm and share an instant."""
-        return (
-            (self.worst.point, self.worst.side) == (other.worst.point, other.worst.side)
-            and (other.end is None or self.t_raised <= other.end)
-            and (self.end is None or other.t_raised <= self.end)
-        )
+    @classmethod
+    def of(cls, proposal: Proposal, pasts: Pasts) -> "Upon":
+        """Read it from the proposal."""
+        changes: dict[int, Followed] = {}
+        swept, until = None, 0
+        for part in proposal.memory:
+            match part:
+                case Standing():
+                    swept = part
+                case Newest():
+                    until = int(part.readings.time.max(initial=0))
+                case Adoption() if part.family is pasts:
+                    changes = part.changes.pasts
+        return cls(changes=changes, swept=swept, until=until)
 
-    def same(self, other: "_Open") -> bool:
-        """Tell whether both are one occurrence, not only two of one time."""
-        mine, theirs = self.worst, other.worst
-        return (self.t_raised, self.end, self.peak, mine.point, mine.side, mine.top) == (
-            other.t_raised, other.end, other.peak, theirs.point, theirs.side, theirs.top,
-        )  # fmt: skip
+    def standing(self, adopted: Standing, rows: Rows) -> Standing:
+        """Return how rows stand by all that was told."""
+        live = adopted.take(rows)
+        if self.swept is None:
+            return live
+        both, here, there = np.intersect1d(rows, self.swept.rows, return_indices=True)
+        if len(both):
+            news = self.swept
+            live.phase[here], live.t0[here] = news.phase[there], news.t0[there]
+            live.peak[here], live.stored[here] = news.peak[there], news.stored[there]
+        return live
 
 
-def reach(rules: Ruleset, rows: Rows) -> Instants:
-    """Return how far before and behind a late reading its neighbours decide what it means, Micros.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """What judging again came to; the changes of pasts have the moves that nobody was told of."""
 
-    The bound of lateness, the longest delay and a bridged gap.
+    events: list[ProcessEvent]
+    standing: Standing
+    changes: Changes
+
+
+def around(pasts: Pasts, newest: LastReadings, late: Readings, upon: Proposal) -> Around:
+    """Return which readings are judged again: those of points that late ones can matter to.
+
+    `newest` was adopted before the batch. A point that was at rest for two minutes is stirred only
+    by what is not calm.
     """
-    delay = np.maximum(rules.on_delay[rows], rules.off_delay[rows]).max(axis=1, initial=0)
-    far: Instants = LATE_US + delay + rules.bridge[rows]
-    return far
+    part = Upon.of(upon, pasts)
+    changes = part.changes
+    close = late.take((late.quality & FAR) == 0)
+    calm = pasts.rules.calm(close.point)
+    stirs = ~((close.value > calm[:, 0]) & (close.value < calm[:, 1]))
+    stirs &= judgeable(close)
+    stirs |= pasts.kept[close.point] | np.isin(close.point, list(changes))
+    blind = {row: past.blind for row in np.unique(close.point).tolist()
+             if (past := pasts.of(row)) is not None}  # fmt: skip
+    stirs &= close.time >= np.array([blind.get(row, 0) for row in close.point.tolist()], np.int64)
+    rows = {*close.point[stirs].tolist(), *(r for r, each in changes.items() if each.overtaken)}
+    chosen = np.array(sorted(rows), np.int32)
+    since = [(pasts.of(row) or pasts.rested(row, newest)).since for row in chosen.tolist()]
+    return Around(
+        rows=chosen,
+        since=np.maximum(np.array(since, np.int64), 0),
+        until=np.maximum(newest.time[chosen], part.until),
+    )
 
 
-def around(rules: Ruleset, late: Readings, behind: Instants) -> Around:
-    """Return where the neighbours lie that can decide what late readings mean.
+def proposal(
+    plant: Plant,
+    pasts: Pasts,
+    adopted: Standing,
+    newest: LastReadings,
+    *,
+    readings: Readings,
+    neighbours: Readings,
+    wanted: Around,
+    upon: Proposal,
+) -> Proposal:
+    """Propose what late readings put right, to be adopted after `upon`, that of their batch's news.
 
-    Only of readings within the bound of lateness, by how far they were `behind` when they came;
-    what comes later than that is judged by itself.
+    `neighbours` are the stored readings that `around` asks for, without these.
     """
-    close = late.take(behind <= LATE_US)
-    rows, place = np.unique(close.point, return_inverse=True)
-    since = np.full(len(rows), np.iinfo(np.int64).max)
-    until = np.zeros(len(rows), np.int64)
-    np.minimum.at(since, place, close.time)
-    np.maximum.at(until, place, close.time)
-    far = reach(rules, rows)
-    return Around(rows=rows, since=since - far, until=until + far)
+    far = occurrences(plant, pasts.rules, readings)
+    if len(wanted.rows) == 0:
+        return Proposal(events=tuple(far))
+    part = Upon.of(upon, pasts)
+    live = part.standing(adopted, wanted.rows)
+    again = judge_again(
+        plant,
+        pasts.rules,
+        pasts,
+        wanted,
+        readings,
+        neighbours,
+        live=live,
+        upon=part,
+        newest=newest,
+    )
+    standing, kept, gone = record.changes(plant, pasts.rules, live, again.standing)
+    more, less = pasts.states(again.changes)
+    return Proposal(
+        events=(*far, *again.events),
+        states=(*kept, *more),
+        gone=(*gone, *less),
+        memory=(Adoption(family=pasts, changes=again.changes), standing),
+    )
 
 
-def occurrences(
-    plant: Plant, rules: Ruleset, readings: Readings, neighbours: Readings
-) -> list[ProcessEvent]:
-    """Return each occurrence that late readings make or change, whole, as a `late` event.
-
-    `neighbours` are stored readings around them: what those alone would have said is known. An
-    occurrence lasts from the instant it would have raised to its return or, where none came, to the
-    last of these readings of its point. Bad quality says nothing here: it is past.
-    """
-    rows = np.unique(readings.point)
-    if len(rows) == 0:
-        return []
-    taken = _in_order(Readings.joined([neighbours, readings]))
-    known = _found(rules, rows, _in_order(neighbours))
-    found = _found(rules, rows, taken)
-    last = taken.time[np.searchsorted(taken.point, rows, side="right") - 1]
-    gone = [each for each in known if not any(each.same(other) for other in found)]
-    new = [each for each in found if not any(each.same(other) for other in known)]
-    events: list[ProcessEvent] = []
-    for old in gone:
-        parts = [each for each in new if each.touches(old)]
-        if old.end is None and len(parts) > 1 and parts[-1].end is None:
-            events += _split(plant, rules, taken, rows, old, parts)
-            new = [each for each in new if each not in parts]
-        elif old.end is not None and parts and parts[0].end is not None:
-            told = _event(plant, rules, taken, rows, parts[0], parts[0].end)
-            events.append(msgspec.structs.replace(told, instead=(old.t_raised, old.end)))
-            new.remove(parts[0])
-    events += [_event(plant, rules, taken, rows, each, int(last[each.worst.point])) for each in new]
-    return sorted(events, key=lambda event: (event.t_change, event.subject.key, event.rule))
-
-
-def _split(
+def judge_again(
     plant: Plant,
     rules: Ruleset,
-    taken: Readings,
-    rows: Rows,
-    old: _Open,
-    parts: list[_Open],
-) -> list[ProcessEvent]:
-    """Let an active occurrence return where it would have, and begin again: the last is open."""
-    told: list[ProcessEvent] = []
-    for each in parts:
-        whole = _event(plant, rules, taken, rows, each, each.t_raised)
-        begun = msgspec.structs.replace(
-            whole, change=Transition.raised, t_end=None, still_over=each.end is None
+    pasts: Pasts,
+    wanted: Around,
+    readings: Readings,
+    neighbours: Readings,
+    *,
+    live: Standing,
+    upon: Upon,
+    newest: LastReadings,
+) -> Again:
+    """Judge points again over all their readings since their pasts begin.
+
+    `live` is how the wanted rows stand by what was told, `upon` with the news of the same batch.
+    """
+    changes = upon.changes
+    taken = _in_order(Readings.joined([neighbours, readings]))
+    rows = wanted.rows
+    taken = taken.take(np.isin(taken.point, rows) & ((taken.quality & FAR) == 0))
+    place = np.searchsorted(rows, taken.point)
+    taken = taken.take(taken.time >= wanted.since[place])
+    olds = [pasts.of(row) or pasts.rested(row, newest) for row in rows.tolist()]
+    known = [changes.get(row) or _unchanged(past) for row, past in zip(rows.tolist(), olds,
+             strict=True)]  # fmt: skip
+    ends = np.searchsorted(taken.point, rows, side="right")
+    last = taken.time[ends - 1]
+    silences = [
+        _silences(taken, int(row), int(rules.stale[row]), each.past or past)
+        for row, each, past in zip(rows, known, olds, strict=True)
+    ]
+    whole = with_silences(taken, rows, silences)
+    borders = last // MINUTE_US * MINUTE_US
+    spans = [(None, borders - MINUTE_US), (borders - MINUTE_US, borders), (borders, last + 1),
+             (last + 1, None)]  # fmt: skip
+    snaps: list[list[Snap]] = [[past.before for past in olds]]
+    closed: list[list[Told]] = [[] for _ in rows]
+    for since, until in spans:
+        part = leg(rules, rows, snaps[-1], whole, since, until)
+        after, closed = snaps_after(part, snaps[-1], closed)
+        snaps.append(after)
+    ahead = live.t0.max(axis=1, initial=0)
+    now, closed = _ahead(rules, rows, snaps[-1], closed, np.where(ahead > last, ahead, 0))
+    events: list[ProcessEvent] = []
+    later: dict[int, Followed] = {}
+    for i, row in enumerate(rows.tolist()):
+        told_before = [*known[i].closed, *(each for each in known[i].open if each is not None)]
+        found = [*closed[i], *(each for each in now[i].open if each is not None)]
+        past = known[i].past or olds[i]
+        due, ghosts = corrections(told_before, found, past.ghosts)
+        for each in due:
+            events += right(plant, rules, row, taken, each, now[i])
+        later[row] = followed(
+            minute=int(last[i]) // MINUTE_US,
+            before=snaps[1][i],
+            begin=snaps[2][i],
+            alone=None if _same(now[i], snaps[3][i]) else snaps[3][i],
+            closed=tuple(closed[i]),
+            open_=now[i].open,
+            past=msgspec.structs.replace(past, silences=tuple(silences[i])),
+            at_rest=now[i].at_rest,
+            ghosts=ghosts,
         )
-        if each is not parts[0]:
-            told.append(begun)
-        elif each.t_raised < old.t_raised:
-            told.append(whole)
-        if each.end is not None:
-            told.append(
-                msgspec.structs.replace(begun, change=Transition.returned, t_change=each.end)
+    standing = standing_of(rows, now)
+    standing.stored[:] = live.stored
+    changes_ = Changes(pasts=later, moves=_moves(live, standing))
+    return Again(events=events, standing=standing, changes=changes_)
+
+
+def occurrences(plant: Plant, rules: Ruleset, readings: Readings) -> list[ProcessEvent]:
+    """Return what readings behind the bound of lateness would have raised, judged by themselves.
+
+    An occurrence lasts from the instant it would have raised to its return or, where none came, to
+    the last of these readings of its point. Bad quality says nothing here: it is past.
+    """
+    far = readings.take((readings.quality & FAR) != 0)
+    rows = np.unique(far.point)
+    if len(rows) == 0:
+        return []
+    taken = _in_order(far)
+    heard = taken.take(judgeable(taken))
+    start = [Snap() for _ in rows]
+    part = leg(rules, rows, start, heard, None, None)
+    snaps, closed = snaps_after(part, start, [[] for _ in rows])
+    last = taken.time[np.searchsorted(taken.point, rows, side="right") - 1]
+    events: list[ProcessEvent] = []
+    for i, row in enumerate(rows.tolist()):
+        stands = [
+            msgspec.structs.replace(
+                each, t_returned=max(int(last[i]), each.t_raised), peak=peak_of(snaps[i], each.side)
             )
-    return told
+            for each in snaps[i].open
+            if each is not None
+        ]
+        events += [judged_alone(plant, rules, row, heard, each) for each in (*closed[i], *stands)]
+    return sorted(events, key=lambda event: (event.t_change, event.subject.key, event.rule))
 
 
 def _in_order(readings: Readings) -> Readings:
     return readings.take(np.lexsort((readings.time, readings.point)))
 
 
-def _found(rules: Ruleset, rows: Rows, taken: Readings) -> list[_Open]:
-    """Return what readings in order, of points at rest before them, come to."""
-    swept = sweep(
-        rules,
-        Standing.clear(len(rules)).take(rows),
-        taken,
-        judged(taken.quality),
-        np.zeros(len(taken), np.bool_),
-        np.zeros(len(rows), np.int64),
-    )
-    found: list[_Open] = []
-    standing: dict[tuple[int, int], _Open] = {}
-    for finding in swept.findings:
-        place = finding.point, finding.side
-        known = standing.get(place)
-        if known is None:
-            standing[place] = _Open(t_raised=finding.at, worst=finding, peak=finding.peak)
-            continue
-        known.peak = finding.peak
-        if finding.top == limits.NONE:
-            known.end = finding.at
-            found.append(standing.pop(place))
-        elif finding.top > known.worst.top:
-            known.worst = finding
-    for (point, side), known in standing.items():
-        peak = float(swept.standing.peak[point, side])
-        known.peak = -peak if side == 0 else peak
-    return [*found, *standing.values()]
+def _unchanged(past: Past) -> Followed:
+    return Followed(past=past, closed=past.closed, open=past.open)
 
 
-def _event(
-    plant: Plant,
+def _silences(taken: Readings, row: int, stale: int, past: Past) -> list[int]:
+    """Return when a point's signal was lost, without what a reading that came late has filled."""
+    time = taken.time[taken.point == row]
+    return [at for at in past.silences if not ((time > at - stale) & (time <= at)).any()]
+
+
+def _ahead(
     rules: Ruleset,
-    readings: Readings,
     rows: Rows,
-    known: _Open,
-    last: int,
-) -> ProcessEvent:
-    worst = known.worst
-    behind = reading_behind(readings, worst.behind)
-    event = limit_event(
-        plant,
-        rules,
-        int(rows[worst.point]),
-        side=worst.side,
-        was=limits.NONE,
-        top=worst.top,
-        at=known.t_raised,
-        value=behind.value,
-        behind=behind,
-        peak=known.peak,
-        still_over=False,
-        lost=None,
-    )
-    end = max(last if known.end is None else known.end, known.t_raised)
-    return msgspec.structs.replace(
-        event, change=Transition.late, late=True, still_over=False, t_end=end
-    )
+    snaps: Sequence[Snap],
+    closed: Sequence[Sequence[Told]],
+    ahead: Instants,
+) -> tuple[list[Snap], list[list[Told]]]:
+    """Let delays run out as far ahead of the readings as the clock had let them."""
+    standing = standing_of(rows, snaps)
+    levels = limits.Levels.gather(rules, rows)
+    phase, t0, peak = standing.phase, standing.t0, standing.peak.copy()
+    judged_time = np.array([snap.judged_time for snap in snaps], np.int64)
+    reach = np.minimum(ahead, judged_time + levels.bridge)
+    pending = (phase == limits.PEND_ON) | (phase == limits.PEND_OFF)
+    ripe = pending & (limits.due_at(phase, t0, levels) <= reach[:, None])
+    phase, t0, elapsed = limits.confirm(phase, t0, levels, ripe)
+    moves: dict[int, list[LevelMove]] = {}
+    for steps in elapsed:
+        for i, side, was, top, at in steps.each():
+            shown = peak_of(snaps[i], side)
+            moves.setdefault(i, []).append(
+                LevelMove(place=0, row=int(rows[i]), side=side, was=was, top=top, at=at,
+                          lost=False, peak=shown)
+            )  # fmt: skip
+    if elapsed:
+        for side, slots in enumerate((LOW, HIGH)):
+            peak[(phase[:, slots] == limits.CLEAR).all(axis=1), side] = np.nan
+    done = Standing(rows=rows, phase=phase, t0=t0, peak=peak, stored=standing.stored)
+    found: list[Snap] = []
+    ended: list[list[Told]] = []
+    for i, snap in enumerate(snaps):
+        past, stands = told(closed[i], snap.open, moves.get(i, ()))
+        found.append(snap_of(done, i, snap.judged_time, len(past), stands))
+        ended.append(list(past))
+    return found, ended
+
+
+def _same(one: Snap, other: Snap) -> bool:
+    return (one.phase, one.t0) == (other.phase, other.t0)
+
+
+def _moves(live: Standing, standing: Standing) -> list[LevelMove]:
+    """Return what those who follow the limits' moves were not told."""
+    was, top = limits.tops(live.phase), limits.tops(standing.phase)
+    return [
+        LevelMove(
+            place=int(standing.rows[i]),
+            row=int(standing.rows[i]),
+            side=side,
+            was=int(was[i, side]),
+            top=int(top[i, side]),
+            at=int(standing.t0[i].max()),
+            lost=False,
+        )
+        for i, side in np.argwhere(was != top).tolist()
+    ]

@@ -79,7 +79,9 @@ def _process(alarm: Alarm | None, event: ProcessEvent, now: int) -> Outcome:
         alarm = None
     match event.change:
         case Transition.late:
-            return _late(before if touches(before, event) else alarm, event)
+            if event.path and not touches(before, event):
+                return _apart(alarm, event, now)
+            return _late(before if touches(before, event) else alarm, event, now)
         case Transition.suppressed | Transition.unsuppressed:
             return designed.step(alarm, event, now=now)
         case Transition.quality:
@@ -180,34 +182,41 @@ def _returned(alarm: Alarm, event: ProcessEvent, now: int) -> Outcome:
     return closed_if_done(outcome, at=event.t_change, received=event.t_received, now=now)
 
 
-def _late(alarm: Alarm | None, event: ProcessEvent) -> Outcome:
+def _late(alarm: Alarm | None, event: ProcessEvent, now: int) -> Outcome:
     """Record a whole occurrence that was over before anyone heard of it (row 21).
 
     What touches one that is known, be it closed, makes that longer, worse or both; its state and
-    what people owe stay.
+    what people owe stay. What stands `instead` of an occurrence puts that right: it may end what is
+    active, and begin again what has returned.
     """
     end = event.t_change if event.t_end is None else event.t_end
     if alarm is not None:
         began, returned = event.instead or (None, None)
         begin = event.t_change
+        whole = began == alarm.t_raised and returned == alarm.t_returned
         # What was judged wrong is put right exactly; of all else no instant over is given up.
         if began != alarm.t_raised:
             begin = min(begin, alarm.t_raised)
         if alarm.t_returned is not None and returned != alarm.t_returned:
             end = max(end, alarm.t_returned)
-        corrected = {
+        corrected: dict[str, Any] = {
             "t_raised": begin,
             "t_returned": None if alarm.t_returned is None else end,
-            "peak": _peak(alarm, event),
-            "peak_tier": max(alarm.peak_tier, event.tier),
+            "peak": event.peak if whole else _peak(alarm, event),
+            "peak_tier": event.tier if whole else max(alarm.peak_tier, event.tier),
         }
+        if event.instead is not None and returned == alarm.t_returned:
+            corrected |= _stands(alarm, event, now)
         if all(getattr(alarm, name) == value for name, value in corrected.items()):
             return Outcome(alarm=alarm)
-        return _one(alarm, event, Transition.late, late=True, **corrected)
+        outcome = _one(alarm, event, Transition.late, late=True, **corrected)
+        if alarm.active and not corrected.get("active", True):
+            return closed_if_done(outcome, at=end, received=event.t_received, now=now)
+        return outcome
     alarm = msgspec.structs.replace(
         _opened(event),
         # A live occurrence of that very instant may have been closed long since.
-        id=occurrence_id(event.subject.key, f"{event.rule} late", event.t_change),
+        id=occurrence_id(event.subject.key, f"{event.rule} late", event.t_change, event.again),
         active=False,
         late=True,
         t_returned=end,
@@ -215,12 +224,49 @@ def _late(alarm: Alarm | None, event: ProcessEvent) -> Outcome:
     return Outcome(alarm=alarm, entries=(_entry(alarm, event, Transition.late),))
 
 
+def _apart(alarm: Alarm | None, event: ProcessEvent, now: int) -> Outcome:
+    """Record an occurrence of which it is known that it was one of its own.
+
+    Where another of the rule is open, that is the one to act on: this one is closed at once.
+    """
+    if event.t_end is None:
+        raised = msgspec.structs.replace(event, change=Transition.raised)
+        return _over(alarm, raised, before=None, now=now)
+    told = _late(None, event, now)
+    if alarm is None or told.alarm is None:
+        return told
+    closed = msgspec.structs.replace(told.alarm, rev=told.alarm.rev + 1, t_closed=now)
+    return Outcome(alarm=closed, entries=(*told.entries, _entry(closed, event, Transition.closed)))
+
+
+def _stands(alarm: Alarm, event: ProcessEvent, now: int) -> dict[str, Any]:
+    """Return what changes of an alarm's newest occurrence where it stands, or stands no more."""
+    if event.t_end is not None:
+        return {"active": False, "t_returned": event.t_end}
+    tier = event.path[-1][1] if event.path else event.tier
+    if alarm.active:
+        return {"tier": tier}
+    again: dict[str, Any] = {"active": True, "t_returned": None, "t_closed": None, "tier": tier}
+    return again | bell(msgspec.structs.replace(alarm, active=True), now=now)
+
+
+def span_of(event: ProcessEvent) -> tuple[int, int]:
+    """Return within which instants the alarm lies that a late occurrence is or becomes, Micros."""
+    if event.instead is not None:
+        began, returned = event.instead
+        return began, began if returned is None else returned
+    return event.t_change, event.t_change if event.t_end is None else event.t_end
+
+
 def touches(alarm: Alarm | None, event: ProcessEvent) -> bool:
-    """Tell whether a late occurrence and a known one, open or closed, share an instant."""
-    if alarm is None or alarm.retired:
+    """Tell whether a late occurrence and a known one, open or closed, share an instant.
+
+    One whose levels are known is new, unless it says `instead` of what.
+    """
+    if alarm is None or alarm.retired or (event.path and event.instead is None):
         return False
-    end = event.t_change if event.t_end is None else event.t_end
-    return event.t_change <= (alarm.t_returned or end) and alarm.t_raised <= end
+    begin, end = span_of(event)
+    return begin <= (alarm.t_returned or end) and alarm.t_raised <= end
 
 
 def _rule_changed(alarm: Alarm | None, event: RuleChange, now: int) -> Outcome:
@@ -237,7 +283,7 @@ def _rule_changed(alarm: Alarm | None, event: RuleChange, now: int) -> Outcome:
 
 def _opened(event: ProcessEvent) -> Alarm:
     return Alarm(
-        id=occurrence_id(event.subject.key, event.rule, event.t_change),
+        id=occurrence_id(event.subject.key, event.rule, event.t_change, event.again),
         rev=1,
         rule=event.rule,
         kind=event.kind,

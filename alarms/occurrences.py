@@ -96,11 +96,12 @@ class Episodes:
             del self._open[slot]
 
     def _late(self, event: ProcessEvent, now: int) -> None:
-        """Record what was over before anyone heard of it, unless it is part of what is known."""
+        """Record what was over before anyone heard of it, or put right what is known."""
         slot = event.subject.key, event.rule
         end = event.t_change if event.t_end is None else event.t_end
         held = self._open.get(slot)
-        touched = [past for past in self._past.get(slot, ()) if _touches(past, event.t_change, end)]
+        if event.instead is not None and self._right(slot, event, now):
+            return
         if held is not None and touches(held[0], event):
             alarm, occurrence = held
             moved = step(alarm, event, now=now).alarm
@@ -109,28 +110,46 @@ class Episodes:
                 occurrence.late = occurrence.told_late = True
                 self._open[slot] = moved, occurrence
             return
+        touched = [past for past in self._past.get(slot, ()) if _touches(past, event.t_change, end)]
         if touched:
             past = max(touched, key=lambda one: one.t_raised)
             before = past.t_raised, past.t_returned
-            began, returned = event.instead or (None, None)
-            if began != past.t_raised:
-                past.t_raised = min(past.t_raised, event.t_change)
-            else:
-                past.t_raised = event.t_change
-            if past.t_returned is not None and returned != past.t_returned:
-                end = max(end, past.t_returned)
-            past.t_returned = end
+            past.t_raised = min(past.t_raised, event.t_change)
+            past.t_returned = end if past.t_returned is None else max(end, past.t_returned)
             past.peak_tier = max(past.peak_tier, event.tier)
             if before != (past.t_raised, past.t_returned):
                 past.late = past.told_late = True
             return
         occurrence = self._opened(slot, event)
         occurrence.id = occurrence_id(slot[0], f"{event.rule} late", event.t_change)
-        occurrence.late, occurrence.told_late, occurrence.t_returned = True, True, end
-        _move(occurrence, Transition.raised, event, event.tier)
-        ended = msgspec.structs.replace(event, t_change=end)
-        _move(occurrence, Transition.returned, ended, event.tier)
+        _put_right(occurrence, event)
         self._past.setdefault(slot, []).append(occurrence)
+
+    def _right(self, slot: tuple[str, str], event: ProcessEvent, now: int) -> bool:
+        """Put right what was told, exactly, and tell whether it was found."""
+        held = self._open.get(slot)
+        past = self._past.setdefault(slot, [])
+        if held is not None and (held[1].t_raised, None) == event.instead:
+            alarm, occurrence = held
+            moved = step(alarm, event, now=now).alarm
+            _put_right(occurrence, event)
+            if event.t_end is None and moved is not None:
+                self._open[slot] = moved, occurrence
+            else:
+                del self._open[slot]
+                past.append(occurrence)
+            return True
+        known = [each for each in past if (each.t_raised, each.t_returned) == event.instead]
+        if not known:
+            return False
+        _put_right(known[-1], event)
+        if event.t_end is None:
+            past.remove(known[-1])
+            raised = msgspec.structs.replace(event, change=Transition.raised)
+            opened = step(None, raised, now=now).alarm
+            if opened is not None:
+                self._open[slot] = opened, known[-1]
+        return True
 
     def _opened(self, slot: tuple[str, str], event: ProcessEvent) -> Occurrence:
         key, rule = slot
@@ -158,6 +177,24 @@ class Episodes:
 def _touches(past: Occurrence, begin: int, end: int) -> bool:
     """Tell whether an occurrence that has returned shares an instant with a span."""
     return past.t_raised <= end and begin <= (past.t_returned or end)
+
+
+def _put_right(occurrence: Occurrence, event: ProcessEvent) -> None:
+    """Make an occurrence what a late event says it was."""
+    occurrence.t_raised, occurrence.t_returned = event.t_change, event.t_end
+    occurrence.peak_tier, occurrence.late, occurrence.told_late = event.tier, True, True
+    occurrence.moves = []
+    path = event.path or ((event.t_change, event.tier),)
+    occurrence.tier = tier = path[0][1]
+    for at, after in path:
+        change = Transition.raised
+        if occurrence.moves:
+            change = Transition.tier_up if after > tier else Transition.tier_down
+        tier = after
+        _move(occurrence, change, msgspec.structs.replace(event, t_change=at), tier)
+    if event.t_end is not None:
+        ended = msgspec.structs.replace(event, t_change=event.t_end)
+        _move(occurrence, Transition.returned, ended, tier)
 
 
 def _move(occurrence: Occurrence, change: Transition, event: ProcessEvent, tier: Tier) -> None:

@@ -126,7 +126,7 @@ class LastReadings:
     def follow(self, readings: Readings) -> None:
         """Take up stored readings, in order of time for each row; older ones change nothing."""
         news = readings.take(readings.time > self.time[readings.point])
-        self.take_up(Newest(readings=news, is_judged=judged(news.quality)))
+        self.take_up(Newest(readings=news, is_judged=judgeable(news)))
 
     def copy(self) -> Self:
         """Return columns of one's own."""
@@ -171,6 +171,14 @@ class Newest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Adoption:
+    """What a family of rules is to adopt; `changes` mean nothing outside it."""
+
+    family: Any
+    changes: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """What the engine would do: commit it with the readings, then let the engine adopt it.
 
@@ -188,6 +196,11 @@ _JUDGED: Final = np.zeros(QUALITY_MASK + 1, np.bool_)
 _JUDGED[list(JUDGED)] = True
 _HOLDS: Final = np.zeros(QUALITY_MASK + 1, np.bool_)
 _HOLDS[[Quality.bad, Quality.fault, Quality.offline]] = True
+
+
+def judgeable(readings: Readings) -> Mask:
+    """Tell which readings are compared with limits: by their quality, and a number at all."""
+    return judged(readings.quality) & np.isfinite(readings.value)
 
 
 def judged(quality: Qualities) -> Mask:

@@ -117,7 +117,7 @@ class Raising:
 
     def tick(self, clock: Clock) -> tuple[list[Found], Changes]:
         """Return what has lasted long enough by the points' own clocks."""
-        moves = [move for move in clock.moves if self._ruled[move.row]]
+        moves = [move for move in (*clock.owed, *clock.moves) if self._ruled[move.row]]
         if not self._active and not moves:
             return [], {}
         told: list[Found] = []

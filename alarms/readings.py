@@ -1,7 +1,7 @@
 """Columns of readings: what arrived, which of it is news to its point, and what comes late."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from typing import Final, Self
 
@@ -42,6 +42,8 @@ CORRECTED: Final = 0x400
 """Flag: stamped in the future; judged and stored at the time of receipt."""
 BEHIND: Final = 0x1000
 """Flag: stored after a newer reading of its point; what learns in order of time passed it over."""
+FAR: Final = 0x2000
+"""Flag: came so far behind a newer reading that nothing else is judged again because of it."""
 CLAMPED: Final = 0x800
 """Flag: past the instrument's range, judged at the end of it."""
 
@@ -102,6 +104,12 @@ class Readings:
             received=np.empty(0, np.int64),
             stamp=np.empty(0, np.int64),
         )
+
+
+def far_marked(readings: Readings, behind: Instants, bound: int) -> Readings:
+    """Return readings, those marked that were farther `behind` when they came than `bound`."""
+    far = np.where(behind > bound, np.int16(FAR), np.int16(0))
+    return replace(readings, quality=readings.quality | far)
 
 
 def behind_by(readings: Readings, last: Instants) -> Instants:

@@ -17,7 +17,7 @@ from alarms.alarm import ProcessEvent
 from alarms.computed import Computed
 from alarms.engine import Engine, LastReadings, Proposal
 from alarms.memory import Recollection, Rota
-from alarms.readings import CORRECTED, STAMPED_HERE, Readings, behind_by, newer_than
+from alarms.readings import CORRECTED, STAMPED_HERE, Readings, behind_by, far_marked, newer_than
 from alarms.storage import (
     alarms,
     gateways,
@@ -29,6 +29,7 @@ from alarms.storage import (
     rejects,
     writer,
 )
+from alarms.wording import LATE_US
 from ingest import sequence, topics
 from ingest.decoders import native, status
 from ingest.decoders.decoded import Decoded, Reason, printable, refused_whole
@@ -139,14 +140,14 @@ class Pipeline:
             ]
             self._steps("judged")
             await readings.copy_new(conn, derived.readings.take(fresh), self._roster.ids)
-            behind = derived.readings.take(~fresh)
+            behind_us = behind_by(derived.readings, self._engine.last)[~fresh]
+            behind = far_marked(derived.readings.take(~fresh), behind_us, LATE_US)
             late = await self._store_late(conn, behind)
-            if late.stored.any():
-                arrived = behind.take(late.stored)
-                behind_us = behind_by(derived.readings, self._engine.last)[~fresh][late.stored]
-                wanted = self._engine.around(arrived, behind_us)
+            arrived = behind.take(late.stored)
+            wanted = self._engine.around(arrived, proposals[0])
+            if len(arrived) or len(wanted.rows):
                 near = await neighbours.around(conn, self._engine.plant, wanted, without=arrived)
-                proposals.append(self._engine.judge_late(arrived, near))
+                proposals.append(self._engine.judge_late(arrived, near, wanted, proposals[0]))
             self._steps("copied")
             events = await self._journal(conn, proposals, now=now)
             await rejects.keep(conn, [self._reject(entry) for entry in sifted.ledger.entries])

@@ -33,13 +33,20 @@ async def apply_events(conn: AsyncConnection, events: Sequence[ProcessEvent], *,
     raised = {(e.subject.key, e.rule) for e in events if e.change is Transition.raised}
     last = await _last_closed(conn, raised - current.keys())
     closed = await _touched(conn, events)
+    named = await _named(conn, events)
     entries: list[Entry] = []
     for event in events:
         slot = event.subject.key, event.rule
         known = current.get(slot)
         if known is None or not lifecycle.touches(known, event):
-            known = _touched_by(closed, event) or known
+            other = _touched_by(closed, event)
+            # What is begun again stands in its slot alone.
+            known = known if known and other and event.t_end is None else other or known
         outcome = lifecycle.step(known or last.get(slot), event, now=now)
+        while _is_named(outcome, named):
+            event = msgspec.structs.replace(event, again=event.again + 1)
+            outcome = lifecycle.step(known or last.get(slot), event, now=now)
+        named.update(entry.alarm.id for entry in outcome.entries)
         entries += outcome.entries
         alarm = outcome.alarm
         if alarm is None:
@@ -279,7 +286,7 @@ async def _touched(conn: AsyncConnection, events: Sequence[ProcessEvent]) -> dic
     for event in events:
         if event.change is not Transition.late:
             continue
-        end = event.t_change if event.t_end is None else event.t_end
+        begin, end = lifecycle.span_of(event)
         found = await conn.execute(
             """
             select record from alarm
@@ -287,13 +294,43 @@ async def _touched(conn: AsyncConnection, events: Sequence[ProcessEvent]) -> dic
                and (record ->> 't_returned')::bigint >= %s
              order by t_raised desc limit 1 for update
             """,
-            (event.subject.key, event.rule, instants.to_datetime(end), event.t_change),
+            (event.subject.key, event.rule, instants.to_datetime(end), begin),
         )
         row = await found.fetchone()
         if row is not None:
             alarm = _alarm(row[0])
             touched[alarm.id] = alarm
     return touched
+
+
+async def _named(conn: AsyncConnection, events: Sequence[ProcessEvent]) -> set[AlarmId]:
+    """Return the late occurrences of slots in which these events may raise one.
+
+    Such a one may have the name of another instant than that of its raise.
+    """
+    asked = {
+        (event.subject.key, event.rule)
+        for event in events
+        if event.change in (Transition.raised, Transition.late)
+    }
+    if not asked:
+        return set()
+    keys, rules = zip(*asked, strict=True)
+    found = await conn.execute(
+        """
+        select alarm.id from unnest(%s::text[], %s::text[]) as asked (key, rule)
+          join alarm on alarm.key = asked.key and alarm.rule = asked.rule
+         where alarm.record @> '{"late": true}'
+        """,
+        (list(keys), list(rules)),
+    )
+    return {AlarmId(name) for (name,) in await found.fetchall()}
+
+
+def _is_named(outcome: lifecycle.Outcome, named: set[AlarmId]) -> bool:
+    """Tell whether a new occurrence would have the name of another, which was moved since."""
+    first = outcome.entries[0].alarm if outcome.entries else None
+    return first is not None and first.rev == 1 and first.id in named
 
 
 def _touched_by(closed: dict[AlarmId, Alarm], event: ProcessEvent) -> Alarm | None:

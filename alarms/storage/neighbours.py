@@ -1,4 +1,4 @@
-"""The stored readings around late ones: what decides what those mean (alarms.late)."""
+"""The stored readings around late ones, with which those are judged (alarms.late)."""
 
 import numpy as np
 from psycopg import AsyncConnection, sql
@@ -6,7 +6,7 @@ from psycopg import AsyncConnection, sql
 from alarms import instants
 from alarms.late import Around
 from alarms.plant import Plant
-from alarms.readings import Readings
+from alarms.readings import FAR, Readings
 from alarms.storage.unpacking import Unpacked
 
 
@@ -38,4 +38,5 @@ async def around(
     found = Readings.joined(parts) if parts else Readings.none()
     known = set(zip(without.point.tolist(), without.time.tolist(), strict=True))
     identities = zip(found.point.tolist(), found.time.tolist(), strict=True)
-    return found.take(np.array([each not in known for each in identities], np.bool_))
+    mine = np.array([each not in known for each in identities], np.bool_)
+    return found.take(mine & ((found.quality & FAR) == 0))

@@ -7,9 +7,9 @@ import numpy as np
 
 from alarms.alarm import ProcessEvent
 from alarms.engine import Engine, Proposal
-from alarms.late import Around, reach
+from alarms.late import KEPT_US, Around
 from alarms.proposal import PointFault
-from alarms.readings import Instants, Readings
+from alarms.readings import FAR, Instants, Readings, far_marked
 from alarms.wording import LATE_US
 
 SECOND_US: Final = 1_000_000
@@ -45,22 +45,24 @@ class Clockwork:
         """Judge a batch: readings newer than their points' last, late ones, and faults."""
         proposals = [self.engine.judge(readings, now=now, faults=faults)]
         self._recent.add(readings, self.engine)
-        if len(late):
-            wanted = self.engine.around(late, self.engine.last[late.point] - late.time)
-            proposals.append(self.engine.judge_late(late, self._recent.around(wanted)))
-            self._recent.add(late, self.engine)
+        late = far_marked(late, self.engine.last[late.point] - late.time, LATE_US)
+        wanted = self.engine.around(late, proposals[0])
+        if len(late) or len(wanted.rows):
+            near = self._recent.around(wanted)
+            proposals.append(self.engine.judge_late(late, near, wanted, proposals[0]))
+            self._recent.add(late.take((late.quality & FAR) == 0), self.engine)
         self._commit(proposals, now)
 
     def pass_seconds(self, to: int) -> None:
         """Tick at every second up to the second `to`."""
         while self._ticked < to:
-            if _silent(self._tick(to)):
+            if not self.engine.pasts.owes and _silent(self._tick(to)):
                 self._ticked = to
                 return
             first, last = self._ticked + 1, to
             while first < last:
                 middle = (first + last) // 2
-                if _silent(self._tick(middle)):
+                if not self.engine.pasts.owes and _silent(self._tick(middle)):
                     first = middle + 1
                 else:
                     last = middle
@@ -109,8 +111,7 @@ class Recent:
         self._count += len(readings)
         if self._count > 2 * self._kept + _RUN:
             whole = Readings.joined(self._parts)
-            far = LATE_US + reach(engine.rules, whole.point)
-            self._parts = [whole.take(whole.time >= engine.last[whole.point] - far)]
+            self._parts = [whole.take(whole.time >= engine.last[whole.point] - KEPT_US)]
             self._count = self._kept = len(self._parts[0])
 
     def around(self, wanted: Around) -> Readings:

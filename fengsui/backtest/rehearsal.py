@@ -14,9 +14,10 @@ from alarms.engine import Engine, LastReadings
 from alarms.occurrences import Episodes, Occurrence
 from alarms.plant import Plant
 from alarms.proposal import PointFault
-from alarms.readings import CORRECTED, Readings, newer_than
+from alarms.readings import CORRECTED, Readings, behind_by, far_marked, newer_than
 from alarms.registry import Known as KnownRegistry
 from alarms.registry import Registry, parse
+from alarms.wording import LATE_US
 from fengsui.backtest.clockwork import SECOND_US, Clockwork, Known, second_of
 from fengsui.backtest.recorded import Chunk
 from ingest.roster import Roster
@@ -174,9 +175,11 @@ class _Rehearsal:
         self, clockwork: Clockwork, part: Readings, faults: Sequence[PointFault], now: int
     ) -> None:
         part = self.computed.derive(part, clockwork.engine.newest).readings
-        fresh = newer_than(part, clockwork.engine.last)
+        last = clockwork.engine.last
+        fresh = newer_than(part, last)
         late = part.take(np.zeros(0, np.intp))
         if not fresh.all():
+            part = far_marked(part, behind_by(part, last), LATE_US)
             late = self._not_met(clockwork.engine, part.take(~fresh), part.take(fresh))
             part = part.take(fresh)
         self.known.add(part)

@@ -10,6 +10,7 @@ from alarms.alarm import ProcessEvent
 from alarms.computed import Computed
 from alarms.engine import ChannelState, Engine, LastReadings, Proposal
 from alarms.memory import Part, Recollection, Rota
+from alarms.pasts import STATE
 from alarms.plant import Plant
 from alarms.readings import CORRECTED, Readings, newer_than
 from ingest.decoders.decoded import Decoded
@@ -87,6 +88,10 @@ class Road:
         """Save all parts of the engine's memory."""
         self._parts = list(Rota(self.engine, now=0, fresh=True).due(0))
         self._since_parts = len(self.taken)
+
+    def standing(self) -> dict[tuple[str, str], ChannelState]:
+        """Leave out the pasts: how long one is kept after a rest depends on what a batch held."""
+        return {slot: state for slot, state in self.states.items() if slot[1] != STATE}
 
     def restart(self) -> None:
         """Build the engine anew from what is kept: states, parts and the readings after them."""

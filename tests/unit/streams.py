@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from alarms.alarm import ProcessEvent
 from alarms.engine import ChannelState, Engine, LastReadings, Proposal
+from alarms.pasts import STATE
 from alarms.plant import Plant
 from alarms.proposal import judged
 from tests.unit.plants import SECOND, START, plant, point, readings
@@ -120,6 +121,10 @@ class Keeper:
             del self.states[key]
         self.events += proposal.events
         self.engine.adopt(proposal)
+
+    def standing(self) -> dict[tuple[str, str], ChannelState]:
+        """Leave out the pasts: how long one is kept after a rest depends on what a batch held."""
+        return {slot: state for slot, state in self.states.items() if slot[1] != STATE}
 
     def limits(self) -> dict[str, np.ndarray]:
         """Return the standing limit columns."""

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from alarms.alarm import ProcessEvent, Tier, Transition
-from alarms.readings import HISTORY, Quality, Readings
+from alarms.proposal import Proposal
+from alarms.readings import HISTORY, Quality, Readings, far_marked
+from alarms.wording import LATE_US
 from tests.unit.plants import SECOND, at, plant, point, readings
 from tests.unit.streams import Keeper, Row
 
@@ -27,6 +30,12 @@ def told(keeper: Keeper) -> list[tuple[str, str, float]]:
         for event in keeper.events
         if event.rule.startswith("limit") and event.change is not Transition.quality
     ]
+
+
+def judged_alone(keeper: Keeper, late: Readings) -> tuple[ProcessEvent, ...]:
+    far = far_marked(late, np.full(len(late), 61 * SECOND), LATE_US)
+    wanted = keeper.engine.around(far, Proposal())
+    return keeper.engine.judge_late(far, Readings.none(), wanted, Proposal()).events
 
 
 def only(keeper: Keeper) -> ProcessEvent:
@@ -318,7 +327,7 @@ def test_readings_behind_the_newest_make_one_closed_late_occurrence() -> None:
     level = keeper(limits={"h": 9.0, "hh": 10.0}, **NO_DELAY)
     level.feed([row(100, 5.0)])
     late = readings([row(s, v, received=100) for s, v in ((3, 5.0), (1, 9.5), (2, 10.5))])
-    (event,) = level.engine.judge_late(late, Readings.none()).events
+    (event,) = judged_alone(level, late)
     assert (event.change, event.tier, event.late) == (Transition.late, Tier.orange, True)
     assert (event.t_change, event.t_end, event.peak) == (at(1), at(3), 10.5)
 
@@ -327,5 +336,5 @@ def test_a_late_occurrence_without_an_end_lasts_to_its_newest_reading() -> None:
     level = keeper(limits={"h": 9.0}, **NO_DELAY)
     level.feed([row(100, 5.0)])
     late = readings([row(s, 9.5, received=100) for s in (1, 2)])
-    (event,) = level.engine.judge_late(late, Readings.none()).events
+    (event,) = judged_alone(level, late)
     assert (event.t_change, event.t_end) == (at(1), at(2))

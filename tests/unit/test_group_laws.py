@@ -77,7 +77,7 @@ def test_however_a_stream_is_cut_into_batches_the_groups_say_the_same(
     )
     assert of_groups(cut) == of_groups(whole)
     assert of_groups(singly) == of_groups(whole)
-    assert cut.states == singly.states == whole.states
+    assert cut.standing() == singly.standing() == whole.standing()
 
 
 @given(streams(), CUTS)

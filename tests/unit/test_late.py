@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from alarms.alarm import Tier, Transition
 from alarms.occurrences import Episodes
-from alarms.readings import Readings, behind_by, newer_than
+from alarms.proposal import Proposal
+from alarms.readings import Readings, behind_by, far_marked, newer_than
+from alarms.wording import LATE_US
 from fengsui.backtest.clockwork import Clockwork
 from tests.unit.plants import SECOND, START, at, plant, point, readings
 from tests.unit.stories import ACK, NOW, RAISED, RETURNED, Story, says
@@ -118,14 +120,15 @@ def test_what_a_late_reading_puts_right_is_put_right_exactly_and_else_made_longe
     assert story.told[-1] == "closed"
 
 
-def test_no_neighbours_are_wanted_of_what_is_not_near() -> None:
-    engine = Keeper(plant([point(**LEVEL)])).engine
-    two = readings([row(50, 5.0, 100), row(90, 5.0, 100)])
-    near = engine.around(two, np.array([50, 10]) * SECOND)
-    assert (near.rows.tolist(), near.since.tolist()) == ([0], [at(50 - 60 - 30)])
-    assert near.until.tolist() == [at(90 + 60 + 30)]
-    assert len(engine.around(two, np.array([61, 61]) * SECOND).rows) == 0
-    assert len(engine.around(Readings.none(), np.zeros(0, np.int64)).rows) == 0
+def test_no_neighbours_are_wanted_of_what_is_not_near_or_cannot_matter() -> None:
+    engine = Keeper(plant([point(**LEVEL), point("B", **LEVEL)])).engine
+    nothing = Proposal()
+    two = readings([row(50, 9.5, 100), row(90, 9.5, 100), (1, at(50), at(100), 5.0, 0)])
+    near = engine.around(two, nothing)
+    assert (near.rows.tolist(), near.until.tolist()) == ([0], [0])
+    far = far_marked(two, np.array([61, 61, 61]) * SECOND, LATE_US)
+    assert len(engine.around(far, nothing).rows) == 0
+    assert len(engine.around(Readings.none(), nothing).rows) == 0
 
 
 def test_how_late_a_reading_is_counts_when_it_comes_not_when_its_batch_ends() -> None:
@@ -155,3 +158,32 @@ def test_without_delays_the_order_of_receipt_within_the_bound_changes_no_occurre
 ) -> None:
     ordered, arrived = drawn
     assert sorted(told(arrived)) == sorted(told(ordered))
+
+
+def path(at: int, tier: Tier) -> tuple[tuple[int, Tier], ...]:
+    return ((at, tier),)
+
+
+def test_an_alarm_that_never_was_ends_at_its_own_raise() -> None:
+    never = says(Transition.late, at=0, t_end=NOW, late=True, instead=(NOW, None),
+                 path=path(NOW, Tier.orange))  # fmt: skip
+    story = Story().tell(RAISED, ACK, never)
+    assert story.told[-2:] == ["late", "closed"]
+    assert (story.now.active, story.now.t_raised, story.now.t_returned) == (False, NOW, NOW)
+
+
+def test_a_return_that_never_was_begins_the_closed_alarm_again_and_rings() -> None:
+    again = says(Transition.late, at=0, late=True, instead=(NOW, NOW + 30),
+                 path=path(NOW, Tier.orange))  # fmt: skip
+    story = Story().tell(RAISED, ACK, RETURNED, again)
+    assert (story.now.active, story.now.t_returned, story.now.t_closed) == (True, None, None)
+    assert story.now.acks["site"] is None
+    assert [entry.alarm.rev for entry in story.journal] == [1, 2, 3, 4, 5]
+
+
+def test_an_occurrence_known_to_be_another_than_the_open_one_is_closed_at_once() -> None:
+    other = says(Transition.late, at=-50, t_end=NOW - 9, late=True,
+                 path=path(NOW - 50, Tier.orange))  # fmt: skip
+    story = Story().tell(RAISED, other)
+    assert story.told == ["raised", "late", "closed"]
+    assert story.now.id != story.journal[0].alarm.id

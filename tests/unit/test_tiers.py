@@ -113,7 +113,7 @@ def test_what_lasted_before_the_reading_that_ends_it_is_told_before_the_end() ->
     one = Keeper(with_tiering(methane(off_delay_s=0.0), raises=RAISES))
     one.feed([row(0, 1.2), row(601, 0.5)])
     assert [change for _, change, *_ in told(one)] == ["raised", "tier_up", "returned"]
-    assert [rule for _, rule in one.states] == ["flood"]
+    assert [rule for _, rule in one.states] == ["limit.past", "flood"]
 
 
 def test_a_bad_signal_lets_the_time_go_on() -> None:
@@ -193,7 +193,7 @@ def test_neither_batches_nor_restarts_change_what_is_raised(
 
     whole, cut, restarted = ran(frozenset()), ran(cuts), ran(cuts, restart=True)
     assert told(whole) == told(cut) == told(restarted)
-    assert whole.states == cut.states == restarted.states
+    assert whole.standing() == cut.standing() == restarted.standing()
 
 
 FILE = """

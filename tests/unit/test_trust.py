@@ -66,7 +66,7 @@ def test_a_reading_that_ends_the_alarm_says_so_and_nothing_of_quality() -> None:
     level = keeper()
     level.feed([row(0, 9.5), row(10, 0.0, Quality.bad), row(20, 5.0), row(30, 0.0, Quality.bad)])
     assert told(level)[2:] == [("returned", "good", 20)]
-    assert [rule for _, rule in level.states] == ["flood"]
+    assert [rule for _, rule in level.states] == ["limit.past", "flood"]
 
 
 def test_an_alarm_raised_because_its_signal_was_lost_becomes_good_with_the_next_reading() -> None:

@@ -1,0 +1,104 @@
+"""What late readings put right, as events: what was, and instead of what (alarms.late)."""
+
+import msgspec
+import numpy as np
+
+from alarms.alarm import ProcessEvent, Tier, Transition
+from alarms.corrections import Correction
+from alarms.detectors import limits
+from alarms.past import Snap, Told
+from alarms.plant import Plant
+from alarms.proposal import judgeable
+from alarms.readings import Readings
+from alarms.rules import Ruleset
+from alarms.wording import Behind, limit_event, reading_behind
+
+
+def right(
+    plant: Plant, rules: Ruleset, row: int, taken: Readings, one: Correction, now: Snap
+) -> list[ProcessEvent]:
+    """Say what puts one occurrence right."""
+    old, new = one
+    instead = None if old is None else (old.t_raised, old.t_returned)
+    if new is None:
+        assert old is not None  # noqa: S101  a correction has one of the two
+        never = msgspec.structs.replace(old, t_returned=old.t_raised, path=old.path[:1])
+        event = _late_event(plant, rules, row, taken, never, None)
+        return [msgspec.structs.replace(event, instead=instead)]
+    peak = peak_of(now, new.side) if new.t_returned is None else new.peak
+    event = _late_event(plant, rules, row, taken, new, peak)
+    if instead is not None or new.t_returned is not None:
+        return [msgspec.structs.replace(event, instead=instead)]
+    told: list[ProcessEvent] = []
+    was = limits.NONE
+    for at, top in new.path:
+        step = _step(plant, rules, row, taken, new.side, was, top, at, peak)
+        told.append(msgspec.structs.replace(step, late=True, still_over=True))
+        was = top
+    return told
+
+
+def judged_alone(
+    plant: Plant, rules: Ruleset, row: int, heard: Readings, each: Told
+) -> ProcessEvent:
+    """Say what may be part of something longer: its path is not known."""
+    event = _late_event(plant, rules, row, heard, each, each.peak)
+    return msgspec.structs.replace(event, path=())
+
+
+def peak_of(snap: Snap, side: int) -> float | None:
+    """Return the most extreme value of a side since it left rest."""
+    peak = snap.peak[side]
+    return None if peak is None else -peak if side == 0 else peak
+
+
+def _late_event(
+    plant: Plant, rules: Ruleset, row: int, taken: Readings, each: Told, peak: float | None
+) -> ProcessEvent:
+    at, worst = max(each.path, key=lambda step: step[1])
+    event = _step(plant, rules, row, taken, each.side, limits.NONE, worst, at, peak)
+    return msgspec.structs.replace(
+        event,
+        change=Transition.late, late=True,
+        t_change=each.t_raised,
+        t_end=each.t_returned,
+        still_over=each.t_returned is None,
+        path=tuple((at, Tier(int(rules.tier[row, slot]))) for at, slot in each.path),
+    )  # fmt: skip
+
+
+def _step(
+    plant: Plant,
+    rules: Ruleset,
+    row: int,
+    taken: Readings,
+    side: int,
+    was: int,
+    top: int,
+    at: int,
+    peak: float | None,
+) -> ProcessEvent:
+    behind = _behind(taken, row, at)
+    return limit_event(
+        plant,
+        rules,
+        row,
+        side=side,
+        was=was,
+        top=top,
+        at=at,
+        value=behind.value,
+        behind=behind,
+        peak=peak,
+        still_over=False,
+        lost=None,
+    )
+
+
+def _behind(taken: Readings, row: int, at: int) -> Behind:
+    """Return the newest judged reading of a point up to an instant, or its first after that."""
+    mine = np.flatnonzero((taken.point == row) & judgeable(taken))
+    if len(mine) == 0:
+        mine = np.flatnonzero(taken.point == row)
+    earlier = int(np.searchsorted(taken.time[mine], at, side="right"))
+    return reading_behind(taken, int(mine[max(earlier - 1, 0)]))

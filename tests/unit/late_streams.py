@@ -1,0 +1,148 @@
+"""Readings in order and as they may arrive, and a server that keeps what the record would keep."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+
+from alarms.alarm import Alarm, AlarmId, ProcessEvent, Transition
+from alarms.engine import ChannelState, Engine, LastReadings, Proposal
+from alarms.lifecycle import Action, Deed, step, touches
+from alarms.occurrences import Episodes
+from alarms.plant import Plant
+from alarms.readings import FAR, Readings, behind_by, far_marked, newer_than
+from alarms.rules import RULES
+from alarms.wording import LATE_US
+from tests.unit.plants import START, readings
+from tests.unit.streams import Row
+
+VALUES = (-6.0, 0.5, 1.2, 1.7, 3.5, 5.0, 8.7, 9.2, 9.7, 10.5)
+TICK = -1
+
+
+@dataclass(slots=True)
+class Server:
+    """Takes messages as ingest does; acknowledges at once what rings, or never."""
+
+    plant: Plant
+    acknowledges: bool
+    engine: Engine = field(init=False)
+    states: dict[tuple[str, str], ChannelState] = field(default_factory=dict)
+    last: LastReadings = field(init=False)
+    stored: dict[tuple[int, int], Readings] = field(default_factory=dict)
+    episodes: Episodes = field(default_factory=Episodes)
+    open: dict[tuple[str, str], Alarm] = field(default_factory=dict)
+    alarms: dict[AlarmId, Alarm] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.last = LastReadings.never(len(self.plant.points))
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget everything but the record."""
+        self.engine = Engine.build(
+            self.plant, states=tuple(self.states.values()), last=self.last, started=START
+        )
+
+    def take(self, rows: Sequence[Row]) -> None:
+        """Bring messages into the record."""
+        batch = readings(rows)
+        now = int(batch.received[-1])
+        fresh = newer_than(batch, self.engine.last)
+        behind = far_marked(batch, behind_by(batch, self.engine.last), LATE_US).take(~fresh)
+        news = batch.take(fresh)
+        proposals = [self.engine.judge(news, now=now)]
+        self._store(news)
+        arrived = behind.take(self._store(behind))
+        wanted = self.engine.around(arrived, proposals[0])
+        if len(arrived) or len(wanted.rows):
+            near = self._near(wanted.rows, wanted.since, wanted.until, arrived)
+            proposals.append(self.engine.judge_late(arrived, near, wanted, proposals[0]))
+        self._commit(proposals, now)
+        self.last.follow(news)
+
+    def tick(self, now: int) -> None:
+        """Let time speak."""
+        self._commit([self.engine.tick(now=now, link_since=START)], now)
+
+    def _store(self, arrived: Readings) -> np.ndarray:
+        kept = np.zeros(len(arrived), np.bool_)
+        for place in range(len(arrived)):
+            one = arrived.take(np.array([place]))
+            identity = int(one.point[0]), int(one.time[0])
+            if identity not in self.stored:
+                self.stored[identity] = one
+                kept[place] = True
+        return kept
+
+    def _near(
+        self, rows: np.ndarray, since: np.ndarray, until: np.ndarray, arrived: Readings
+    ) -> Readings:
+        spans = dict(zip(rows.tolist(), zip(since.tolist(), until.tolist(), strict=True),
+                         strict=True))  # fmt: skip
+        mine = set(zip(arrived.point.tolist(), arrived.time.tolist(), strict=True))
+        found = [
+            one
+            for (row, time), one in self.stored.items()
+            if row in spans
+            and spans[row][0] <= time <= spans[row][1]
+            and (row, time) not in mine
+            and not one.quality[0] & FAR
+        ]
+        return Readings.joined(found) if found else Readings.none()
+
+    def _commit(self, proposals: Sequence[Proposal], now: int) -> None:
+        for proposal in proposals:
+            self.episodes.add(proposal.events, now=now)
+            for event in proposal.events:
+                self._live(event, now)
+            for key in proposal.gone:
+                self.states.pop(key, None)
+            for state in proposal.states:
+                self.states[state.key, state.rule] = state
+        for proposal in proposals:
+            self.engine.adopt(proposal)
+
+    def _live(self, event: ProcessEvent, now: int) -> None:
+        slot = event.subject.key, event.rule
+        if event.rule not in RULES:
+            return
+        known = self.open.get(slot)
+        if event.change is Transition.late and (known is None or not touches(known, event)):
+            closed = [
+                each
+                for each in self.alarms.values()
+                if (each.subject.key, each.rule) == slot
+                and each.t_closed is not None
+                and touches(each, event)
+            ]
+            known = max(closed, key=lambda each: each.t_raised, default=known)
+        self._write(known, event, now)
+        alarm = self.open.get(slot)
+        if self.acknowledges and alarm is not None and alarm.acks["site"] is None:
+            self._write(alarm, Action(kind=Deed.acknowledge, actor="张三", role="operator"), now)
+
+    def _write(self, known: Alarm | None, event: ProcessEvent | Action, now: int) -> None:
+        outcome = step(known, event, now=now)
+        if isinstance(event, ProcessEvent) and outcome.entries:
+            first = outcome.entries[0].alarm
+            while first.rev == 1 and first.id in self.alarms:
+                event = msgspec.structs.replace(event, again=event.again + 1)
+                outcome = step(known, event, now=now)
+                first = outcome.entries[0].alarm
+        for entry in outcome.entries:
+            alarm = entry.alarm
+            before = self.alarms.get(alarm.id)
+            assert alarm.rev == (1 if before is None else before.rev + 1)
+            self.alarms[alarm.id] = alarm
+        if not outcome.entries:
+            return
+        alarm = outcome.entries[-1].alarm
+        slot = alarm.subject.key, alarm.rule
+        standing = self.open.get(slot)
+        if alarm.t_closed is None:
+            assert standing is None or standing.id == alarm.id, "open twice"
+            self.open[slot] = alarm
+        elif standing is not None and standing.id == alarm.id:
+            del self.open[slot]

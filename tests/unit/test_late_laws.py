@@ -1,0 +1,139 @@
+"""The law of late readings: in the end the occurrences are those of the readings in order."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alarms.plant import Point
+from alarms.rules import RULES
+from tests.unit.late_streams import VALUES, Server
+from tests.unit.plants import SECOND, at, plant, point
+from tests.unit.streams import Row
+
+DELAYS = st.sampled_from([0.0, 0.0, 3.0, 7.0, 15.0, 30.0])
+
+
+@dataclass(frozen=True)
+class Drawn:
+    points: tuple[Point, ...]
+    ordered: list[Row]
+    arrived: list[Row]
+    cuts: frozenset[int]
+    ticks: frozenset[int]
+    restarts: frozenset[int]
+
+
+@st.composite
+def points(draw: st.DrawFn, tag: str, period: float) -> Point:
+    limits: dict[str, float] = {"h": 9.0}
+    if draw(st.booleans()):
+        limits["hh"] = 10.0
+    if draw(st.booleans()):
+        limits |= {"l": 1.0} | ({"ll": -5.0} if draw(st.booleans()) else {})
+    more: dict[str, Any] = {"deadband": 0.5} if draw(st.booleans()) else {}
+    return point(
+        tag, limits=limits, on_delay_s=draw(DELAYS), off_delay_s=draw(DELAYS), period_s=period,
+        **more,
+    )  # fmt: skip
+
+
+@st.composite
+def drawn(draw: st.DrawFn, *, period: float = 60.0, most: float = 13.0) -> Drawn:
+    """Draw readings, and how they arrive: at most 60 s late, some of them twice."""
+    several = tuple(draw(points(tag, period)) for tag in ("A", "B")[: draw(st.integers(1, 2))])
+    ordered: list[Row] = []
+    arrived: list[tuple[float, Row]] = []
+    seconds = draw(st.sampled_from([0.0, 31.0, 55.0]))
+    waits = st.sampled_from([w for w in (0.5, 1.0, 2.0, 5.0, 7.0, 13.0, 25.0, 70.0) if w <= most])
+    late = st.sampled_from([0, 0, 0, 0, 4, 9, 18, 33, 52, 60])
+    quality = st.sampled_from([0] * 9 + [3])
+    for _ in range(draw(st.integers(2, 24))):
+        seconds += draw(waits)
+        row = draw(st.integers(0, len(several) - 1))
+        delay = draw(late)
+        read: Row = (row, at(seconds), at(seconds), draw(st.sampled_from(VALUES)), draw(quality))
+        ordered.append(read)
+        arrived.append((delay + seconds, read))
+        if draw(st.sampled_from([False] * 5 + [True])):
+            arrived.append((seconds + draw(late), read))
+    arrived.sort(key=lambda each: each[0])
+    came = [(row, time, at(when), value, q) for when, (row, time, _, value, q) in arrived]
+    steps = st.frozensets(st.integers(0, len(came)), max_size=12)
+    return Drawn(several, ordered, came, draw(steps), draw(steps), draw(steps))
+
+
+def ended(server: Server, since: int, several: int, step: int) -> None:
+    """Let everything come to rest, in order."""
+    for k in range(12):
+        now = since + step * (k + 1)
+        for row in range(several):
+            server.take([(row, now, now, 5.0, 0)])
+
+
+def occurrences(server: Server) -> list[Any]:
+    return sorted(
+        (each.key, each.rule, each.t_raised, each.t_returned, each.peak_tier,
+         tuple((move.type.value, move.t_change, move.tier) for move in each.moves))
+        for each in server.episodes.found
+        if each.rule in RULES and each.t_raised != each.t_returned
+    )  # fmt: skip
+
+
+def records(server: Server) -> list[Any]:
+    return sorted(
+        (each.subject.key, each.rule, each.t_raised, each.t_returned, each.peak, each.peak_tier)
+        for each in server.alarms.values()
+        if each.t_raised != each.t_returned
+    )
+
+
+def in_order(drawn: Drawn) -> Server:
+    server = Server(plant(drawn.points), acknowledges=True)
+    for row in drawn.ordered:
+        server.take([row])
+    return server
+
+
+def as_it_came(drawn: Drawn, *, acknowledges: bool) -> Server:
+    server = Server(plant(drawn.points), acknowledges=acknowledges)
+    batch: list[Row] = []
+    for number, row in enumerate(drawn.arrived):
+        cut = {number} & (drawn.cuts | drawn.ticks | drawn.restarts)
+        if batch and cut:
+            server.take(batch)
+            batch = []
+        if number in drawn.ticks:
+            server.tick(row[2] - 1)
+        if number in drawn.restarts:
+            server.restart()
+        batch.append(row)
+    server.take(batch)
+    return server
+
+
+def ends_alike(drawn: Drawn, period: int) -> None:
+    end = max(row[2] for row in drawn.arrived)
+    ordered = in_order(drawn)
+    ended(ordered, end, len(drawn.points), period)
+    for acknowledges in (True, False):
+        came = as_it_came(drawn, acknowledges=acknowledges)
+        ended(came, end, len(drawn.points), period)
+        assert occurrences(came) == occurrences(ordered)
+        if acknowledges:
+            assert records(came) == records(ordered)
+
+
+@given(drawn())
+@settings(max_examples=35, deadline=None)
+def test_whatever_order_readings_come_in_the_occurrences_are_those_of_their_order(
+    drawn: Drawn,
+) -> None:
+    ends_alike(drawn, 5 * SECOND)
+
+
+@given(drawn(period=5.0, most=13.0))
+@settings(max_examples=35, deadline=None)
+def test_what_was_taken_for_silence_is_put_right_when_its_readings_come(drawn: Drawn) -> None:
+    ends_alike(drawn, 4 * SECOND)
