@@ -70,13 +70,14 @@ class Keeper:
 
     def __post_init__(self) -> None:
         self.last = LastReadings.never(len(self.plant.points))
-        self.restart()
+        self.engine = self._built()
 
     def restart(self) -> None:
-        """Build the engine anew from what is kept."""
-        self.engine = Engine.build(
-            self.plant, states=tuple(self.states.values()), last=self.last, started=START
-        )
+        """Build the engine anew from what is kept, what it has learned too (alarms.memory)."""
+        learned = self.engine.learned
+        self.engine = self._built()
+        for known, family in zip(learned, self.engine.learned, strict=True):
+            family.memory[:] = known.memory
 
     def feed(self, rows: Sequence[Row]) -> None:
         """Judge a batch and commit it."""
@@ -113,6 +114,10 @@ class Keeper:
                 batch.append(step)
         if batch:
             self.feed(batch)
+
+    def _built(self) -> Engine:
+        states = tuple(self.states.values())
+        return Engine.build(self.plant, states=states, last=self.last, started=START)
 
     def _commit(self, proposal: Proposal) -> None:
         for state in proposal.states:
