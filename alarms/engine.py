@@ -23,7 +23,7 @@ from alarms.proposal import (
     holds,
     judgeable,
 )
-from alarms.readings import Instants, Mask, Readings, Rows
+from alarms.readings import Instants, Mask, Readings
 from alarms.rules import HIGH, LOW, RULES, Ruleset, rules_of
 from alarms.silence import Heard, Watch
 from alarms.sweep import Standing, stirring, sweep
@@ -127,12 +127,8 @@ class Engine:
             readings, is_judged, reported_by, faults, self.newest.judged_time
         )
         found += faulted
-        stirs = stirring(self._calm, rows, readings.value)
-        swept: Standing | None = None
-        moves: list[LevelMove] = []
-        if len(stirs):
-            swept, moved, moves = self._sweep(readings, is_judged, rows[stirs])
-            found += moved
+        swept, stirred, moved, moves = self._sweep(readings, is_judged)
+        found += moved
         seen = Seen(
             readings=readings,
             is_judged=is_judged,
@@ -141,6 +137,7 @@ class Engine:
             newest=self.newest,
             walk=Walk.of(readings, is_judged, rows=len(self.rules)),
             swept=swept,
+            stirred=stirred,
         )
         told = [family.judge(seen) for family in self._families]
         newest = Newest(readings=readings, is_judged=is_judged)
@@ -228,9 +225,12 @@ class Engine:
         return sum((*sizes, *(each.nbytes for each in self._families))) / max(len(self.rules), 1)
 
     def _sweep(
-        self, readings: Readings, is_judged: Mask, stirred: Rows
-    ) -> tuple[Standing, list[Found], list[LevelMove]]:
+        self, readings: Readings, is_judged: Mask
+    ) -> tuple[Standing | None, Readings, list[Found], list[LevelMove]]:
         """Judge every reading of the points that have a reading outside their calm interval."""
+        stirred = readings.point[stirring(self._calm, readings.point, readings.value)]
+        if len(stirred) == 0:
+            return None, Readings.none(), [], []
         self._mark[stirred] = True
         places = np.flatnonzero(self._mark[readings.point])
         self._mark[stirred] = False
@@ -280,7 +280,7 @@ class Engine:
                     peak=finding.peak,
                 )
             )
-        return swept.standing, found, moves
+        return swept.standing, chosen, found, moves
 
     def _run_out(
         self, now: int, link_since: int

@@ -78,8 +78,8 @@ class Seen:
     `is_judged` and `holding` run along the readings and say what their quality means (neither: it
     is only stored); what is judged is a number, never NaN or infinite. `newest` is what was adopted
     before the batch; `moves` are those of the limit alarms in it, `swept` how the points stand
-    whose limits were judged. Whoever goes by single points takes `walk`: it meets their memory in
-    its order.
+    whose limits were judged, `stirred` their readings. Whoever goes by single points takes `walk`:
+    it meets their memory in its order.
     """
 
     readings: Readings
@@ -88,7 +88,8 @@ class Seen:
     moves: Sequence[LevelMove]
     newest: LastReadings
     walk: Walk
-    swept: Standing | None = None
+    swept: Standing | None
+    stirred: Readings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

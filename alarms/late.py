@@ -31,6 +31,7 @@ from alarms.past import (
     Snap,
     Told,
     followed,
+    in_order,
     leg,
     snap_of,
     snaps_after,
@@ -186,7 +187,7 @@ def judge_again(
     `live` is how the wanted rows stand by what was told, `upon` with the news of the same batch.
     """
     changes = upon.changes
-    taken = _in_order(Readings.joined([neighbours, readings]))
+    taken = in_order(Readings.joined([neighbours, readings]))
     rows = wanted.rows
     taken = taken.take(np.isin(taken.point, rows) & ((taken.quality & FAR) == 0))
     place = np.searchsorted(rows, taken.point)
@@ -248,7 +249,7 @@ def occurrences(plant: Plant, rules: Ruleset, readings: Readings) -> list[Proces
     rows = np.unique(far.point)
     if len(rows) == 0:
         return []
-    taken = _in_order(far)
+    taken = in_order(far)
     heard = taken.take(judgeable(taken))
     start = [Snap() for _ in rows]
     part = leg(rules, rows, start, heard, None, None)
@@ -265,10 +266,6 @@ def occurrences(plant: Plant, rules: Ruleset, readings: Readings) -> list[Proces
         ]
         events += [judged_alone(plant, rules, row, heard, each) for each in (*closed[i], *stands)]
     return sorted(events, key=lambda event: (event.t_change, event.subject.key, event.rule))
-
-
-def _in_order(readings: Readings) -> Readings:
-    return readings.take(np.lexsort((readings.time, readings.point)))
 
 
 def _unchanged(past: Past) -> Followed:

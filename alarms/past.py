@@ -277,10 +277,9 @@ def snaps_after(
     return snaps, ended
 
 
-def of_rows(readings: Readings, rows: Rows) -> Readings:
-    """Return the readings of sorted rows, by point and time."""
-    mine = readings.take(np.isin(readings.point, rows))
-    return mine.take(np.lexsort((mine.time, mine.point)))
+def in_order(readings: Readings) -> Readings:
+    """Return readings by point and time."""
+    return readings.take(np.lexsort((readings.time, readings.point)))
 
 
 def with_silences(readings: Readings, rows: Rows, silences: Sequence[Sequence[int]]) -> Readings:
@@ -297,5 +296,4 @@ def with_silences(readings: Readings, rows: Rows, silences: Sequence[Sequence[in
         received=time,
         stamp=time,
     )
-    whole = Readings.joined([readings, lost])
-    return whole.take(np.lexsort((whole.time, whole.point)))
+    return in_order(Readings.joined([readings, lost]))

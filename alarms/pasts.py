@@ -1,10 +1,11 @@
 """Keeps the pasts of points that are not at rest, in step with batches and ticks (alarms.past)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from alarms.detectors import limits
 from alarms.family import Clock, Found, LevelMove, Seen
@@ -15,8 +16,8 @@ from alarms.past import (
     Past,
     Snap,
     followed,
+    in_order,
     leg,
-    of_rows,
     opened,
     snap_of,
     snaps_after,
@@ -98,37 +99,28 @@ class Pasts:
         moves: dict[int, list[LevelMove]] = {}
         for move in seen.moves:
             moves.setdefault(move.row, []).append(move)
+        readings = in_order(seen.stirred)
+        first = np.searchsorted(readings.point, swept.rows)
+        last = np.searchsorted(readings.point, swept.rows, side="right") - 1
+        minute = readings.time[last] // MINUTE_US
         # Where no minute begins and nothing moves, nothing changes of the past.
-        newest = np.zeros(len(swept.rows), np.int64)
-        where = np.searchsorted(swept.rows, seen.readings.point)
-        where = np.minimum(where, len(swept.rows) - 1)
-        mine = swept.rows[where] == seen.readings.point
-        np.maximum.at(newest, where[mine], seen.readings.time[mine])
-        busy = ~self.kept[swept.rows] | (newest // MINUTE_US != self._minute[swept.rows])
+        busy = ~self.kept[swept.rows] | (minute != self._minute[swept.rows])
         busy[np.searchsorted(swept.rows, sorted(moves))] = True
-        rows = swept.rows[busy]
-        if len(rows) == 0:
-            return [], Changes()
-        readings = of_rows(seen.readings, rows)
-        end = np.searchsorted(readings.point, rows, side="right")
-        minute = readings.time[end - 1] // MINUTE_US
-        pasts = [self._past.get(row) or self.rested(row, seen.newest) for row in rows.tolist()]
-        crossed = np.flatnonzero(minute > np.array([past.minute for past in pasts])).astype(
-            np.int32
-        )
-        borders = self._borders(rows, crossed, readings, minute, pasts, seen.newest)
+        pasts = {
+            place: self._past.get(row) or self.rested(row, seen.newest)
+            for place, row in zip(np.flatnonzero(busy).tolist(), swept.rows[busy].tolist(),
+                                  strict=True)
+        }  # fmt: skip
+        borders = self._borders(swept.rows, readings, first, minute, pasts, seen.newest)
         changes: dict[int, Followed] = {}
-        places = np.flatnonzero(busy).tolist()
-        for i, (row, place) in enumerate(zip(rows.tolist(), places, strict=True)):
-            past = pasts[i]
+        for place, past in pasts.items():
+            row = int(swept.rows[place])
             closed, open_ = told(past.closed, past.open, moves.get(row, ()))
-            before, begin = borders.get(i, (past.before, past.begin))
-            latest = int(readings.time[end[i] - 1])
-            ahead = past.alone is not None and bool((swept.t0[place] > latest).any())
-            earliest = int(readings.time[end[i - 1] if i else 0])
-            overtaken = past.alone is not None and earliest <= int(self._standing.t0[row].max())
+            before, begin = borders.get(place, (past.before, past.begin))
+            ahead = bool((swept.t0[place] > readings.time[last[place]]).any())
+            earliest = int(readings.time[first[place]])
             changes[row] = followed(
-                minute=int(minute[i]),
+                minute=int(minute[place]),
                 before=before,
                 begin=begin,
                 alone=past.alone if ahead else None,
@@ -136,7 +128,7 @@ class Pasts:
                 open_=open_,
                 past=past,
                 at_rest=not swept.phase[place].any() and not swept.t0[place].any(),
-                overtaken=overtaken,
+                overtaken=past.alone is not None and earliest <= int(self._standing.t0[row].max()),
             )
         return [], Changes(pasts=changes)
 
@@ -218,34 +210,46 @@ class Pasts:
     def _borders(
         self,
         rows: Rows,
-        crossed: Rows,
         readings: Readings,
+        first: NDArray[np.intp],
         minute: Instants,
-        pasts: Sequence[Past],
+        pasts: Mapping[int, Past],
         newest: LastReadings,
     ) -> dict[int, tuple[Snap, Snap]]:
-        """Return how points stood at the beginnings of their newest minutes: two of each point."""
-        if len(crossed) == 0:
-            return {}
-        chosen = rows[crossed]
-        kept: dict[int, Past] = {i: pasts[i] for i in crossed.tolist()}
-        starts = [self._now(int(rows[i]), past, newest) for i, past in kept.items()]
-        silences = [
-            [at for at in past.silences if at > newest.time[rows[i]]] for i, past in kept.items()
-        ]
-        mine = with_silences(of_rows(readings, chosen), chosen, silences)
-        borders = minute[crossed] * MINUTE_US
-        first = leg(self.rules, chosen, starts, mine, None, borders - MINUTE_US)
-        ended = [
-            past.closed[: start.closed] for past, start in zip(kept.values(), starts, strict=True)
-        ]
-        snaps = snaps_after(first, starts, ended)
-        second = leg(self.rules, chosen, snaps[0], mine, borders - MINUTE_US, borders)
-        later = snaps_after(second, snaps[0], snaps[1])
+        """Return how points stood at the beginnings of their newest minutes: two of each place.
+
+        Those with nothing of their own before the newest minute, which is nearly all where readings
+        come as they are taken, stood there as they do.
+        """
         found: dict[int, tuple[Snap, Snap]] = {}
-        for place, (i, past) in enumerate(kept.items()):
-            before = past.begin if minute[i] == past.minute + 1 else snaps[0][place]
-            found[i] = before, later[0][place]
+        begun: dict[int, Snap] = {}
+        silences: list[list[int]] = []
+        for place, past in pasts.items():
+            if minute[place] <= past.minute:
+                continue
+            row = int(rows[place])
+            now = self._now(row, past, newest)
+            silent = [at for at in past.silences if at > newest.time[row]]
+            if silent or readings.time[first[place]] < minute[place] * MINUTE_US:
+                begun[place] = now
+                silences.append(silent)
+            else:
+                found[place] = past.begin if minute[place] == past.minute + 1 else now, now
+        if not begun:
+            return found
+        places = list(begun)
+        starts = list(begun.values())
+        part = readings.take(np.isin(readings.point, rows[places]))
+        mine = with_silences(part, rows[places], silences)
+        borders = minute[places] * MINUTE_US
+        ended = [pasts[place].closed[: start.closed] for place, start in begun.items()]
+        before = leg(self.rules, rows[places], starts, mine, None, borders - MINUTE_US)
+        snaps, closed = snaps_after(before, starts, ended)
+        begin = leg(self.rules, rows[places], snaps, mine, borders - MINUTE_US, borders)
+        later, _ = snaps_after(begin, snaps, closed)
+        for place, was, then in zip(places, snaps, later, strict=True):
+            follows = minute[place] == pasts[place].minute + 1
+            found[place] = pasts[place].begin if follows else was, then
         return found
 
     def _now(self, row: int, past: Past, newest: LastReadings) -> Snap:

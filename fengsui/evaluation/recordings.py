@@ -120,6 +120,8 @@ def _seen(recordings: Sequence[Recording], rows: NDArray[np.int32], i: int) -> S
         newest=LastReadings.never(len(recordings)),
         walk=Walk.of(readings, every, rows=len(recordings)),
         moves=(),
+        swept=None,
+        stirred=Readings.none(),
     )
 
 
