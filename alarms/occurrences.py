@@ -145,7 +145,8 @@ class Episodes:
         _put_right(known[-1], event)
         if event.t_end is None:
             past.remove(known[-1])
-            raised = msgspec.structs.replace(event, change=Transition.raised)
+            stands = event.path[-1][1] if event.path else event.tier
+            raised = msgspec.structs.replace(event, change=Transition.raised, tier=stands)
             opened = step(None, raised, now=now).alarm
             if opened is not None:
                 self._open[slot] = opened, known[-1]

@@ -151,11 +151,11 @@ def episodes(opened: Iterable[Row], rows: Iterable[Row]) -> list[Episode]:
                     ended[row.alarm_id] = standing.pop(row.alarm_id)
                     ended[row.alarm_id].returned = instants.from_text(returned)
             case _ if row.alarm_id in standing or row.alarm_id in ended:
-                corrected = standing.get(row.alarm_id) or ended[row.alarm_id]
+                corrected = standing.pop(row.alarm_id, None) or ended[row.alarm_id]
                 corrected.late = True
                 corrected.began = instants.from_text(document["t_raised"])
-                if returned is not None:
-                    corrected.returned = instants.from_text(returned)
+                corrected.returned = None if returned is None else instants.from_text(returned)
+                (standing if returned is None else ended)[row.alarm_id] = corrected
             case _ if returned is not None:
                 began = instants.from_text(document["t_raised"])
                 episode = _begun(row, began=began, read=read)

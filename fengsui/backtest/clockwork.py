@@ -9,8 +9,7 @@ from alarms.alarm import ProcessEvent
 from alarms.engine import Engine, Proposal
 from alarms.late import KEPT_US, Around
 from alarms.proposal import PointFault
-from alarms.readings import FAR, Instants, Readings, far_marked
-from alarms.wording import LATE_US
+from alarms.readings import FAR, Instants, Readings
 
 SECOND_US: Final = 1_000_000
 _RUN: Final = 1 << 16
@@ -42,10 +41,9 @@ class Clockwork:
     def take(
         self, readings: Readings, late: Readings, faults: Sequence[PointFault], *, now: int
     ) -> None:
-        """Judge a batch: readings newer than their points' last, late ones, and faults."""
+        """Judge a batch: readings newer than their points' last, late ones (FAR marked), faults."""
         proposals = [self.engine.judge(readings, now=now, faults=faults)]
         self._recent.add(readings, self.engine)
-        late = far_marked(late, self.engine.last[late.point] - late.time, LATE_US)
         wanted = self.engine.around(late, proposals[0])
         if len(late) or len(wanted.rows):
             near = self._recent.around(wanted)

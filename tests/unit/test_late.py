@@ -34,6 +34,7 @@ def told(rows: Sequence[Row], **settings: Any) -> list[tuple[float, float | None
     for each in rows:
         batch = readings([each])
         fresh = newer_than(batch, clock.engine.last)
+        batch = far_marked(batch, behind_by(batch, clock.engine.last), LATE_US)
         clock.take(batch.take(fresh), batch.take(~fresh), (), now=each[2])
     return [
         (

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alarms.detectors import limits
 from alarms.plant import Point
 from alarms.rules import RULES
 from tests.unit.late_streams import VALUES, Server
@@ -89,6 +91,18 @@ def records(server: Server) -> list[Any]:
     )
 
 
+def shown(server: Server) -> set[tuple[str, str]]:
+    """Return which limit alarms the record has as active."""
+    return {slot for slot, alarm in server.open.items() if alarm.active}
+
+
+def standing(server: Server) -> set[tuple[str, str]]:
+    """Return which the engine has so."""
+    points = server.plant.points
+    top = limits.tops(server.engine._standing.phase) != limits.NONE
+    return {(points[row].key, RULES[side]) for row, side in np.argwhere(top).tolist()}
+
+
 def in_order(drawn: Drawn) -> Server:
     server = Server(plant(drawn.points), acknowledges=True)
     for row in drawn.ordered:
@@ -119,6 +133,7 @@ def ends_alike(drawn: Drawn, period: int) -> None:
     ended(ordered, end, len(drawn.points), period)
     for acknowledges in (True, False):
         came = as_it_came(drawn, acknowledges=acknowledges)
+        assert shown(came) == standing(came)
         ended(came, end, len(drawn.points), period)
         assert occurrences(came) == occurrences(ordered)
         if acknowledges:
