@@ -166,7 +166,11 @@ def proposal(
         events=(*far, *again.events),
         states=(*kept, *more),
         gone=(*gone, *less),
-        memory=(Adoption(family=pasts, changes=again.changes), standing),
+        memory=(
+            Adoption(family=pasts, changes=again.changes),
+            Adoption(family=newest, changes=judged_near(readings)),
+            standing,
+        ),
     )
 
 
@@ -237,6 +241,11 @@ def judge_again(
     standing.stored[:] = live.stored
     changes_ = Changes(pasts=later, moves=_moves(live, standing))
     return Again(events=events, standing=standing, changes=changes_)
+
+
+def judged_near(late: Readings) -> Readings:
+    """Return late readings that others are judged again with, in order."""
+    return in_order(late.take(judgeable(late) & ((late.quality & FAR) == 0)))
 
 
 def occurrences(plant: Plant, rules: Ruleset, readings: Readings) -> list[ProcessEvent]:

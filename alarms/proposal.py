@@ -128,6 +128,15 @@ class LastReadings:
         news = readings.take(readings.time > self.time[readings.point])
         self.take_up(Newest(readings=news, is_judged=judgeable(news)))
 
+    def adopt(self, late: Readings) -> None:
+        """Take up judged readings, by time, that came after newer ones which are not judged."""
+        news = late.take(late.time > self.judged_time[late.point])
+        rows = news.point
+        self.records["judged_time"][rows] = news.time
+        self.records["judged_received"][rows] = news.received
+        self.records["judged_value"][rows] = news.value
+        self.records["judged_quality"][rows] = news.quality
+
     def copy(self) -> Self:
         """Return columns of one's own."""
         return type(self)(self.records.copy())

@@ -8,6 +8,7 @@ import numpy as np
 
 from alarms.alarm import Alarm, AlarmId, ProcessEvent, Transition
 from alarms.engine import ChannelState, Engine, LastReadings, Proposal
+from alarms.late import judged_near
 from alarms.lifecycle import Action, Deed, step, touches
 from alarms.occurrences import Episodes
 from alarms.plant import Plant
@@ -61,6 +62,7 @@ class Server:
             proposals.append(self.engine.judge_late(arrived, near, wanted, proposals[0]))
         self._commit(proposals, now)
         self.last.follow(news)
+        self.last.adopt(judged_near(arrived))
 
     def tick(self, now: int) -> None:
         """Let time speak."""

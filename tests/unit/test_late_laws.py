@@ -140,6 +140,17 @@ def ends_alike(drawn: Drawn, period: int) -> None:
             assert records(came) == records(ordered)
 
 
+def test_a_late_reading_before_one_not_judged_is_what_the_next_delay_goes_on_from() -> None:
+    level = point("A", limits={"l": 1.0}, on_delay_s=0.0, off_delay_s=3.0, period_s=5.0)
+    first = (0, at(0.5), at(0.5), -6.0, 0)
+    late = (0, at(13.5), at(17.5), 1.2, 0)
+    bad = (0, at(14), at(14), -6.0, 3)
+    none: frozenset[int] = frozenset()
+    ends_alike(
+        Drawn((level,), [first, late, bad], [first, bad, late], none, none, none), 4 * SECOND
+    )
+
+
 @given(drawn())
 @settings(max_examples=35, deadline=None)
 def test_whatever_order_readings_come_in_the_occurrences_are_those_of_their_order(
