@@ -69,8 +69,8 @@ async def measure(settings: Settings, workload: Workload) -> dict[str, object]:
 @asynccontextmanager
 async def serving(
     settings: Settings, conn: AsyncConnection, *, gateway: str, role: str = "ingest"
-) -> AsyncIterator[None]:
-    """Run `fengsui serve` with these settings; ready when it hears the broker."""
+) -> AsyncIterator[int]:
+    """Run `fengsui serve` with these settings; its process id, once it hears the broker."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "fengsui", "serve", "--role", role, "--no-migrate",
         env=clean_environment() | settings.environment(),
@@ -78,10 +78,24 @@ async def serving(
     )  # fmt: skip
     try:
         await _hears(settings, conn, gateway)
-        yield
+        yield process.pid
     finally:
         process.terminate()
         await process.wait()
+
+
+async def until(
+    conn: AsyncConnection, count: Callable[[AsyncConnection], Awaitable[int]], wanted: int
+) -> float:
+    """Poll until a count is reached; return when that was (seconds since 1970)."""
+    last, moved = -1, time.monotonic()
+    while (now := await count(conn)) < wanted:
+        if now != last:
+            last, moved = now, time.monotonic()
+        elif time.monotonic() - moved > _STALL_S:
+            raise FengsuiError(f"ingest stood still at {now} of {wanted} for {_STALL_S:g} s")
+        await asyncio.sleep(_POLL_S)
+    return time.time()
 
 
 async def _hears(settings: Settings, conn: AsyncConnection, gateway: str) -> None:
@@ -90,7 +104,7 @@ async def _hears(settings: Settings, conn: AsyncConnection, gateway: str) -> Non
     client = connected(settings.broker_url or "")
     try:
         client.publish(topic, '{"state":"online"}', 1, retain=True)
-        await _until(conn, measures.online, 1)
+        await until(conn, measures.online, 1)
         client.publish(topic, "", 1, retain=True)
     finally:
         client.disconnect()
@@ -104,7 +118,7 @@ async def _timed(conn: AsyncConnection, order: Order) -> float:
         sys.executable, "-m", "fengsui.bench.publisher",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    committed = asyncio.create_task(_until(conn, measures.accepted, before + order.readings))
+    committed = asyncio.create_task(until(conn, measures.accepted, before + order.readings))
     try:
         out, _ = await publisher.communicate(msgspec.json.encode(order))
         if publisher.returncode != 0:
@@ -113,20 +127,6 @@ async def _timed(conn: AsyncConnection, order: Order) -> float:
     finally:
         committed.cancel()
     return ended_s - msgspec.json.decode(out, type=Report).began_s
-
-
-async def _until(
-    conn: AsyncConnection, count: Callable[[AsyncConnection], Awaitable[int]], wanted: int
-) -> float:
-    """Poll until a count is reached; return when that was (seconds since 1970)."""
-    last, moved = -1, time.monotonic()
-    while (now := await count(conn)) < wanted:
-        if now != last:
-            last, moved = now, time.monotonic()
-        elif time.monotonic() - moved > _STALL_S:
-            raise FengsuiError(f"ingest stood still at {now} of {wanted} for {_STALL_S:g} s")
-        await asyncio.sleep(_POLL_S)
-    return time.time()
 
 
 async def _bare_copy(database_server: str, order: Order) -> float:

@@ -29,25 +29,21 @@ async def servers(settings: Settings) -> AsyncIterator[tuple[str, str]]:
 
     A broker is Mosquitto where it is installed, else the embedded one.
     """
-    async with embedded.servers(settings, broker=False) as served:
-        if settings.broker_url is not None:
-            yield served.database_url, settings.broker_url
-        elif shutil.which("mosquitto"):
+    installed = settings.broker_url is None and shutil.which("mosquitto") is not None
+    async with embedded.servers(settings, broker=not installed) as served:
+        if installed:
             async with mosquitto() as url:
                 yield served.database_url, url
+        elif served.broker_url is None:
+            raise UnavailableError("no broker is there to measure with; install mosquitto")
         else:
-            async with embedded.servers(settings) as both:
-                if both.broker_url is None:
-                    raise UnavailableError("no broker is there to measure with; install mosquitto")
-                yield served.database_url, both.broker_url
+            yield served.database_url, served.broker_url
 
 
 @asynccontextmanager
 async def mosquitto() -> AsyncIterator[str]:
     """Run Mosquitto on a free port with its queue bounds set on purpose."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         conf = Path(folder) / "mosquitto.conf"
         conf.write_text(
@@ -62,6 +58,14 @@ async def mosquitto() -> AsyncIterator[str]:
         finally:
             process.terminate()
             await process.wait()
+
+
+def free_port() -> int:
+    """Return a port nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @asynccontextmanager

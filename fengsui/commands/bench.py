@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from fengsui.bench import engine, ingest, latency
+from fengsui.bench import engine, ingest, latency, nation
 from fengsui.settings import Settings
 
 
@@ -61,6 +61,31 @@ def bench_ingest(
 def bench_latency(settings: Settings, *, samples: int, as_json: bool) -> None:
     """Milliseconds from a reading's PUBLISH to its alarm's frame, beside a bare echo."""
     show(asyncio.run(latency.measure(settings, latency.Workload(samples=samples))), as_json=as_json)
+
+
+@command.command(name="nation")
+@click.option("--points", default=440_000, show_default=True, type=click.IntRange(1))
+@click.option("--gateways", default=5_000, show_default=True, type=click.IntRange(1))
+@click.option("--every", default=47.5, show_default=True, type=click.FloatRange(0.1))
+@click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(1))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def bench_nation(
+    settings: Settings,
+    *,
+    points: int,
+    gateways: int,
+    every: float,
+    seconds: float,
+    as_json: bool,
+) -> None:
+    """What the server takes of the machine under a nation's load: CPU, memory, lag.
+
+    Every gateway has a connection of its own and sends all its points in one message once in
+    EVERY seconds.
+    """
+    workload = nation.Workload(points=points, gateways=gateways, every_s=every, seconds=seconds)
+    show(asyncio.run(nation.measure(settings, workload)), as_json=as_json)
 
 
 def show(document: Mapping[str, Any], *, as_json: bool) -> None:
