@@ -90,19 +90,27 @@ class Pipeline:
         async with conn.transaction():
             await writer.still(conn)
             registered = await plant.load(conn)
+            self._steps("plant read")
+            states = await alarms.states(conn)
+            self._steps("alarms read")
             self._engine = Engine.build(
                 registered,
-                states=await alarms.states(conn),
+                states=states,
                 last=LastReadings.never(len(registered.points)),
                 started=now,
             )
             recollection = Recollection(self._engine)
+            self._steps("engine built")
             async for part in memory.parts(conn):
+                self._steps("memory read")
                 recollection.put(part)
+                self._steps("memory put back")
             found = await readings.last(conn, registered, recollection.unknown)
             recollection.meet(found)
             async for stored in memory.stored_after(conn, registered, recollection.since()):
+                self._steps("readings read")
                 recollection.learn(stored)
+                self._steps("learned again")
             self._engine.settle()
             self._rota = Rota(self._engine, now=now, fresh=recollection.fresh)
             self._computed = Computed(registered)

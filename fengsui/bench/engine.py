@@ -171,43 +171,45 @@ class _Feed:
         )
 
 
-def _plant(workload: Workload) -> Plant:
-    """Return tanks of four points each: two levels, which are peers, a temperature, a pressure.
+def document(workload: Workload) -> dict[str, object]:
+    """Return a registry file: tanks of four points each, two of them levels, which are peers.
 
     All have four limits, of some thousand different sets, and every detector a rule pack asks for.
     """
-    points = workload.points
-    enterprise = Enterprise(code="BENCH", name="bench", region="510603", simulated=True)
+    each = len(_QUANTITIES)
     units = [
-        Unit(enterprise="BENCH", source="R1", code=f"TK{i}", name=f"TK{i}", kind="tank")
-        for i in range(points // len(_QUANTITIES) + 1)
+        {
+            "code": f"TK{first // each}",
+            "name": f"TK{first // each}",
+            "kind": "tank",
+            "points": [
+                _point(number, workload)
+                for number in range(first, min(first + each, workload.points))
+            ],
+        }
+        for first in range(0, workload.points, each)
     ]
-    return Plant(
-        enterprises={"BENCH": enterprise},
-        sources={
-            ("BENCH", "R1"): Source(enterprise="BENCH", code="R1", name="R1", kind="tank_farm")
-        },
-        units={("BENCH", "R1", unit.code): unit for unit in units},
-        points=[_point(i, units[i // len(_QUANTITIES)].code, workload) for i in range(points)],
-        gateways={"gw": Gateway(id="gw", enterprise="BENCH")},
-        point_ids=range(1, points + 1),
-        registered=[_START] * points,
-    )
+    source = {"code": "R1", "name": "R1", "kind": "tank_farm", "units": units}
+    enterprise = {
+        "code": "BENCH",
+        "name": "bench",
+        "region": "510603",
+        "simulated": True,
+        "sources": [source],
+    }
+    return {"enterprises": [enterprise], "gateways": [{"id": "gw", "enterprise": "BENCH"}]}
 
 
-def _point(number: int, unit: str, workload: Workload) -> Point:
+def _point(number: int, workload: Workload) -> dict[str, object]:
     quantity, engineering_unit = _QUANTITIES[number % len(_QUANTITIES)]
-    return Point(
-        enterprise="BENCH",
-        source="R1",
-        unit=unit,
-        tag=f"P{number}",
-        quantity=quantity,
-        engineering_unit=engineering_unit,
-        period_s=workload.period_s,
-        limits={"ll": 0.5, "l": 1.0, "h": 9.0 + number % _SETS / 1e5, "hh": 10.0},
-        deadband=0.05,
-        range=(0.0, 12.0),
-        detect=_DETECT,
-        params={"deviation": {"learn": _LEARN}},
-    )
+    return {
+        "tag": f"P{number}",
+        "quantity": quantity,
+        "unit": engineering_unit,
+        "period_s": workload.period_s,
+        "limits": {"ll": 0.5, "l": 1.0, "h": 9.0 + number % _SETS / 1e5, "hh": 10.0},
+        "deadband": 0.05,
+        "range": [0.0, 12.0],
+        "detect": list(_DETECT),
+        "params": {"deviation": {"learn": _LEARN}},
+    }
