@@ -85,8 +85,9 @@ class Engine:
         """
         engine = cls(plant, rules_of(plant), started=started)
         engine.newest = last.copy()
-        row_of = {point.key: row for row, point in enumerate(plant.points)}
         states = tuple(states)
+        rows = ((state.key, plant.row_of(state.key)) for state in states)
+        row_of = {key: row for key, row in rows if row is not None}
         for state in states:
             row = row_of.get(state.key)
             if row is not None and state.rule in RULES:

@@ -47,10 +47,15 @@ async def save(conn: AsyncConnection, parts: Iterable[Part], *, now: int) -> Non
 
 
 async def parts(conn: AsyncConnection) -> AsyncIterator[Part]:
-    """Yield all parts."""
+    """Yield all parts, the longest saved first."""
     async with conn.cursor(name="engine_memory", binary=True) as cursor:
         cursor.itersize = _TOGETHER
-        await cursor.execute("select family, chunk, shape, ids, heard, records from engine_memory")
+        await cursor.execute(
+            """
+            select family, chunk, shape, ids, heard, records from engine_memory
+             order by saved_at, chunk
+            """
+        )
         async for family, chunk, shape, ids, heard, records in cursor:
             yield Part(
                 family=family,
@@ -151,7 +156,7 @@ async def _window(
 
 
 async def _before_next(conn: AsyncConnection, time: int) -> int | None:
-    """Return the instant before the first reading after a time, Micros; None where there is none."""
+    """Return the instant before the first reading after a time, Micros; None where none is."""
     row = await (
         await conn.execute(
             "select min(ts) from reading where ts > %s", (instants.to_datetime(time),)

@@ -2,15 +2,19 @@
 
 from typing import Any, Final, LiteralString
 
+import numpy as np
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
-from alarms import instants
 from alarms.plant import Enterprise, Gateway, Plant, Point, Raise, Source, Tiering, Unit
+from alarms.points import Place, Points
 from alarms.storage import groups
 
 CHANNEL: Final = "fengsui_plant"
 """NOTIFY channel that says: the registry changed; look at the revision."""
+
+_Row = tuple[int, int, int, str, str, str | None, str]
+"""Of a point: database id, registered (Micros), unit's id, tag, name, gateway, settings."""
 
 
 async def revision(conn: AsyncConnection) -> int:
@@ -76,37 +80,94 @@ async def load(conn: AsyncConnection) -> Plant:
             """,
         )
     ]
-    points = await _rows(
-        conn,
-        """
-        select p.id, p.registered_at, e.code as enterprise, s.code as source, u.code as unit, p.tag,
-               p.quantity, p.engineering_unit, p.name, p.range_low, p.range_high, p.period_s,
-               p.limits, p.deadband, p.on_delay_s, p.off_delay_s, p.tiers, p.detect,
-               p.gateway_id as gateway, p.substance, p.sector, p.latching, p.needs_closeout,
-               p.params, p.compute, p.suppress
-          from point p join enterprise e on e.id = p.enterprise_id
-          join unit u on u.id = p.unit_id join source s on s.id = u.source_id
-         order by p.id
-        """,
-    )
+    rows, points = await _points(conn)
     return Plant(
         enterprises=enterprises,
         sources={(source.enterprise, source.code): source for source in sources},
         units={(unit.enterprise, unit.source, unit.code): unit for unit in units},
         gateways={gateway.id: gateway for gateway in gateways},
-        point_ids=[row["id"] for row in points],
-        registered=[instants.from_datetime(row["registered_at"]) for row in points],
-        points=[_point(row) for row in points],
+        point_ids=[row[0] for row in rows],
+        registered=[row[1] for row in rows],
+        points=points,
         tierings=tierings,
         revision=number,
         groups=[groups.from_row(row) for row in await _rows(conn, groups.SELECT)],
     )
 
 
+async def _points(conn: AsyncConnection) -> tuple[list[_Row], Points]:
+    """Return every point's row in order, and the points; equal settings are read once."""
+    async with conn.cursor(binary=True) as cursor:
+        await cursor.execute(
+            """
+            select id, (extract(epoch from registered_at) * 1000000)::bigint, unit_id, tag, name,
+                   gateway_id,
+                   row(quantity, engineering_unit, range_low, range_high, period_s, limits,
+                       deadband, on_delay_s, off_delay_s, tiers, detect, substance, sector,
+                       latching, needs_closeout, params, compute, suppress)::text
+              from point order by id
+            """
+        )
+        rows = await cursor.fetchall()
+    settings, units, gateways = dict[str, int](), dict[int, int](), dict[str, int]()
+    first: list[int] = []
+    of, at, reporter = (np.full(len(rows), -1, np.int32) for _ in range(3))
+    for row, (point_id, _, unit, _, _, gateway, written) in enumerate(rows):
+        of[row] = kind = settings.setdefault(written, len(settings))
+        if kind == len(first):
+            first.append(point_id)
+        at[row] = units.setdefault(unit, len(units))
+        if gateway is not None:
+            reporter[row] = gateways.setdefault(gateway, len(gateways))
+    places = await _places(conn)
+    points = Points(
+        like=await _like(conn, first),
+        of=of,
+        places=[places[unit] for unit in units],
+        at=at,
+        gateways=tuple(gateways),
+        reporter=reporter,
+        tags=[row[3] for row in rows],
+        names=[row[4] for row in rows],
+    )
+    return rows, points
+
+
+async def _places(conn: AsyncConnection) -> dict[int, Place]:
+    """Return every unit's enterprise, source and code by its database id."""
+    cursor = await conn.execute(
+        """
+        select u.id, e.code, s.code, u.code
+          from unit u join source s on s.id = u.source_id
+          join enterprise e on e.id = s.enterprise_id
+        """
+    )
+    return {unit: (enterprise, source, code) async for unit, enterprise, source, code in cursor}
+
+
+async def _like(conn: AsyncConnection, ids: list[int]) -> list[Point]:
+    """Return the points with these ids, in their order."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            """
+            select e.code as enterprise, s.code as source, u.code as unit, p.tag, p.quantity,
+                   p.engineering_unit, p.name, p.range_low, p.range_high, p.period_s, p.limits,
+                   p.deadband, p.on_delay_s, p.off_delay_s, p.tiers, p.detect,
+                   p.gateway_id as gateway, p.substance, p.sector, p.latching, p.needs_closeout,
+                   p.params, p.compute, p.suppress
+              from unnest(%s::integer[]) with ordinality as asked (id, place)
+              join point p on p.id = asked.id join enterprise e on e.id = p.enterprise_id
+              join unit u on u.id = p.unit_id join source s on s.id = u.source_id
+             order by asked.place
+            """,
+            (ids,),
+        )
+        return [_point(row) async for row in cursor]
+
+
 def _point(row: dict[str, Any]) -> Point:
     """Build a point from its row."""
     low, high = row.pop("range_low"), row.pop("range_high")
-    row.pop("id"), row.pop("registered_at")
     row["range"] = None if low is None else (low, high)
     row["detect"] = None if row["detect"] is None else tuple(row["detect"])
     return Point(**row)
