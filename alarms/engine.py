@@ -95,8 +95,9 @@ class Engine:
                 if record.orphaned(engine.rules, row, side, state.process):
                     engine._ended.append((row, side))
                     continue
-                standing = engine._standing.take(np.array([row], np.int32))
-                engine._stand(record.recalled(engine.rules, standing, side, state.process))
+                record.recall(engine.rules, engine._standing, row, side, state.process)
+        stood = np.flatnonzero(engine._standing.stored.any(axis=1)).astype(np.int32)
+        engine._stand(engine._standing.take(stood))
         engine.watch.recall(states, row_of)
         engine.faults.recall(states, row_of)
         engine._families.recall(states, row_of)

@@ -125,16 +125,14 @@ class Recollection:
         here = rows >= 0
         if part.family == NEWEST_READINGS:
             if part.shape == shape_of(NEWEST):
-                records = np.frombuffer(part.records, NEWEST)
-                self._engine.newest.records[rows[here]] = records[here]
+                _put_back(self._engine.newest.records, rows, part)
                 self._known[rows[here]] = True
             return
         for family in self._engine.learned:
             if family.name == part.family and part.shape == shape_of(family.memory.dtype):
-                place = self._places[family.name][rows]
-                here &= place >= 0
-                records = np.frombuffer(part.records, family.memory.dtype)
-                family.memory[place[here]] = records[here]
+                place = np.where(here, self._places[family.name][rows], -1)
+                _put_back(family.memory, place, part)
+                here = place >= 0
                 self._heard[family.name][rows[here]] = part.heard[here]
 
     @property
@@ -184,6 +182,17 @@ class Recollection:
             mine &= readings.time > self._heard[family.name][readings.point]
             family.replay(readings.point[mine], readings.time[mine], value[mine])
         self._engine.newest.follow(readings)
+
+
+def _put_back(memory: NDArray[np.void], place: Rows, part: Part) -> None:
+    """Write a part's records to their places, -1 for none; in one piece where they lie together."""
+    records = np.frombuffer(part.records, memory.dtype)
+    first = int(place[0])
+    if first >= 0 and np.array_equal(place, np.arange(first, first + len(place))):
+        memory[first : first + len(place)].view(np.uint8)[:] = records.view(np.uint8)
+        return
+    here = place >= 0
+    memory[place[here]] = records[here]
 
 
 def _places(engine: Engine) -> dict[str, Rows]:

@@ -1,6 +1,5 @@
 """What the engine learned, in the record: its parts, and the readings stored after them."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
@@ -13,6 +12,7 @@ from alarms.memory import CHUNK_BITS, Part
 from alarms.plant import Plant
 from alarms.readings import BEHIND, Instants, Readings
 from alarms.storage import unpacking
+from alarms.storage.ahead import ahead
 
 _WINDOW_US: Final = 60_000_000
 """Readings are taken by so much event time at once: peers stay close in time."""
@@ -21,7 +21,7 @@ _BLOCK_BITS: Final = 16
 _LAGGING_US: Final = 1_800_000_000
 """Points this far behind the others are asked for one by one."""
 _TOGETHER: Final = 16
-"""Parts fetched at once."""
+"""Lagging points fetched at once."""
 
 
 async def save(conn: AsyncConnection, parts: Iterable[Part], *, now: int) -> None:
@@ -47,16 +47,14 @@ async def save(conn: AsyncConnection, parts: Iterable[Part], *, now: int) -> Non
 
 
 async def parts(conn: AsyncConnection) -> AsyncIterator[Part]:
-    """Yield all parts, the longest saved first."""
-    async with conn.cursor(name="engine_memory", binary=True) as cursor:
-        cursor.itersize = _TOGETHER
-        await cursor.execute(
-            """
-            select family, chunk, shape, ids, heard, records from engine_memory
-             order by saved_at, chunk
-            """
-        )
-        async for family, chunk, shape, ids, heard, records in cursor:
+    """Yield all parts, the longest saved first; the database goes on while the caller works."""
+    statement = """
+        copy (select family, chunk, shape, ids, heard, records from engine_memory
+               order by saved_at, chunk) to stdout (format binary)
+        """
+    async with conn.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types(["text", "int4", "text", "bytea", "bytea", "bytea"])
+        async for family, chunk, shape, ids, heard, records in copy.rows():
             yield Part(
                 family=family,
                 chunk=chunk,
@@ -84,24 +82,24 @@ async def stored_after(
         yield _sorted(readings)
     if not recent.any():
         return
-    start = await _before_next(conn, int(since[recent].min()))
-    ahead: asyncio.Task[list[Readings]] | None = None
-    blocks: list[Readings] = []
-    try:
-        while start is not None:
-            wanted = ids[recent & (since < start + _WINDOW_US)]
-            window = _window(conn, unpack, start, wanted >> CHUNK_BITS)
-            ahead = asyncio.create_task(window, name="readings stored after memory")
-            await asyncio.sleep(0)  # the question is on its way before the caller is busy
-            for readings in blocks:
-                yield _sorted(readings.take(recent[readings.point]))
-            blocks = await ahead
-            start += _WINDOW_US
-            if not blocks:
-                start = await _before_next(conn, start)
-    finally:
-        if ahead is not None:
-            ahead.cancel()
+    async for blocks in ahead(_windows(conn, unpack, ids[recent], since[recent])):
+        for readings in blocks:
+            yield _sorted(readings.take(recent[readings.point]))
+
+
+async def _windows(
+    conn: AsyncConnection, unpack: unpacking.Unpacked, ids: NDArray[np.int32], since: Instants
+) -> AsyncIterator[list[Readings]]:
+    """Yield what came after the first of these instants, a window of event time after the other."""
+    start = await _before_next(conn, int(since.min()))
+    while start is not None:
+        wanted = ids[since < start + _WINDOW_US]
+        blocks = await _window(conn, unpack, start, wanted >> CHUNK_BITS)
+        start += _WINDOW_US
+        if blocks:
+            yield blocks
+        else:
+            start = await _before_next(conn, start)
 
 
 async def _lagging(

@@ -1,6 +1,7 @@
 """The plant in the record."""
 
-from typing import Any, Final, LiteralString
+from collections.abc import AsyncIterator
+from typing import Any, Final, LiteralString, NamedTuple
 
 import numpy as np
 from psycopg import AsyncConnection
@@ -9,12 +10,22 @@ from psycopg.rows import dict_row
 from alarms.plant import Enterprise, Gateway, Plant, Point, Raise, Source, Tiering, Unit
 from alarms.points import Place, Points
 from alarms.storage import groups
+from alarms.storage.ahead import ahead
 
 CHANNEL: Final = "fengsui_plant"
 """NOTIFY channel that says: the registry changed; look at the revision."""
 
-_Row = tuple[int, int, int, str, str, str | None, str]
-"""Of a point: database id, registered (Micros), unit's id, tag, name, gateway, settings."""
+_BATCH: Final = 10_000
+"""Points fetched at once."""
+
+
+class _Row(NamedTuple):
+    """What is a point's own; `registered` in Micros."""
+
+    id: int
+    registered: int
+    tag: str
+    name: str
 
 
 async def revision(conn: AsyncConnection) -> int:
@@ -86,8 +97,8 @@ async def load(conn: AsyncConnection) -> Plant:
         sources={(source.enterprise, source.code): source for source in sources},
         units={(unit.enterprise, unit.source, unit.code): unit for unit in units},
         gateways={gateway.id: gateway for gateway in gateways},
-        point_ids=[row[0] for row in rows],
-        registered=[row[1] for row in rows],
+        point_ids=[row.id for row in rows],
+        registered=[row.registered for row in rows],
         points=points,
         tierings=tierings,
         revision=number,
@@ -97,7 +108,44 @@ async def load(conn: AsyncConnection) -> Plant:
 
 async def _points(conn: AsyncConnection) -> tuple[list[_Row], Points]:
     """Return every point's row in order, and the points; equal settings are read once."""
-    async with conn.cursor(binary=True) as cursor:
+    rows: list[_Row] = []
+    settings, units, gateways = dict[str, int](), dict[int, int](), dict[str, int]()
+    first: list[int] = []
+    columns: list[tuple[int, int, int]] = []
+    async for batch in ahead(_batches(conn)):
+        for point_id, registered, unit, tag, name, gateway, written in batch:
+            kind = settings.setdefault(written, len(settings))
+            if kind == len(first):
+                first.append(point_id)
+            rows.append(_Row(point_id, registered, tag, name))
+            columns.append(
+                (
+                    kind,
+                    units.setdefault(unit, len(units)),
+                    -1 if gateway is None else gateways.setdefault(gateway, len(gateways)),
+                )
+            )
+    of, at, reporter = np.array(columns, np.int32).reshape(-1, 3).T
+    places = await _places(conn)
+    points = Points(
+        like=await _like(conn, first),
+        of=of.copy(),
+        places=[places[unit] for unit in units],
+        at=at.copy(),
+        gateways=tuple(gateways),
+        reporter=reporter.copy(),
+        tags=[row.tag for row in rows],
+        names=[row.name for row in rows],
+    )
+    return rows, points
+
+
+async def _batches(conn: AsyncConnection) -> AsyncIterator[list[tuple[Any, ...]]]:
+    """Yield every point's database id, Micros of registration, unit's id, names and settings.
+
+    Settings are text: points with the same text have the same.
+    """
+    async with conn.transaction(), conn.cursor(name="points", binary=True) as cursor:
         await cursor.execute(
             """
             select id, (extract(epoch from registered_at) * 1000000)::bigint, unit_id, tag, name,
@@ -108,29 +156,8 @@ async def _points(conn: AsyncConnection) -> tuple[list[_Row], Points]:
               from point order by id
             """
         )
-        rows = await cursor.fetchall()
-    settings, units, gateways = dict[str, int](), dict[int, int](), dict[str, int]()
-    first: list[int] = []
-    of, at, reporter = (np.full(len(rows), -1, np.int32) for _ in range(3))
-    for row, (point_id, _, unit, _, _, gateway, written) in enumerate(rows):
-        of[row] = kind = settings.setdefault(written, len(settings))
-        if kind == len(first):
-            first.append(point_id)
-        at[row] = units.setdefault(unit, len(units))
-        if gateway is not None:
-            reporter[row] = gateways.setdefault(gateway, len(gateways))
-    places = await _places(conn)
-    points = Points(
-        like=await _like(conn, first),
-        of=of,
-        places=[places[unit] for unit in units],
-        at=at,
-        gateways=tuple(gateways),
-        reporter=reporter,
-        tags=[row[3] for row in rows],
-        names=[row[4] for row in rows],
-    )
-    return rows, points
+        while batch := await cursor.fetchmany(_BATCH):
+            yield batch
 
 
 async def _places(conn: AsyncConnection) -> dict[int, Place]:
