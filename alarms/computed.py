@@ -49,7 +49,9 @@ class Computed:
     def __init__(self, plant: Plant) -> None:
         stale = rules_of(plant).stale
         formulas: dict[int, Formula] = {}
-        for row, point in enumerate(plant.points):
+        computed = plant.columns.where(lambda point: point.compute is not None)
+        for row in np.flatnonzero(computed).tolist():
+            point = plant.points[row]
             if point.compute is not None:
                 formula = Formula.of(
                     plant, point.enterprise, point.compute, stale, kind=Kind.number

@@ -80,8 +80,9 @@ class Engine:
         """
         engine = cls(plant, rules_of(plant), started=started)
         engine.newest = last.copy()
-        row_of = {point.key: row for row, point in enumerate(plant.points)}
         states = tuple(states)
+        rows = ((state.key, plant.row_of(state.key)) for state in states)
+        row_of = {key: row for key, row in rows if row is not None}
         for state in states:
             row = row_of.get(state.key)
             if row is not None and state.rule in RULES:
@@ -89,8 +90,9 @@ class Engine:
                 if record.orphaned(engine.rules, row, side, state.process):
                     engine._ended.append((row, side))
                     continue
-                standing = engine._standing.take(np.array([row], np.int32))
-                engine._stand(record.recalled(engine.rules, standing, side, state.process))
+                record.recall(engine.rules, engine._standing, row, side, state.process)
+        stood = np.flatnonzero(engine._standing.stored.any(axis=1)).astype(np.int32)
+        engine._stand(engine._standing.take(stood))
         engine.watch.recall(states, row_of)
         engine.faults.recall(states, row_of)
         engine._families.recall(states, row_of)

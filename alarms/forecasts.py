@@ -290,10 +290,9 @@ def _response(plant: Plant, point: Point) -> float:
 def _limits(plant: Plant, rules: Ruleset, rows: list[int]) -> tuple[Floats, NDArray[np.int8]]:
     """Return limits, mirrored at low sides, and their names; also where no limit alarm watches."""
     on, name = rules.on[rows], rules.name[rows]
-    for i, row in enumerate(rows):
-        if "limit" in watched_at(plant.points[row]):
-            continue
-        point = replace(plant.points[row], detect=None)
+    unwatched = plant.columns.where(lambda point: "limit" not in watched_at(point))
+    for i in np.flatnonzero(unwatched[rows]).tolist():
+        point = replace(plant.points[rows[i]], detect=None)
         for sign, start, levels in (
             (-1, LOW.start, low_levels(point)),
             (1, HIGH.start, high_levels(point)),

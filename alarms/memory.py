@@ -5,7 +5,7 @@ stored since. A part belongs to a family and to a chunk: the points whose databa
 the last ten bits.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +18,10 @@ from alarms.readings import QUALITY_MASK, Instants, Quality, Readings, Rows
 
 CHUNK_BITS: Final = 10
 ROUND_US: Final = 600_000_000
-"""Every part that has changed is saved once in this time: a start learns so much again."""
+"""Every part that has changed is saved once in this time, or sooner:"""
+ROUND_READINGS: Final = 5_500_000
+"""once in so many readings (9,260/s for ROUND_US). A start reads no more and learns half of them;
+what saving writes, some 120 bytes a reading, is as much as the readings themselves."""
 WARM_UP_US: Final = 6 * 3_600_000_000
 """Where nothing was kept (a new version, a detector switched on), learn from so much."""
 NEWEST_READINGS: Final = "newest"
@@ -42,28 +45,37 @@ class Part:
 class Rota:
     """Which parts are to be saved next."""
 
-    def __init__(self, engine: Engine, *, now: int, fresh: bool) -> None:
-        """`fresh` says that nothing was kept of some points: all is saved at once."""
+    def __init__(self, engine: Engine, *, now: int, fresh: bool, saved: Sequence[int] = ()) -> None:
+        """`fresh` says that nothing was kept of some points: all is saved at once.
+
+        `saved` are chunks in the order in which they were saved: the oldest is the next.
+        """
         self._engine = engine
         ids = np.asarray(engine.plant.point_ids, np.int32)
         self._ids = ids
         self._chunk_of = ids >> CHUNK_BITS
-        self._chunks = np.unique(self._chunk_of)
+        known = {chunk: place for place, chunk in enumerate(saved)}
+        chunks = np.unique(self._chunk_of).tolist()
+        self._chunks = sorted(chunks, key=lambda chunk: known.get(chunk, -1))
         self._places = _places(engine)
         self._saved: dict[int, int] = {}
         self._next = 0
-        self._began = now
-        self._owed = len(self._chunks) if fresh else 0
+        self._asked = now
+        self._owed = float(len(chunks) if fresh else 0)
 
-    def due(self, now: int) -> Iterator[Part]:
-        """Yield the parts to save now; a chunk nothing was heard of since is passed over."""
+    def due(self, now: int, *, stored: int) -> Iterator[Part]:
+        """Yield the parts to save now; a chunk nothing was heard of since is passed over.
+
+        `stored` readings are in the record since it was asked last.
+        """
         many = len(self._chunks)
-        self._owed += int(many * (now - self._began) / ROUND_US)
-        turns = min(self._owed, many)
-        if turns:
-            self._began, self._owed = now, 0
+        share = max((now - self._asked) / ROUND_US, stored / ROUND_READINGS)
+        self._asked = now
+        self._owed = min(self._owed + many * max(share, 0.0), float(many))
+        turns = int(self._owed)
+        self._owed -= turns
         for _ in range(turns):
-            chunk = int(self._chunks[self._next % many])
+            chunk = self._chunks[self._next % many]
             self._next += 1
             yield from self._parts(chunk)
 
@@ -103,24 +115,30 @@ class Recollection:
         self._places = _places(engine)
         self._heard = {family.name: np.zeros(many, np.int64) for family in engine.learned}
         self._known = np.zeros(many, np.bool_)
+        self._put: dict[int, None] = {}
 
     def put(self, part: Part) -> None:
         """Put a kept part back; what is of another layout or of no use any more is left out."""
+        self._put.pop(part.chunk, None)
+        self._put[part.chunk] = None
         rows = self._row_of[np.minimum(part.ids, len(self._row_of) - 1)]
         here = rows >= 0
         if part.family == NEWEST_READINGS:
             if part.shape == shape_of(NEWEST):
-                records = np.frombuffer(part.records, NEWEST)
-                self._engine.newest.records[rows[here]] = records[here]
+                _put_back(self._engine.newest.records, rows, part)
                 self._known[rows[here]] = True
             return
         for family in self._engine.learned:
             if family.name == part.family and part.shape == shape_of(family.memory.dtype):
-                place = self._places[family.name][rows]
-                here &= place >= 0
-                records = np.frombuffer(part.records, family.memory.dtype)
-                family.memory[place[here]] = records[here]
+                place = np.where(here, self._places[family.name][rows], -1)
+                _put_back(family.memory, place, part)
+                here = place >= 0
                 self._heard[family.name][rows[here]] = part.heard[here]
+
+    @property
+    def saved(self) -> tuple[int, ...]:
+        """Return the chunks in the order in which their last parts were put back."""
+        return tuple(self._put)
 
     @property
     def unknown(self) -> Rows:
@@ -164,6 +182,17 @@ class Recollection:
             mine &= readings.time > self._heard[family.name][readings.point]
             family.replay(readings.point[mine], readings.time[mine], value[mine])
         self._engine.newest.follow(readings)
+
+
+def _put_back(memory: NDArray[np.void], place: Rows, part: Part) -> None:
+    """Write a part's records to their places, -1 for none; in one piece where they lie together."""
+    records = np.frombuffer(part.records, memory.dtype)
+    first = int(place[0])
+    if first >= 0 and np.array_equal(place, np.arange(first, first + len(place))):
+        memory[first : first + len(place)].view(np.uint8)[:] = records.view(np.uint8)
+        return
+    here = place >= 0
+    memory[place[here]] = records[here]
 
 
 def _places(engine: Engine) -> dict[str, Rows]:

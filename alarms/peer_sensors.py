@@ -79,9 +79,7 @@ class PeerSensors:
         self._width = _widths(plant, groups)
         self._links = _links(groups)
         self._names = _names(plant, self.rows, self._links)
-        self._drifts = np.array(
-            [plant.points[row].quantity in _SHARED for row in rows], np.bool_
-        ).reshape(k)
+        self._drifts = plant.columns.where(lambda point: point.quantity in _SHARED)[self.rows]
         self._alive: dict[tuple[int, int], np.void] | None = None
         self._open: dict[tuple[int, str], _Open] = {}
         self._orphans: list[Orphan] = []
@@ -266,17 +264,15 @@ class PeerSensors:
 
 def _groups(plant: Plant) -> list[list[int]]:
     """Return the rows of every group of peers, two at least."""
-    groups: dict[tuple[str, ...], list[int]] = {}
-    for row, point in enumerate(plant.points):
-        if sensor_bounds.is_watched(point):
-            key = (
-                point.enterprise,
-                point.source,
-                point.unit,
-                point.quantity,
-                point.engineering_unit,
-            )
-            groups.setdefault(key, []).append(row)
+    columns = plant.columns
+    units = dict[tuple[str, str], int]()
+    measured = [(point.quantity, point.engineering_unit) for point in columns.like]
+    of = np.array([units.setdefault(each, len(units)) for each in measured], np.int64)
+    rows = np.flatnonzero(columns.where(sensor_bounds.is_watched))
+    peers_of = columns.at[rows] * np.int64(len(units)) + of[columns.of[rows]]
+    groups: dict[int, list[int]] = {}
+    for row, group in zip(rows.tolist(), peers_of.tolist(), strict=True):
+        groups.setdefault(group, []).append(row)
     return [rows for rows in groups.values() if len(rows) > 1]
 
 
@@ -303,7 +299,9 @@ def _links(groups: list[list[int]]) -> NDArray[np.int32]:
 
 def _names(plant: Plant, rows: Rows, links: NDArray[np.int32]) -> NDArray[np.uint32]:
     """Return what stands in memory for each pair's peer, never 0: there memory is fresh."""
-    crc = (zlib.crc32(plant.points[row].key.encode()) | 1 for row in rows.tolist())
+    enterprises, tags = plant.columns.enterprises, plant.columns.tags
+    keys = (f"{enterprises[row]}/{tags[row]}" for row in rows.tolist())
+    crc = (zlib.crc32(key.encode()) | 1 for key in keys)
     name = np.fromiter(crc, np.uint32, len(rows))
     peer = links[:, ::2, 0]
     return np.where(peer >= 0, name[peer], 0).astype(np.uint32)
@@ -311,8 +309,11 @@ def _names(plant: Plant, rows: Rows, links: NDArray[np.int32]) -> NDArray[np.uin
 
 def _widths(plant: Plant, groups: list[list[int]]) -> Instants:
     """Return the length of each sensor's buckets in Micros: a minute, or two of its periods."""
+    columns = plant.columns
+    periods = np.array([point.period_s or DEFAULT_PERIOD_S for point in columns.like], np.float64)
+    period_of = periods[columns.of].tolist()
     widths: list[int] = []
     for group in groups:
-        period = max(plant.points[row].period_s or DEFAULT_PERIOD_S for row in group)
+        period = max(period_of[row] for row in group)
         widths += [round(max(_BUCKET_S, 2 * period) * SECOND)] * len(group)
     return np.array(widths, np.int64)

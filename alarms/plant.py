@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarms.alarm import Subject
+from alarms.point import Point as Point
+from alarms.points import Points
 
 GASES: Final = frozenset(
     {
@@ -116,48 +118,6 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """A measured point as its engineer wrote it; absent settings are None and get defaults later.
-
-    `limits` maps ll, l, h, hh, and for gases cut and reset, to values in `engineering_unit`.
-    `params` maps kinds of detector to settings of theirs (alarms.parameters).
-    `latching` limit alarms stay until they are reset, those that need a close-out until their cause
-    is written down. `compute` is the expression a point without an instrument is computed by;
-    `suppress` says when its alarms are suppressed by design: `when` and `reason`, `dwell_s` and
-    `most_s` (alarms.expressions).
-    """
-
-    enterprise: str
-    source: str
-    unit: str
-    tag: str
-    quantity: str
-    engineering_unit: str
-    name: str = ""
-    range: tuple[float, float] | None = None
-    period_s: float | None = None
-    limits: Mapping[str, float] = field(default_factory=dict)
-    deadband: float = 0.0
-    on_delay_s: float | None = None
-    off_delay_s: float | None = None
-    tiers: Mapping[str, str] = field(default_factory=dict)
-    detect: tuple[str, ...] | None = None
-    gateway: str | None = None
-    substance: str | None = None
-    sector: str | None = None
-    latching: bool = False
-    needs_closeout: bool = False
-    params: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    compute: str | None = None
-    suppress: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def key(self) -> str:
-        """Return the name that stands for this point everywhere: `<enterprise>/<tag>`."""
-        return f"{self.enterprise}/{self.tag}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
     """A gateway of one enterprise; it may publish every tag of its own enterprise."""
 
@@ -250,12 +210,23 @@ class Plant:
     groups: Sequence[Group] = ()
 
     @cached_property
+    def columns(self) -> Points:
+        """Return the points as columns: what is asked of all of them is asked there."""
+        return self.points if isinstance(self.points, Points) else Points.of_each(self.points)
+
+    @cached_property
     def rows(self) -> dict[str, dict[str, int]]:
         """Return, for each enterprise, its tags' rows."""
         found: dict[str, dict[str, int]] = {code: {} for code in self.enterprises}
-        for row, point in enumerate(self.points):
-            found[point.enterprise][point.tag] = row
+        columns = self.columns
+        for row, (code, tag) in enumerate(zip(columns.enterprises, columns.tags, strict=True)):
+            found[code][tag] = row
         return found
+
+    def row_of(self, key: str) -> int | None:
+        """Return the row of the point that a key names, None where it names none."""
+        enterprise, _, tag = key.partition("/")
+        return self.rows.get(enterprise, {}).get(tag)
 
     @cached_property
     def alike(self) -> "Alike":
@@ -264,22 +235,16 @@ class Plant:
         What an engine lays out of a point follows from its settings, its region and its source's
         kind and level alone; a large plant has few that differ.
         """
+        columns = self.columns
         kinds: dict[tuple[object, ...], int] = {}
-        chosen: list[Point] = []
-        of = np.empty(len(self.points), np.int32)
-        places: dict[tuple[str, str], tuple[object, ...]] = {}
-        for row, point in enumerate(self.points):
-            where = point.enterprise, point.source
-            place = places.get(where)
-            if place is None:
-                source = self.sources[where]
-                region = self.enterprises[point.enterprise].region
-                place = places[where] = (region, source.kind, source.level)
-            kind = kinds.setdefault((place, *_settings(point)), len(kinds))
-            if kind == len(chosen):
-                chosen.append(point)
-            of[row] = kind
-        return Alike(points=chosen, of=of)
+        place_kind = np.empty(len(columns.places), np.int64)
+        for index, (enterprise, code, _) in enumerate(columns.places):
+            source = self.sources[enterprise, code]
+            kind = (self.enterprises[enterprise].region, source.kind, source.level)
+            place_kind[index] = kinds.setdefault(kind, len(kinds))
+        both = columns.of * np.int64(len(kinds)) + place_kind[columns.at]
+        _, first, of = np.unique(both, return_index=True, return_inverse=True)
+        return Alike(points=[self.points[row] for row in first.tolist()], of=of.astype(np.int32))
 
     @cached_property
     def only_gateway(self) -> dict[str, str | None]:
@@ -340,16 +305,6 @@ class Alike(NamedTuple):
 
     points: Sequence[Point]
     of: NDArray[np.int32]
-
-
-def _settings(point: Point) -> tuple[object, ...]:
-    """Return all of a point but its names, so that equal settings are equal."""
-    return (
-        *(point.quantity, point.engineering_unit, point.range, point.period_s, point.deadband),
-        *(point.on_delay_s, point.off_delay_s, point.detect, point.substance, point.sector),
-        *(tuple(point.limits.items()), tuple(point.tiers.items())),
-        tuple((kind, *known.items()) for kind, known in point.params.items()),
-    )
 
 
 def prefix_of(region: str) -> str:

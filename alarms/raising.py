@@ -49,8 +49,11 @@ class Raising:
     def __init__(self, plant: Plant, rules: Ruleset) -> None:
         self.plant = plant
         self.rules = rules
-        found = [raises_of(plant, point) for point in plant.points] if plant.tierings else []
-        self._raises: dict[int, tuple[Raise, ...]] = {row: r for row, r in enumerate(found) if r}
+        found = [raises_of(plant, point) for point in plant.alike.points]
+        raised = np.array([bool(raises) for raises in found], np.bool_)[plant.alike.of]
+        self._raises: dict[int, tuple[Raise, ...]] = {
+            row: found[plant.alike.of[row]] for row in np.flatnonzero(raised).tolist()
+        }
         self._ruled = np.zeros(len(plant.points), np.bool_)
         self._ruled[list(self._raises)] = True
         self._active: dict[Slot, Active] = {}

@@ -47,22 +47,21 @@ def orphaned(rules: Ruleset, row: int, side: int, process: dict[str, Any]) -> bo
     return bool(active) and not active & names
 
 
-def recalled(rules: Ruleset, standing: Standing, side: int, process: dict[str, Any]) -> Standing:
-    """Return the standing of one point with one side as a row of the record has it.
+def recall(
+    rules: Ruleset, standing: Standing, row: int, side: int, process: dict[str, Any]
+) -> None:
+    """Let one side of a whole plant's standing be as a row of the record has it, in place.
 
     Levels go by name: one whose limit was moved keeps its phase, one that is gone is left out.
     """
-    row = int(standing.rows[0])
-    phase, t0 = standing.phase.copy(), standing.t0.copy()
-    peak, stored = standing.peak.copy(), standing.stored.copy()
     for slot in range(SLOTS)[_SIDES[side]]:
         code = int(rules.name[row, slot])
         known = process["levels"].get(LEVEL_NAMES[code]) if code >= 0 else None
         if known is not None:
-            phase[0, slot], t0[0, slot] = limits.PHASES.index(known[0]), known[1]
-    peak[0, side] = process.get("peak", np.nan)
-    stored[0, side] = True
-    return Standing(rows=standing.rows, phase=phase, t0=t0, peak=peak, stored=stored)
+            standing.phase[row, slot] = limits.PHASES.index(known[0])
+            standing.t0[row, slot] = known[1]
+    standing.peak[row, side] = process.get("peak", np.nan)
+    standing.stored[row, side] = True
 
 
 def _rows(

@@ -52,11 +52,17 @@ class Watch:
         self.down: dict[int, int] = {}
         self.is_down = np.zeros(len(self.ids) + 1, np.bool_)  # the last one stands for UNKNOWN
         self.since = np.zeros(len(self.ids) + 1, np.int64)
-        for row, point in enumerate(plant.points):
-            named = point.gateway or plant.only_gateway[point.enterprise]
-            if named is not None and named in self.gateways:
-                self.gateway_of[row] = self.gateways[named]
-                self.fixed[row] = point.gateway is not None
+        columns = plant.columns
+        named = [self.gateways.get(gateway, UNKNOWN) for gateway in columns.gateways]
+        only = [
+            UNKNOWN if (one := plant.only_gateway[enterprise]) is None else self.gateways[one]
+            for enterprise, _, _ in columns.places
+        ]
+        if len(plant.points):
+            names = columns.reporter >= 0
+            own = np.array([*named, UNKNOWN], np.int32)[columns.reporter]
+            self.gateway_of[:] = np.where(names, own, np.array(only, np.int32)[columns.at])
+            self.fixed[:] = names & (own != UNKNOWN)
         self._regroup()
 
     def recall(self, states: Iterable[ChannelState], row_of: dict[str, int]) -> None:

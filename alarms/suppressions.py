@@ -70,8 +70,9 @@ class Suppressions:
         self._standing: dict[int, Standing] = {}
         self._removed: list[int] = []
         self._fed_by: dict[int, set[int]] = {}
-        for row, point in enumerate(plant.points):
-            design = _design(plant, point, rules) if point.suppress else None
+        asked = plant.columns.where(lambda point: bool(point.suppress))
+        for row in np.flatnonzero(asked).tolist():
+            design = _design(plant, plant.points[row], rules)
             if design is not None:
                 self._designs[row] = design
                 for each in design.formula.rows:

@@ -5,7 +5,9 @@ follows the record. A batch that fails can be given again: whatever part of it i
 already is found there.
 """
 
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -82,30 +84,42 @@ class Pipeline:
         self._computed: Computed
         self._roster: Roster
         self._rota: Rota
+        self._unsaved = 0
         self._started = 0
         self._sequences: dict[str, int | None] = {}
         self._months: frozenset[int] | None = frozenset()
 
     async def recall(self, conn: AsyncConnection, *, now: int) -> None:
         """Build everything anew from the record; silence counts from `now` at the earliest."""
-        async with conn.transaction():
+        async with _uncollected(), conn.transaction():
             await writer.still(conn)
             registered = await plant.load(conn)
+            self._steps("plant read")
+            states = await alarms.states(conn)
+            self._steps("alarms read")
             self._engine = Engine.build(
                 registered,
-                states=await alarms.states(conn),
+                states=states,
                 last=LastReadings.never(len(registered.points)),
                 started=now,
             )
             recollection = Recollection(self._engine)
+            self._steps("engine built")
             async for part in memory.parts(conn):
+                self._steps("memory read")
                 recollection.put(part)
+                self._steps("memory put back")
             found = await readings.last(conn, registered, recollection.unknown)
             recollection.meet(found)
             async for stored in memory.stored_after(conn, registered, recollection.since()):
+                self._steps("readings read")
                 recollection.learn(stored)
+                self._steps("learned again")
             self._engine.settle()
-            self._rota = Rota(self._engine, now=now, fresh=recollection.fresh)
+            self._rota = Rota(
+                self._engine, now=now, fresh=recollection.fresh, saved=recollection.saved
+            )
+            self._unsaved = 0
             self._computed = Computed(registered)
             self._roster = Roster.of(registered, self._engine.gateways)
             self._sequences = await gateways.sequences(conn)
@@ -158,6 +172,7 @@ class Pipeline:
         for proposal in proposals:
             self._engine.adopt(proposal)
         self._sequences.update(newest)
+        self._unsaved += int(fresh.sum())
         if self._months is not None:
             self._months |= months
         self._steps("adopted")
@@ -180,7 +195,9 @@ class Pipeline:
             events = await self._journal(conn, [proposal], now=now)
             events += await alarms.due(conn, now=now)
             await gateways.beat(conn, SERVICE, now=now)
-            await memory.save(conn, self._rota.due(now), now=now)
+            due = self._rota.due(now, stored=self._unsaved)
+            await memory.save(conn, due, now=now)
+        self._unsaved = 0
         self._engine.adopt(proposal)
         return events
 
@@ -340,6 +357,21 @@ class Pipeline:
             first=msgspec.json.decode(entry.first),
             payload=entry.payload,
         )
+
+
+@asynccontextmanager
+async def _uncollected() -> AsyncIterator[None]:
+    """Build without the garbage collector, which would walk all that is built again and again.
+
+    What stands in the end is for good and is not walked later either: that would cost seconds too.
+    """
+    gc.unfreeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _decode(message: Message) -> Decoded:

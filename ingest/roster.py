@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from alarms.plant import Plant, Point
+from alarms.plant import Plant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,22 +30,23 @@ class Roster:
     @classmethod
     def of(cls, plant: Plant, gateways: Mapping[str, int]) -> Self:
         """Lay a plant out; `gateways` numbers its gateways."""
-        ranges = [point.range or (np.nan, np.nan) for point in plant.points]
+        columns = plant.columns
+        ranges = np.array([point.range or (np.nan, np.nan) for point in columns.like]).reshape(
+            -1, 2
+        )
+        low, high = ranges[columns.of].T
+        named = [*(gateways.get(gateway, -1) for gateway in columns.gateways), -1]
+        computed = columns.where(lambda point: point.compute is not None)
+        owner = np.where(computed, len(gateways), np.array(named)[columns.reporter])
         return cls(
             plant=plant,
             gateways=gateways,
-            owner=np.array([*(_owner(each, gateways) for each in plant.points), -1], np.int32),
-            low=np.array([*(low for low, _ in ranges), np.nan], np.float64),
-            high=np.array([*(high for _, high in ranges), np.nan], np.float64),
+            owner=np.append(owner, -1).astype(np.int32),
+            low=np.append(low, np.nan),
+            high=np.append(high, np.nan),
             ids=np.array(plant.point_ids, np.int32),
         )
 
     def rows_of(self, gateway: str) -> dict[str, int]:
         """Return the rows of the tags a gateway may name: those of its own enterprise."""
         return self.plant.rows[self.plant.gateways[gateway].enterprise]
-
-
-def _owner(point: Point, gateways: Mapping[str, int]) -> int:
-    if point.compute is not None:
-        return len(gateways)
-    return -1 if point.gateway is None else gateways.get(point.gateway, -1)

@@ -4,21 +4,24 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
 import numpy as np
-from psycopg import AsyncConnection, sql
+from numpy.typing import NDArray
+from psycopg import AsyncConnection
 
 from alarms import instants
-from alarms.memory import Part
+from alarms.memory import CHUNK_BITS, Part
 from alarms.plant import Plant
 from alarms.readings import BEHIND, Instants, Readings
 from alarms.storage import unpacking
+from alarms.storage.ahead import ahead
 
-_WINDOW_US: Final = 600_000_000
-"""Readings are taken by so much event time at once, to be sorted in memory."""
+_WINDOW_US: Final = 60_000_000
+"""Readings are taken by so much event time at once: peers stay close in time."""
+_BLOCK_BITS: Final = 16
+"""Points whose ids share all but these bits come together: a block has a bound."""
 _LAGGING_US: Final = 1_800_000_000
 """Points this far behind the others are asked for one by one."""
-_MINUTE_US: Final = 60_000_000
 _TOGETHER: Final = 16
-"""Parts fetched at once."""
+"""Lagging points fetched at once."""
 
 
 async def save(conn: AsyncConnection, parts: Iterable[Part], *, now: int) -> None:
@@ -44,11 +47,14 @@ async def save(conn: AsyncConnection, parts: Iterable[Part], *, now: int) -> Non
 
 
 async def parts(conn: AsyncConnection) -> AsyncIterator[Part]:
-    """Yield all parts."""
-    async with conn.cursor(name="engine_memory", binary=True) as cursor:
-        cursor.itersize = _TOGETHER
-        await cursor.execute("select family, chunk, shape, ids, heard, records from engine_memory")
-        async for family, chunk, shape, ids, heard, records in cursor:
+    """Yield all parts, the longest saved first; the database goes on while the caller works."""
+    statement = """
+        copy (select family, chunk, shape, ids, heard, records from engine_memory
+               order by saved_at, chunk) to stdout (format binary)
+        """
+    async with conn.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types(["text", "int4", "text", "bytea", "bytea", "bytea"])
+        async for family, chunk, shape, ids, heard, records in copy.rows():
             yield Part(
                 family=family,
                 chunk=chunk,
@@ -64,63 +70,99 @@ async def stored_after(
 ) -> AsyncIterator[Readings]:
     """Yield each point's readings after an event time, Micros, in order of time for each point.
 
-    Those stored behind a newer one are left out. A block holds a window of event time.
+    Those stored behind a newer one are left out; some that are not after the time may come too. A
+    block holds a window of event time. The database gathers the next one while the caller works.
     """
     if len(since) == 0:
         return
-    near = int(since.max()) - _LAGGING_US
-    lagging = np.flatnonzero(since < near)
+    ids = np.asarray(plant.point_ids, np.int32)
     unpack = unpacking.Unpacked(plant)
-    if len(lagging):
-        ids = np.asarray(plant.point_ids, np.int32)[lagging]
-        asked = sql.SQL(
-            """
-            copy (select r.ts, r.received, r.value, r.point_id, r.quality
-                    from unnest({}::integer[], {}::timestamptz[]) as asked (id, since)
-                    cross join lateral (
-                         select * from reading
-                          where point_id = asked.id and ts > asked.since and quality & {} = 0
-                          order by ts
-                    ) r
-                  ) to stdout (format binary)
-            """
-        ).format(
-            sql.Literal(ids.tolist()),
-            sql.Literal([instants.to_datetime(at) for at in since[lagging].tolist()]),
-            sql.Literal(BEHIND),
-        )
-        async for readings in unpack.copied(conn, asked):
-            yield _sorted(readings)
-    recent = since[since >= near]
-    first = int(recent.min())
-    newest = await _newest(conn, first)
-    while first < newest:
-        window = sql.SQL(
-            """
-            copy (select ts, received, value, point_id, quality from reading
-                   where ts > {} and ts <= {} and quality & {} = 0) to stdout (format binary)
-            """
-        ).format(
-            sql.Literal(instants.to_datetime(first)),
-            sql.Literal(instants.to_datetime(first + _WINDOW_US)),
-            sql.Literal(BEHIND),
-        )
-        blocks = [readings async for readings in unpack.copied(conn, window)]
+    recent = since >= max(1, int(since.max()) - _LAGGING_US)
+    async for readings in _lagging(conn, unpack, ids[~recent], since[~recent]):
+        yield _sorted(readings)
+    if not recent.any():
+        return
+    async for blocks in ahead(_windows(conn, unpack, ids[recent], since[recent])):
+        for readings in blocks:
+            yield _sorted(readings.take(recent[readings.point]))
+
+
+async def _windows(
+    conn: AsyncConnection, unpack: unpacking.Unpacked, ids: NDArray[np.int32], since: Instants
+) -> AsyncIterator[list[Readings]]:
+    """Yield what came after the first of these instants, a window of event time after the other."""
+    start = await _before_next(conn, int(since.min()))
+    while start is not None:
+        wanted = ids[since < start + _WINDOW_US]
+        blocks = await _window(conn, unpack, start, wanted >> CHUNK_BITS)
+        start += _WINDOW_US
         if blocks:
-            readings = Readings.joined(blocks)
-            yield _sorted(readings.take(since[readings.point] >= near))
-        first += _WINDOW_US
+            yield blocks
+        else:
+            start = await _before_next(conn, start)
 
 
-async def _newest(conn: AsyncConnection, first: int) -> int:
+async def _lagging(
+    conn: AsyncConnection, unpack: unpacking.Unpacked, ids: NDArray[np.int32], since: Instants
+) -> AsyncIterator[Readings]:
+    """Yield the readings of single points, some points at once."""
+    if len(ids) == 0:
+        return
+    async with conn.cursor(name="lagging_readings", binary=True) as cursor:
+        cursor.itersize = _TOGETHER
+        await cursor.execute(
+            f"""
+            select packed
+              from unnest(%s::integer[], %s::timestamptz[]) as asked (id, since)
+             cross join lateral (
+                   select string_agg({unpacking.PACKED}, '') as packed from reading
+                    where point_id = asked.id and ts > asked.since and quality & %s = 0
+             ) r
+             where packed is not null
+            """,  # noqa: S608  # a constant
+            (ids.tolist(), [instants.to_datetime(at) for at in since.tolist()], BEHIND),
+        )
+        while rows := await cursor.fetchmany(_TOGETHER):
+            yield unpack.readings(b"".join(packed for (packed,) in rows))
+
+
+async def _window(
+    conn: AsyncConnection, unpack: unpacking.Unpacked, start: int, chunks: NDArray[np.int32]
+) -> list[Readings]:
+    """Return the readings of a window that points of these chunks, ascending, may not know.
+
+    Parts are saved in turn, so that those without news are one run of chunks: it is left out.
+    """
+    gap = int(np.argmax(np.diff(chunks))) if len(chunks) > 1 else 0
+    below, above = int(chunks[gap]), int(chunks[min(gap + 1, len(chunks) - 1)])
+    async with conn.cursor(binary=True) as cursor:
+        await cursor.execute(
+            f"""
+            select string_agg({unpacking.PACKED}, '') from reading
+             where ts > %s and ts <= %s and quality & %s = 0
+               and point_id >> %s between %s and %s
+               and (point_id >> %s <= %s or point_id >> %s >= %s)
+             group by point_id >> %s
+            """,  # noqa: S608  # a constant
+            (
+                *(instants.to_datetime(start), instants.to_datetime(start + _WINDOW_US), BEHIND),
+                *(CHUNK_BITS, int(chunks[0]), int(chunks[-1])),
+                *(CHUNK_BITS, below, CHUNK_BITS, above, _BLOCK_BITS),
+            ),
+        )
+        return [unpack.readings(packed) async for (packed,) in cursor]
+
+
+async def _before_next(conn: AsyncConnection, time: int) -> int | None:
+    """Return the instant before the first reading after a time, Micros; None where none is."""
     row = await (
         await conn.execute(
-            "select max(ts) from reading where ts > %s", (instants.to_datetime(first),)
+            "select min(ts) from reading where ts > %s", (instants.to_datetime(time),)
         )
     ).fetchone()
-    return 0 if row is None or row[0] is None else instants.from_datetime(row[0])
+    return None if row is None or row[0] is None else instants.from_datetime(row[0]) - 1
 
 
 def _sorted(readings: Readings) -> Readings:
-    """Sort by minute, row and time: memory is met in its order, and peers stay close in time."""
-    return readings.take(np.lexsort((readings.time, readings.point, readings.time // _MINUTE_US)))
+    """Sort by row and time: memory is met in its order."""
+    return readings.take(np.lexsort((readings.time, readings.point)))

@@ -1,16 +1,31 @@
 """The plant in the record."""
 
-from typing import Any, Final, LiteralString
+from collections.abc import AsyncIterator
+from typing import Any, Final, LiteralString, NamedTuple
 
+import numpy as np
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
-from alarms import instants
 from alarms.plant import Enterprise, Gateway, Plant, Point, Raise, Source, Tiering, Unit
+from alarms.points import Place, Points
 from alarms.storage import groups
+from alarms.storage.ahead import ahead
 
 CHANNEL: Final = "fengsui_plant"
 """NOTIFY channel that says: the registry changed; look at the revision."""
+
+_BATCH: Final = 10_000
+"""Points fetched at once."""
+
+
+class _Row(NamedTuple):
+    """What is a point's own; `registered` in Micros."""
+
+    id: int
+    registered: int
+    tag: str
+    name: str
 
 
 async def revision(conn: AsyncConnection) -> int:
@@ -76,37 +91,110 @@ async def load(conn: AsyncConnection) -> Plant:
             """,
         )
     ]
-    points = await _rows(
-        conn,
-        """
-        select p.id, p.registered_at, e.code as enterprise, s.code as source, u.code as unit, p.tag,
-               p.quantity, p.engineering_unit, p.name, p.range_low, p.range_high, p.period_s,
-               p.limits, p.deadband, p.on_delay_s, p.off_delay_s, p.tiers, p.detect,
-               p.gateway_id as gateway, p.substance, p.sector, p.latching, p.needs_closeout,
-               p.params, p.compute, p.suppress
-          from point p join enterprise e on e.id = p.enterprise_id
-          join unit u on u.id = p.unit_id join source s on s.id = u.source_id
-         order by p.id
-        """,
-    )
+    rows, points = await _points(conn)
     return Plant(
         enterprises=enterprises,
         sources={(source.enterprise, source.code): source for source in sources},
         units={(unit.enterprise, unit.source, unit.code): unit for unit in units},
         gateways={gateway.id: gateway for gateway in gateways},
-        point_ids=[row["id"] for row in points],
-        registered=[instants.from_datetime(row["registered_at"]) for row in points],
-        points=[_point(row) for row in points],
+        point_ids=[row.id for row in rows],
+        registered=[row.registered for row in rows],
+        points=points,
         tierings=tierings,
         revision=number,
         groups=[groups.from_row(row) for row in await _rows(conn, groups.SELECT)],
     )
 
 
+async def _points(conn: AsyncConnection) -> tuple[list[_Row], Points]:
+    """Return every point's row in order, and the points; equal settings are read once."""
+    rows: list[_Row] = []
+    settings, units, gateways = dict[str, int](), dict[int, int](), dict[str, int]()
+    first: list[int] = []
+    columns: list[tuple[int, int, int]] = []
+    async for batch in ahead(_batches(conn)):
+        for point_id, registered, unit, tag, name, gateway, written in batch:
+            kind = settings.setdefault(written, len(settings))
+            if kind == len(first):
+                first.append(point_id)
+            rows.append(_Row(point_id, registered, tag, name))
+            columns.append(
+                (
+                    kind,
+                    units.setdefault(unit, len(units)),
+                    -1 if gateway is None else gateways.setdefault(gateway, len(gateways)),
+                )
+            )
+    of, at, reporter = np.array(columns, np.int32).reshape(-1, 3).T
+    places = await _places(conn)
+    points = Points(
+        like=await _like(conn, first),
+        of=of.copy(),
+        places=[places[unit] for unit in units],
+        at=at.copy(),
+        gateways=tuple(gateways),
+        reporter=reporter.copy(),
+        tags=[row.tag for row in rows],
+        names=[row.name for row in rows],
+    )
+    return rows, points
+
+
+async def _batches(conn: AsyncConnection) -> AsyncIterator[list[tuple[Any, ...]]]:
+    """Yield every point's database id, Micros of registration, unit's id, names and settings.
+
+    Settings are text: points with the same text have the same.
+    """
+    async with conn.transaction(), conn.cursor(name="points", binary=True) as cursor:
+        await cursor.execute(
+            """
+            select id, (extract(epoch from registered_at) * 1000000)::bigint, unit_id, tag, name,
+                   gateway_id,
+                   row(quantity, engineering_unit, range_low, range_high, period_s, limits,
+                       deadband, on_delay_s, off_delay_s, tiers, detect, substance, sector,
+                       latching, needs_closeout, params, compute, suppress)::text
+              from point order by id
+            """
+        )
+        while batch := await cursor.fetchmany(_BATCH):
+            yield batch
+
+
+async def _places(conn: AsyncConnection) -> dict[int, Place]:
+    """Return every unit's enterprise, source and code by its database id."""
+    cursor = await conn.execute(
+        """
+        select u.id, e.code, s.code, u.code
+          from unit u join source s on s.id = u.source_id
+          join enterprise e on e.id = s.enterprise_id
+        """
+    )
+    return {unit: (enterprise, source, code) async for unit, enterprise, source, code in cursor}
+
+
+async def _like(conn: AsyncConnection, ids: list[int]) -> list[Point]:
+    """Return the points with these ids, in their order."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            """
+            select e.code as enterprise, s.code as source, u.code as unit, p.tag, p.quantity,
+                   p.engineering_unit, p.name, p.range_low, p.range_high, p.period_s, p.limits,
+                   p.deadband, p.on_delay_s, p.off_delay_s, p.tiers, p.detect,
+                   p.gateway_id as gateway, p.substance, p.sector, p.latching, p.needs_closeout,
+                   p.params, p.compute, p.suppress
+              from unnest(%s::integer[]) with ordinality as asked (id, place)
+              join point p on p.id = asked.id join enterprise e on e.id = p.enterprise_id
+              join unit u on u.id = p.unit_id join source s on s.id = u.source_id
+             order by asked.place
+            """,
+            (ids,),
+        )
+        return [_point(row) async for row in cursor]
+
+
 def _point(row: dict[str, Any]) -> Point:
     """Build a point from its row."""
     low, high = row.pop("range_low"), row.pop("range_high")
-    row.pop("id"), row.pop("registered_at")
     row["range"] = None if low is None else (low, high)
     row["detect"] = None if row["detect"] is None else tuple(row["detect"])
     return Point(**row)

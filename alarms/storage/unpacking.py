@@ -4,12 +4,21 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from psycopg import AsyncConnection, sql
 
 from alarms.plant import Plant
 from alarms.readings import Readings
 from alarms.storage.readings import POSTGRES_EPOCH_US, ROW
 
+PACKED: Final = (
+    "timestamptz_send(ts) || timestamptz_send(received) || float8send(value)"
+    " || int4send(point_id) || int2send(quality)"
+)
+"""SQL expression that packs a reading; `string_agg` of it is what `Unpacked.readings` takes."""
+_PACKED_ROW: Final = np.dtype(
+    [("ts", ">i8"), ("received", ">i8"), ("value", ">f8"), ("point", ">i4"), ("quality", ">i2")]
+)
 _HEADER: Final = 19
 _TRAILER: Final = 2
 _CHUNK: Final = 1 << 16
@@ -36,14 +45,17 @@ class Unpacked:
                 waiting += block
                 if len(waiting) >= skip + _CHUNK * ROW.itemsize:
                     whole = (len(waiting) - skip) // ROW.itemsize * ROW.itemsize
-                    yield self._readings(bytes(waiting[skip : skip + whole]))
+                    yield self._of(np.frombuffer(bytes(waiting[skip : skip + whole]), ROW))
                     del waiting[: skip + whole]
                     skip = 0
         if len(waiting) > skip + _TRAILER:
-            yield self._readings(bytes(waiting[skip:-_TRAILER]))
+            yield self._of(np.frombuffer(bytes(waiting[skip:-_TRAILER]), ROW))
 
-    def _readings(self, rows: bytes) -> Readings:
-        columns = np.frombuffer(rows, ROW)
+    def readings(self, packed: bytes) -> Readings:
+        """Return what PACKED made of readings; points registered no more are left out."""
+        return self._of(np.frombuffer(packed, _PACKED_ROW))
+
+    def _of(self, columns: NDArray[np.void]) -> Readings:
         time = columns["ts"].astype(np.int64) + POSTGRES_EPOCH_US
         found = Readings(
             point=self._row_of[

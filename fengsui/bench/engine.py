@@ -1,19 +1,23 @@
-"""How fast the engine judges, beside the plain one-by-one engine on the same readings."""
+"""How fast the engine judges, beside a plain one-by-one engine, and how fast it is back."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from time import perf_counter
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alarms.engine import ChannelState, Engine, LastReadings
-from alarms.memory import Part, Recollection, Rota
-from alarms.plant import Enterprise, Gateway, Plant, Point, Source, Unit
+from alarms.memory import Recollection
+from alarms.plant import Plant
 from alarms.readings import Readings, Rows
-from fengsui.bench import report
+from alarms.storage import connection, measures
+from alarms.storage import plant as stored_plant
+from fengsui import embedded
+from fengsui.bench import report, restart, scratch
 from fengsui.bench.one_by_one import OneByOne
+from fengsui.settings import Settings
 
 _START: Final = 1_763_712_000_000_000
 _PLAIN_READINGS: Final = 200_000
@@ -26,9 +30,7 @@ _BEFORE: Final = (*(240.0,) * 60, *(10.0,) * 40)
 """Seconds between the readings every point is known by before the measure: four hours and more, so
 that no window is empty and no detector still learns."""
 _LEARN: Final = 60
-_ROUNDS_AGAIN: Final = 6
-"""Rounds a start learns again: half of what is stored between two savings of a part, at the
-national mean of a reading in 47.5 s."""
+_OVER: Final = 11.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +48,51 @@ class Workload:
     seed: int = 1
 
 
-def measure(workload: Workload) -> dict[str, Any]:
-    """Measure the engine and return the document of contracts.md section 8."""
-    plant = _plant(workload)
-    engine = Engine.build(
-        plant, states=(), last=LastReadings.never(workload.points), started=_START
-    )
-    feed = _Feed(workload)
+async def measure(
+    settings: Settings, workload: Workload, *, told: Callable[[str], None]
+) -> dict[str, object]:
+    """Measure the engine and its restart; return the document of contracts.md section 8.
+
+    `told` hears what is being done. The database is the settings' or an embedded one.
+    """
+    told(f"registering {workload.points} points")
+    async with (
+        embedded.servers(settings, broker=False) as served,
+        scratch.database(served.database_url, document(workload)) as database_url,
+        await connection.connect(database_url, autocommit=True) as conn,
+    ):
+        plant = await stored_plant.load(conn)
+        versions = {"database": await measures.server_version(conn)}
+        engine = Engine.build(
+            plant, states=(), last=LastReadings.never(workload.points), started=_START
+        )
+        feed = _Feed(workload)
+        told("learning four hours and judging")
+        results, shape, states = _judged(engine, feed)
+        told("saving memory, alarms and the readings after them")
+        raised = engine.judge(feed.over(restart.OPEN_ALARMS), now=feed.now)
+        engine.adopt(raised)
+        states.update({(state.key, state.rule): state for state in raised.states})
+        rounds = restart.rounds_unsaved(workload.points, workload.period_s)
+        stored = await restart.fill(
+            conn,
+            engine,
+            events=raised.events,
+            states=states.values(),
+            rounds=feed.rounds(rounds),
+        )
+        del engine
+        told("restarting")
+        results |= await restart.measure(database_url)
+    shape |= {"states_at_restart": len(states), "stored_since_memory": stored}
+    return report.document(results, workload=shape, versions=versions)
+
+
+def _judged(
+    engine: Engine, feed: "_Feed"
+) -> tuple[dict[str, report.Result], dict[str, object], dict[tuple[str, str], ChannelState]]:
+    """Return the engine's own results, the workload and the states that stand in the end."""
+    workload = feed.workload
     for spacing in _BEFORE:
         Recollection(engine).learn(feed.round_in_order(spacing))
     states: dict[tuple[str, str], ChannelState] = {}
@@ -70,46 +110,16 @@ def measure(workload: Workload) -> dict[str, Any]:
         states.update({(state.key, state.rule): state for state in proposal.states})
         for key in proposal.gone:
             states.pop(key, None)
-    parts = list(Rota(engine, now=feed.now, fresh=True).due(feed.now))
-    since = list(feed.rounds(_ROUNDS_AGAIN))
-    began = perf_counter()
-    _restart(plant, states.values(), parts, since)
-    restart_s = perf_counter() - began
     timed = workload.readings - min(workload.batch, workload.readings)
     results = {
         "engine_readings_per_s": report.Result(
             value=timed / spent if spent else 0.0,
             unit="readings/s",
-            limit=_plain_rate(plant, plain),
+            limit=_plain_rate(engine.plant, plain),
         ),
         "engine_bytes_per_point": report.Result(value=engine.bytes_per_point, unit="bytes"),
-        "engine_restart_s": report.Result(value=restart_s, unit="s"),
     }
-    shape = asdict(workload) | {
-        "detect": list(_DETECT),
-        "events": events,
-        "states_at_restart": len(states),
-        "learned_again_at_restart": sum(map(len, since)),
-    }
-    return report.document(results, workload=shape)
-
-
-def _restart(
-    plant: Plant,
-    states: Iterable[ChannelState],
-    parts: Iterable[Part],
-    since: Iterable[Readings],
-) -> None:
-    """Do what a start does once the record is read: build, put back, learn what came after."""
-    engine = Engine.build(
-        plant, states=states, last=LastReadings.never(len(plant.points)), started=_START
-    )
-    recollection = Recollection(engine)
-    for part in parts:
-        recollection.put(part)
-    recollection.since()
-    for readings in since:
-        recollection.learn(readings)
+    return results, asdict(workload) | {"detect": list(_DETECT), "events": events}, states
 
 
 def _plain_rate(plant: Plant, batches: list[Readings]) -> float:
@@ -131,7 +141,7 @@ class _Feed:
     """Readings of every point in turn, in an order drawn once; some points wander."""
 
     def __init__(self, workload: Workload) -> None:
-        self._workload = workload
+        self.workload = workload
         self._draw = np.random.default_rng(workload.seed)
         self._order = self._draw.permutation(workload.points).astype(np.int32)
         self._restless = self._draw.random(workload.points) < workload.restless
@@ -140,16 +150,23 @@ class _Feed:
     def round_in_order(self, spacing_s: float) -> Readings:
         """Return one reading of each point, in order of the rows."""
         self.now += round(spacing_s * 1e6)
-        return self._readings(np.arange(self._workload.points, dtype=np.int32), self.now)
+        return self._readings(np.arange(self.workload.points, dtype=np.int32), self.now)
 
     def rounds(self, many: int) -> Iterator[Readings]:
         """Yield so many rounds more."""
         for _ in range(many):
-            yield self.round_in_order(self._workload.period_s)
+            yield self.round_in_order(self.workload.period_s)
+
+    def over(self, many: int) -> Readings:
+        """Return one reading each of at least so many points, if there are, over all limits."""
+        points = self.workload.points
+        everyone = self.round_in_order(self.workload.period_s)
+        found = everyone.take(np.arange(0, points, max(1, points // many)))
+        return replace(found, value=np.full(len(found), _OVER))
 
     def batches(self) -> Iterator[Readings]:
         """Yield the readings to be timed, in order of receipt."""
-        work = self._workload
+        work = self.workload
         period = round(work.period_s * 1e6)
         for first in range(0, work.readings, work.batch):
             number = np.arange(first, min(first + work.batch, work.readings))
@@ -171,43 +188,45 @@ class _Feed:
         )
 
 
-def _plant(workload: Workload) -> Plant:
-    """Return tanks of four points each: two levels, which are peers, a temperature, a pressure.
+def document(workload: Workload) -> dict[str, object]:
+    """Return a registry file: tanks of four points each, two of them levels, which are peers.
 
     All have four limits, of some thousand different sets, and every detector a rule pack asks for.
     """
-    points = workload.points
-    enterprise = Enterprise(code="BENCH", name="bench", region="510603", simulated=True)
+    each = len(_QUANTITIES)
     units = [
-        Unit(enterprise="BENCH", source="R1", code=f"TK{i}", name=f"TK{i}", kind="tank")
-        for i in range(points // len(_QUANTITIES) + 1)
+        {
+            "code": f"TK{first // each}",
+            "name": f"TK{first // each}",
+            "kind": "tank",
+            "points": [
+                _point(number, workload)
+                for number in range(first, min(first + each, workload.points))
+            ],
+        }
+        for first in range(0, workload.points, each)
     ]
-    return Plant(
-        enterprises={"BENCH": enterprise},
-        sources={
-            ("BENCH", "R1"): Source(enterprise="BENCH", code="R1", name="R1", kind="tank_farm")
-        },
-        units={("BENCH", "R1", unit.code): unit for unit in units},
-        points=[_point(i, units[i // len(_QUANTITIES)].code, workload) for i in range(points)],
-        gateways={"gw": Gateway(id="gw", enterprise="BENCH")},
-        point_ids=range(1, points + 1),
-        registered=[_START] * points,
-    )
+    source = {"code": "R1", "name": "R1", "kind": "tank_farm", "units": units}
+    enterprise = {
+        "code": "BENCH",
+        "name": "bench",
+        "region": "510603",
+        "simulated": True,
+        "sources": [source],
+    }
+    return {"enterprises": [enterprise], "gateways": [{"id": "gw", "enterprise": "BENCH"}]}
 
 
-def _point(number: int, unit: str, workload: Workload) -> Point:
+def _point(number: int, workload: Workload) -> dict[str, object]:
     quantity, engineering_unit = _QUANTITIES[number % len(_QUANTITIES)]
-    return Point(
-        enterprise="BENCH",
-        source="R1",
-        unit=unit,
-        tag=f"P{number}",
-        quantity=quantity,
-        engineering_unit=engineering_unit,
-        period_s=workload.period_s,
-        limits={"ll": 0.5, "l": 1.0, "h": 9.0 + number % _SETS / 1e5, "hh": 10.0},
-        deadband=0.05,
-        range=(0.0, 12.0),
-        detect=_DETECT,
-        params={"deviation": {"learn": _LEARN}},
-    )
+    return {
+        "tag": f"P{number}",
+        "quantity": quantity,
+        "unit": engineering_unit,
+        "period_s": workload.period_s,
+        "limits": {"ll": 0.5, "l": 1.0, "h": 9.0 + number % _SETS / 1e5, "hh": 10.0},
+        "deadband": 0.05,
+        "range": [0.0, 12.0],
+        "detect": list(_DETECT),
+        "params": {"deviation": {"learn": _LEARN}},
+    }

@@ -39,7 +39,7 @@ async def measure(settings: Settings, workload: Workload) -> dict[str, object]:
     """Run it all and return the document of contracts.md section 8."""
     async with (
         scratch.servers(settings) as (database_server, broker_url),
-        scratch.database(database_server, points=workload.points) as database_url,
+        scratch.database(database_server, scratch.levels(workload.points)) as database_url,
         await connection.connect(database_url, autocommit=True) as conn,
     ):
         prefix = f"fengsui-bench-{secrets.token_hex(4)}/v1"
@@ -132,7 +132,7 @@ async def _timed(conn: AsyncConnection, order: Order) -> float:
 async def _bare_copy(database_server: str, order: Order) -> float:
     """Return readings/s of COPY alone: the same rows into the same empty table."""
     async with (
-        scratch.database(database_server, points=len(order.tags)) as url,
+        scratch.database(database_server, scratch.levels(len(order.tags))) as url,
         await connection.connect(url) as conn,
     ):
         ids = np.array((await plant.load(conn)).point_ids, np.int32)

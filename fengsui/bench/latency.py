@@ -40,7 +40,7 @@ async def measure(settings: Settings, workload: Workload) -> dict[str, object]:
     """Run it, and the bare echo beside it; return the document of contracts.md section 8."""
     async with (
         scratch.servers(settings) as (database_server, broker_url),
-        scratch.database(database_server, points=workload.samples) as database_url,
+        scratch.database(database_server, scratch.levels(workload.samples)) as database_url,
         await connection.connect(database_url, autocommit=True) as conn,
     ):
         prefix = f"fengsui-bench-{secrets.token_hex(4)}/v1"

@@ -1,7 +1,6 @@
 """Measure a nation's day: every point of the country through one server, at its own slow pace."""
 
 import asyncio
-import json
 import os
 import sys
 import tempfile
@@ -14,10 +13,8 @@ import click
 import msgspec
 from psycopg import AsyncConnection
 
-from alarms import registry
 from alarms.errors import FengsuiError
 from alarms.storage import connection, measures
-from alarms.storage import registry as registered
 from fengsui.bench import crowd, report, scratch
 from fengsui.bench.crowd import Errand, Went
 from fengsui.bench.ingest import serving, until
@@ -155,17 +152,11 @@ def _bytes(pid: int) -> int:
 
 
 async def _register(url: str, names: list[str], tags: list[str], every_s: float) -> None:
-    """Register the country the way registry files are imported."""
-    async with await connection.connect(url) as conn:
-        with click.progressbar(
-            range(0, len(names), _AT_ONCE), label="registering", file=sys.stderr
-        ) as bar:
-            for start in bar:
-                country = _country(names[start : start + _AT_ONCE], tags, every_s)
-                document = json.dumps(country).encode()
-                parsed = registry.parse(document, await registered.known(conn))
-                await registered.apply(conn, parsed, actor="bench", now=time.time_ns() // 1000)
-                await conn.commit()
+    """Register the country, some enterprises at a time."""
+    starts = range(0, len(names), _AT_ONCE)
+    with click.progressbar(starts, label="registering", file=sys.stderr) as bar:
+        for start in bar:
+            await scratch.register(url, _country(names[start : start + _AT_ONCE], tags, every_s))
 
 
 def _country(names: list[str], tags: list[str], every_s: float) -> dict[str, Any]:

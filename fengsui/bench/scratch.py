@@ -7,7 +7,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -69,16 +69,16 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def database(server_url: str, *, points: int = 0) -> AsyncIterator[str]:
-    """Make a migrated database with a plant of `points` levels, and drop it in the end."""
+async def database(server_url: str, *plants: Mapping[str, object]) -> AsyncIterator[str]:
+    """Make a migrated database with what registry files say, and drop it in the end."""
     name = f"fengsui_bench_{secrets.token_hex(4)}"
     async with await connection.connect(server_url, autocommit=True) as conn:
         await databases.ensure(conn, name)
     url = urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
     try:
         await migrate.migrate(url)
-        if points:
-            await _register(url, points)
+        for plant in plants:
+            await register(url, plant)
         yield url
     finally:
         async with await connection.connect(server_url, autocommit=True) as conn:
@@ -95,17 +95,18 @@ def gateways(points: int) -> list[str]:
     return [f"gw-bench-{number:04d}" for number in range(max(1, points // PER_GATEWAY))]
 
 
-async def _register(url: str, points: int) -> None:
-    """Register the plant the way a registry file is imported."""
+async def register(url: str, plant: Mapping[str, object]) -> None:
+    """Register what a registry file says, the way it is imported."""
     async with await connection.connect(url) as conn:
-        document = json.dumps(_plant(points)).encode()
+        document = json.dumps(plant).encode()
         parsed = registry.parse(document, await registered.known(conn))
         await registered.apply(conn, parsed, actor="bench", now=time.time_ns() // 1000)
         await conn.commit()
 
 
-def _plant(points: int) -> dict[str, object]:
-    levels = [
+def levels(points: int) -> dict[str, object]:
+    """Return a registry file with a plant of so many levels."""
+    points_ = [
         {
             "tag": tag,
             "quantity": "level",
@@ -116,7 +117,7 @@ def _plant(points: int) -> dict[str, object]:
         }
         for tag in tags(points)
     ]
-    unit = {"code": "TK", "name": "tanks", "kind": "tank", "points": levels}
+    unit = {"code": "TK", "name": "tanks", "kind": "tank", "points": points_}
     source = {"code": "S1", "name": "tank farm", "kind": "tank_farm", "units": [unit]}
     enterprise = {
         "code": "BENCH",

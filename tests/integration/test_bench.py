@@ -1,4 +1,4 @@
-"""`fengsui bench ingest` and `latency` print the one document of contracts.md section 8."""
+"""`fengsui bench …` prints the one document of contracts.md section 8."""
 
 import json
 from collections.abc import Callable
@@ -46,3 +46,20 @@ def test_bench_latency_measures_beside_a_bare_echo(
         assert results[name]["unit"] == "ms"
         assert results[name]["value"] > 0
         assert results[name]["limit"] > 0
+
+
+@pytest.mark.timeout(180)
+def test_bench_engine_measures_beside_the_plain_engine_and_a_restart_by_parts(
+    fengsui: Callable[..., Command], database: str, broker: Broker
+) -> None:
+    words = ("engine", "--points", "50", "--readings", "2000", "--restless", "0.5")
+    results = measured(fengsui, database, broker, *words)
+    speed = results["engine_readings_per_s"]
+    assert speed["ratio"] == pytest.approx(speed["value"] / speed["limit"])
+    assert results["engine_bytes_per_point"]["value"] > 0
+    parts = [name for name in results if name.startswith("engine_restart_")]
+    whole = results["engine_restart_s"]["value"]
+    assert sum(results[name]["value"] for name in parts if name != "engine_restart_s") == (
+        pytest.approx(whole)
+    )
+    assert {"engine_restart_memory_put_back_s", "engine_restart_learned_again_s"} < set(parts)

@@ -86,7 +86,7 @@ class Road:
 
     def save(self) -> None:
         """Save all parts of the engine's memory."""
-        self._parts = list(Rota(self.engine, now=0, fresh=True).due(0))
+        self._parts = list(Rota(self.engine, now=0, fresh=True).due(0, stored=0))
         self._since_parts = len(self.taken)
 
     def standing(self) -> dict[tuple[str, str], ChannelState]:
