@@ -119,12 +119,11 @@ class Engine:
         """
         rows = readings.point
         is_judged = judgeable(readings)
-        found: list[Found] = []
         heard = Heard()
-        found += (
+        found: list[Found] = [
             (place, 0, event.t_change, event)
             for place, event in self.watch.hear(rows, readings.received, reported_by, heard)
-        )
+        ]
         faulted, faulty = self.faults.judge(
             readings, is_judged, reported_by, faults, self.newest.judged_time
         )
