@@ -159,11 +159,14 @@ def replay(
 
 @kernel
 def learned(mean: float, news: float, count: int, most: int) -> float:
-    """Return the running mean, slow to believe a value far above it; 0 means not known yet."""
+    """Return the running mean, slow to believe a value far above it; 0 means not known yet.
+
+    The first of them are believed sooner: a small one would hold the mean down for long.
+    """
     if count == 0:
         return 0.0
     if mean > 0 and news > LEAP * mean:
-        news = LEAP * mean
+        news = min(news, LEAP * mean * max(LEARN / count, 1.0) ** 2)
     return mean + (news - mean) / min(count, most)
 
 
