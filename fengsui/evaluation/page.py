@@ -235,9 +235,11 @@ def _unmet(told: nppad_lead.Result, stirred: nppad_lead.Result) -> list[str]:
         lines.append(
             f"* Runs that never trip are warned of under so many of {many} seeds: {warned}."
             " Pressure does fall towards the trip there, three tenths of the way and more, and is"
-            " caught late. By its share of the way and its sureness this fall is more of a trend"
-            " than the rise of containment pressure by which a leak of 1 % must be"
-            " told, so nothing that silences it leaves the leak its lead. The known line of 60 s"
+            " caught late. In TT 1 it has fallen in a line for nine minutes when it is five minutes"
+            " and 36 of its noise's sigmas from the trip: one of the rises of alarms.md 4.2, of"
+            " which 95 in a hundred must be forecast. A young point that speaks only of limits due"
+            " within 10 minutes, or within 75 sigmas, warns of Normal 1 still, and misses a tenth"
+            " of those rises where noise has a memory. The known line of 60 s"
             " warns on the same runs (`anchor.csv`)."
         )
     lost = [
