@@ -48,11 +48,11 @@ EVERY: Final = 10 * SECOND
 _OFTEN: Final = 2
 _SELDOM_US: Final = (4 * SECOND) << _OFTEN
 """The first windows are looked at whenever a point is judged; the next one once in this time."""
-RISE_Z: Final = np.array([4.6, 4.2, 3.8, 3.4, 3.2] + [3.8] * (LEVELS - 5))
+RISE_Z: Final = np.array([4.4, 4.0, 3.3, 2.8, 2.9] + [3.6] * (LEVELS - 5))
 """How sure of its slope a window must be, as a normal deviate.
 
-Short windows have their chance more often, and the memory of the noise hides from them. 3.2 at
-15 minutes is what the hits of alarms.md 4.2 under correlated noise allow.
+Short windows have their chance more often, and the memory of the noise hides from them. 2.8 at
+7 minutes is what a slow rise that must be told in its fifth minute allows.
 """
 _DOUBT: Final = 0.25
 """So much surer must it be for each reading that a new point is short of LEARN."""

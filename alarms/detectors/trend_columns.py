@@ -89,6 +89,8 @@ ROW: Final = np.dtype([("head", HEAD), ("rungs", RUNG, (LEVELS,))])
 LEARN: Final = 16
 """Readings after which a point's mean step is believed, and the point may be judged."""
 _LEARN_LONG: Final = 64
+_FIRST: Final = 12
+"""So many steps are believed sooner, the first the most."""
 _MANY: Final = 1_000_000
 
 
@@ -159,11 +161,14 @@ def replay(
 
 @kernel
 def learned(mean: float, news: float, count: int, most: int) -> float:
-    """Return the running mean, slow to believe a value far above it; 0 means not known yet."""
+    """Return the running mean, slow to believe a value far above it; 0 means not known yet.
+
+    The first are believed sooner: a small one would hold the mean down for long.
+    """
     if count == 0:
         return 0.0
     if mean > 0 and news > LEAP * mean:
-        news = LEAP * mean
+        news = min(news, LEAP * mean * max(_FIRST / count, 1.0) ** 2)
     return mean + (news - mean) / min(count, most)
 
 

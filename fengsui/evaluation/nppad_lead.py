@@ -17,6 +17,8 @@ KNOWN_S: Final = {1: 1872, 2: 956, 3: 652, 4: 438, 5: 287, 6: 209, 7: 163, 8: 13
 """Lead of a 60-s least-squares line without noise, seconds, by size of the leak in percent."""
 SAMPLE_S: Final = 10.0
 SHARE: Final = 0.9
+FEW: Final = 0.05
+"""Share of the readings that come late in the gentler of the two disturbed replays."""
 _SECOND: Final = 1_000_000
 
 
@@ -58,15 +60,18 @@ class Result:
         return sum(lead.is_early for lead in self.leads if lead.size == size)
 
 
-def measure(folder: Path, *, seeds: Sequence[int], shaken: bool = False) -> Result:
-    """Replay all leaks and controls with each seed's noise; `shaken` disturbs them, too."""
+def measure(folder: Path, *, seeds: Sequence[int], late: float | None = None) -> Result:
+    """Replay all leaks and controls with each seed's noise.
+
+    With `late` they are disturbed, too: that share of the readings arrives early or late.
+    """
     runs = [
         *(("LOCA", str(size), sensor) for size in KNOWN_S for sensor in nppad.LIMITS),
         *((*control, sensor) for control in nppad.CONTROLS for sensor in nppad.LIMITS),
     ]
     told = {}
     for seed in seeds:
-        feeds = [_feed(folder, *run, seed, shaken=shaken) for run in runs]
+        feeds = [_feed(folder, *run, seed, late=late) for run in runs]
         for run, episodes in zip(runs, foresight.episodes(feeds), strict=True):
             told[seed, *run] = [episode.raised / _SECOND for episode in episodes]
     leads = []
@@ -110,12 +115,12 @@ def _limit_s(folder: Path, size: int) -> float:
 
 
 def _feed(
-    folder: Path, accident: str, size: str, sensor: str, seed: int, *, shaken: bool
+    folder: Path, accident: str, size: str, sensor: str, seed: int, *, late: float | None
 ) -> foresight.Feed:
     second, value = nppad.noisy(folder, accident, size, sensor, seed)
     feed = recordings.Recording(time=(second * _SECOND).astype(np.int64), value=value)
-    if shaken:
+    if late is not None:
         draws = np.random.default_rng([seed, *f"{accident} {size} {sensor}".encode()])
-        feed = recordings.disturbed(feed, draws)
+        feed = recordings.disturbed(feed, draws, late=late)
     limit, side = nppad.LIMITS[sensor]
     return foresight.Feed(recording=feed, limit=limit, high=side > 0)

@@ -125,14 +125,18 @@ def _seen(recordings: Sequence[Recording], rows: NDArray[np.int32], i: int) -> S
     )
 
 
-def disturbed(recording: Recording, draws: np.random.Generator) -> Recording:
-    """Drop 5 % of the readings, double 2 %, let each arrive up to 30 s early or late, then sift.
+def disturbed(recording: Recording, draws: np.random.Generator, *, late: float = 1.0) -> Recording:
+    """Drop 5 % of the readings, double 2 %, let them arrive up to 30 s early or late, then sift.
 
-    Sifting is the engine's: what is not newer than the newest before it is not judged.
+    `late` is the share of readings that do; the rest arrive as they were made. Sifting is
+    the engine's: what is not newer than the newest before it is not judged.
     """
     kept = np.flatnonzero(draws.random(len(recording.time)) >= DROPPED)
     kept = np.repeat(kept, 1 + (draws.random(len(kept)) < DOUBLED))
-    moved = recording.time[kept] + draws.uniform(-LATE_S, LATE_S, len(kept)) * 1e6
+    shift = draws.uniform(-LATE_S, LATE_S, len(kept)) * 1e6
+    if late < 1.0:
+        shift *= draws.random(len(kept)) < late
+    moved = recording.time[kept] + shift
     received = kept[np.argsort(moved, kind="stable")]
     time = recording.time[received]
     newest = np.maximum.accumulate(time)

@@ -184,3 +184,12 @@ def test_what_a_point_does_of_itself_is_learned_and_a_steady_trend_is_not_part_o
     assert calm == pytest.approx(np.sqrt(6 / 6.4), rel=0.25)  # 6.4 readings fall into 64 s
     assert swing((steady[:-1] + noise).tolist()) == pytest.approx(calm, rel=0.25)
     assert swing(slow) > 0.4
+
+
+@pytest.mark.parametrize("first", [0.0, 0.02])
+def test_a_small_first_step_does_not_hide_a_points_noise(first: float) -> None:
+    noise = np.random.default_rng(10).normal(0, 1, (300, 20))
+    noise[:, 1] = noise[:, 0] + first
+    sigma = np.sqrt(learned(np.random.default_rng(1), noise)["head"]["steps1"] / 2)
+    assert np.median(sigma) == pytest.approx(1.0, rel=0.15)
+    assert np.quantile(sigma, 0.05) > 0.4
