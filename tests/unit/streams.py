@@ -74,10 +74,13 @@ class Keeper:
 
     def restart(self) -> None:
         """Build the engine anew from what is kept, what it has learned too (alarms.memory)."""
-        learned = self.engine.learned
+        kept = {each.name: each for each in self.engine.learned}
         self.engine = self._built()
-        for known, family in zip(learned, self.engine.learned, strict=True):
-            family.memory[:] = known.memory
+        for family in self.engine.learned:
+            known = kept.get(family.name)
+            if known is not None:
+                _, here, there = np.intersect1d(family.rows, known.rows, return_indices=True)
+                family.memory[here] = known.memory[there]
 
     def feed(self, rows: Sequence[Row]) -> None:
         """Judge a batch and commit it."""
