@@ -57,6 +57,11 @@ SOURCE_KINDS: Final = (
     "coal_mine",
     "other",
 )
+DIALECTS: Final = (
+    *("native", "neuron", "kepware", "thingsboard"),
+    *("advantech", "influx", "senml", "hj212"),
+)
+"""What gateways write; absent: seen by the message (docs/connect-a-gateway.md)."""
 UNIT_KINDS: Final = ("tank", "pipe_section", "working_face", "roadway", "area", "equipment")
 LIMIT_NAMES: Final = ("ll", "l", "h", "hh")
 GROUP_KINDS: Final = ("vote", "difference", "balance", "air_path", "air_lock", "power_cut")

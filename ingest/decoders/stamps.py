@@ -1,4 +1,4 @@
-"""Stamps as gateways write them: milliseconds since 1970, or RFC 3339 with an offset."""
+"""Stamps as gateways write them: numbers since 1970, RFC 3339 with an offset, local digits."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -27,3 +27,31 @@ def micros(stamp: object) -> int | None:
             return None
         return since if since >= 0 else None
     return None
+
+
+def micros_by_size(number: float) -> int | None:
+    """Read seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by size.
+
+    Sound for every time from March 1973 to the year 5138, and for a later one in no unit.
+    """
+    if number < 0:
+        return None
+    if number < 1e11:
+        return round(number * 1_000_000)
+    if number < 1e14:
+        return round(number * 1_000)
+    if number < 1e17:
+        return int(number)
+    return int(number // 1_000) if number < 1e20 else None
+
+
+def micros_in_china(digits: str) -> int | None:
+    """Read `YYYYMMDDhhmmss`, China's local time (UTC+8), which has no summer time since 1992."""
+    if len(digits) != 14 or not (digits.isascii() and digits.isdigit()):
+        return None
+    try:
+        moment = datetime.strptime(digits + "+0800", "%Y%m%d%H%M%S%z")
+    except ValueError:
+        return None
+    since = (moment - _EPOCH) // _MICROSECOND
+    return since if since >= 0 else None
