@@ -6,7 +6,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from alarms import instants
-from alarms.plant import Enterprise, Gateway, Plant, Point, Raise, Source, Tiering, Unit
+from alarms.plant import Enterprise, Gateway, Mapped, Plant, Point, Raise, Source, Tiering, Unit
 from alarms.storage import groups
 
 CHANNEL: Final = "fengsui_plant"
@@ -57,11 +57,11 @@ async def load(conn: AsyncConnection) -> Plant:
         )
     ]
     gateways = [
-        Gateway(**row)
+        _gateway(row)
         for row in await _rows(
             conn,
             """
-            select g.id, e.code as enterprise
+            select g.id, e.code as enterprise, g.dialect, g.mapping
               from gateway g join enterprise e on e.id = g.enterprise_id order by g.id
             """,
         )
@@ -101,6 +101,10 @@ async def load(conn: AsyncConnection) -> Plant:
         revision=number,
         groups=[groups.from_row(row) for row in await _rows(conn, groups.SELECT)],
     )
+
+
+def _gateway(row: dict[str, Any]) -> Gateway:
+    return Gateway(**{**row, "mapping": tuple(Mapped(**each) for each in row["mapping"])})
 
 
 def _point(row: dict[str, Any]) -> Point:

@@ -72,6 +72,18 @@ class Decoded(msgspec.Struct, kw_only=True):
             self.stamps.append(stamp)
             self.marks.append(mark)
 
+    def without(self, places: set[int]) -> None:
+        """Take the readings at these places out."""
+        whose = [run for run, count in enumerate(self.counts) for _ in range(count)]
+        kept = [place for place in range(len(self.tags)) if place not in places]
+        self.tags = [self.tags[place] for place in kept]
+        self.values = [self.values[place] for place in kept]
+        if self.units is not None:
+            self.units = [self.units[place] for place in kept]
+        self.counts = [0] * len(self.counts)
+        for place in kept:
+            self.counts[whose[place]] += 1
+
     def refuse(self, reason: Reason, tag: str | None, sample: object, count: int = 1) -> None:
         """Count something refused; the first sample of each reason and tag is kept."""
         shown = None if tag is None else printable(tag)

@@ -80,6 +80,8 @@ def _line(decoded: Decoded, line: str, names: dict[str, str], received: int) -> 
         stamp, mark = (-1, 0) if found is None else (found, 0)
     fields = parts[1].split(",") if plain else _BETWEEN_COMMAS.findall(parts[1])
     pairs = [_pair(field) for field in fields]
+    if not pairs:
+        raise _OddError
     said = next((text for key, text in pairs if key == "Quality" and text[0] == '"'), None)
     quality = Quality.good if said is None else _quality(said)
     for key, written in pairs:
@@ -97,8 +99,10 @@ def _line(decoded: Decoded, line: str, names: dict[str, str], received: int) -> 
 
 def _series(written: str) -> str:
     """Return measurement and tags, the tags in order, without escapes."""
+    if written.startswith(","):
+        raise _OddError
     measurement, *tags = _BETWEEN_COMMAS.findall(written)
-    if written.startswith(",") or any(not _FIRST_EQUALS.fullmatch(tag) for tag in tags):
+    if any(not _FIRST_EQUALS.fullmatch(tag) for tag in tags):
         raise _OddError
     return _ESCAPED.sub(r"\1", ",".join([measurement, *sorted(tags)]))
 

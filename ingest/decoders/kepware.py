@@ -58,9 +58,12 @@ def _slow(payload: bytes, received: int) -> Decoded:
         found = parse(payload)
     except UNREADABLE:
         return refused_whole(Reason.bad_json, start_of(payload))
+    common: object
     match found:
+        case {"values": list(updates), "timestamp": common}:
+            pass
         case {"values": list(updates)}:
-            common = found.get("timestamp")
+            common = None
         case list(updates):
             common = None
         case _:

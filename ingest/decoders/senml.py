@@ -33,8 +33,10 @@ class _Pack:
 
     def take(self, record: dict[str, object]) -> None:
         """Resolve one record; a field of a wrong type refuses the record."""
-        text = {key: record.get(key) for key in _TEXT if key in record}
-        numbers = {key: finite(record[key]) for key in _NUMBERS if key in record}
+        text: dict[str, object] = {key: record.get(key) for key in _TEXT if key in record}
+        numbers: dict[str, float | None] = {
+            key: finite(record[key]) for key in _NUMBERS if key in record
+        }
         if any(not isinstance(word, str) for word in text.values()) or any(
             numbers[key] is None or isinstance(record[key], bool) for key in numbers
         ):

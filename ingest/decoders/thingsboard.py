@@ -76,10 +76,10 @@ def _slow(payload: bytes, received: int) -> Decoded:
 
 def _entry(decoded: Decoded, prefix: str, entry: object, received: int) -> None:
     match entry:
-        case {"values": dict(values)}:
-            _values(decoded, prefix, values, entry.get("ts"), received)
-        case dict() if entry:
-            _values(decoded, prefix, entry, None, received)
+        case {"values": dict(values), "ts": ts}:
+            _values(decoded, prefix, values, ts, received)
+        case {"values": dict(values)} | dict(values) if values:
+            _values(decoded, prefix, values, None, received)
         case _:
             decoded.refuse(Reason.bad_shape, prefix[:-1] or None, entry)
 

@@ -84,7 +84,7 @@ def test_a_senml_pack_says_the_same_resolved_and_with_base_fields(
 ) -> None:
     plain = [{"n": f"b{name}", "u": "kPa", "v": value, "t": time} for name, value, time in records]
     based = [{"n": name, "v": value, "t": time - 2**28} for name, value, time in records]
-    based[0] |= {"bn": "b", "bu": "kPa", "bt": 2**28}  # type: ignore[dict-item]  # mixed
+    based[0] |= {"bn": "b", "bu": "kPa", "bt": 2**28}
     one = senml.decode(json.dumps(plain).encode(), RECEIVED)
     other = senml.decode(json.dumps(based).encode(), RECEIVED)
     assert (rows(one), one.units) == (rows(other), other.units)

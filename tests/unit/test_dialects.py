@@ -146,7 +146,19 @@ def test_a_line_protocol_stamp_is_told_by_its_size(stamp: bytes, micros: int) ->
 
 @pytest.mark.parametrize(
     "line",
-    [b"m", b"m v", b"m v=", b"m =1", b",t=1 v=1", b"m,t v=1", b"m v=1 2 3", b"m,t=1", b"m v=1, 5"],
+    [
+        b"m",
+        b"m v",
+        b"m v=",
+        b"m =1",
+        b",t=1 v=1",
+        b"m,t v=1",
+        b"m v=1 2 3",
+        b"m,t=1",
+        b"m v=1, 5",
+        b', "a": 1',
+        b'm ,,"',
+    ],
 )
 def test_a_broken_line_is_refused_and_the_next_is_read(line: bytes) -> None:
     decoded = influx.decode(line + b"\nA value=1", RECEIVED)
