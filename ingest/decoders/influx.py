@@ -23,14 +23,11 @@ _TRUTH: Final = {
     **dict.fromkeys(("t", "T", "true", "True", "TRUE"), 1.0),
     **dict.fromkeys(("f", "F", "false", "False", "FALSE"), 0.0),
 }
-_FLOAT: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_WHOLE: Final = re.compile(r"-?\d{1,20}[iu]", re.ASCII)
 _STATUS: Final = re.compile(r".*\(0x([0-9A-Fa-f]{1,8})\)")
 _WORDS: Final = (
     *(("good", Quality.good), ("ok", Quality.good)),
     *(("uncertain", Quality.uncertain), ("bad", Quality.bad)),
 )
-_STAMP: Final = re.compile(r"\d{1,20}", re.ASCII)
 _PART: Final = re.compile(r'(?:[^\\ "]|\\.|\\$|"(?:[^"\\]|\\.)*"|")+')
 _BETWEEN_COMMAS: Final = re.compile(r'(?:[^\\,"]|\\.|\\$|"(?:[^"\\]|\\.)*"|")+')
 _FIRST_EQUALS: Final = re.compile(r"((?:[^\\=]|\\.|\\$)+)=(.+)", re.DOTALL)
@@ -74,15 +71,15 @@ def _line(decoded: Decoded, line: str, names: dict[str, str], received: int) -> 
     series = names.get(parts[0])
     if series is None:
         series = names[parts[0]] = _series(parts[0])
-    stamp, mark = received, int(STAMPED_HERE)
-    if len(parts) == 3:
-        found = micros_by_size(int(parts[2])) if _STAMP.fullmatch(parts[2]) else None
-        stamp, mark = (-1, 0) if found is None else (found, 0)
-    fields = parts[1].split(",") if plain else _BETWEEN_COMMAS.findall(parts[1])
-    pairs = [_pair(field) for field in fields]
+    stamp, mark = (_stamp(parts[2]), 0) if len(parts) == 3 else (received, int(STAMPED_HERE))
+    if plain:
+        pairs = [_plain_pair(field) for field in parts[1].split(",")]
+        said = None
+    else:
+        pairs = [_pair(field) for field in _BETWEEN_COMMAS.findall(parts[1])]
+        said = next((text for key, text in pairs if key == "Quality" and text[0] == '"'), None)
     if not pairs:
         raise _OddError
-    said = next((text for key, text in pairs if key == "Quality" and text[0] == '"'), None)
     quality = Quality.good if said is None else _quality(said)
     for key, written in pairs:
         if written is said:
@@ -91,14 +88,22 @@ def _line(decoded: Decoded, line: str, names: dict[str, str], received: int) -> 
         number = _number(written)
         if number is None or quality is None:
             decoded.refuse(Reason.bad_value, tag, written if quality is not None else said)
-        elif stamp < 0:
+        elif stamp is None:
             decoded.refuse(Reason.bad_time, tag, parts[2])
         else:
             decoded.add(tag, number, stamp, mark | quality)
 
 
+def _stamp(written: str) -> int | None:
+    if len(written) <= 20 and written.isascii() and written.isdigit():
+        return micros_by_size(int(written))
+    return None
+
+
 def _series(written: str) -> str:
     """Return measurement and tags, the tags in order, without escapes."""
+    if "," not in written and "\\" not in written:
+        return written
     if written.startswith(","):
         raise _OddError
     measurement, *tags = _BETWEEN_COMMAS.findall(written)
@@ -107,24 +112,34 @@ def _series(written: str) -> str:
     return _ESCAPED.sub(r"\1", ",".join([measurement, *sorted(tags)]))
 
 
-def _pair(field: str) -> tuple[str, str]:
-    key, equals, value = field.partition("=")
-    if "\\" in field:
-        found = _FIRST_EQUALS.fullmatch(field)
-        if found is None:
-            raise _OddError
-        return _ESCAPED.sub(r"\1", found[1]), found[2]
-    if not (key and equals and value):
+def _plain_pair(field: str) -> tuple[str, str]:
+    key, _, value = field.partition("=")
+    if not (key and value):
         raise _OddError
     return key, value
 
 
+def _pair(field: str) -> tuple[str, str]:
+    if "\\" not in field:
+        return _plain_pair(field)
+    found = _FIRST_EQUALS.fullmatch(field)
+    if found is None:
+        raise _OddError
+    return _ESCAPED.sub(r"\1", found[1]), found[2]
+
+
 def _number(written: str) -> float | None:
-    if _FLOAT.fullmatch(written):
-        number = float(written)
-        return number if math.isfinite(number) else None
-    if _WHOLE.fullmatch(written):
-        return float(written[:-1])
+    if not written.isascii() or "_" in written:  # which Python takes, and the protocol does not
+        return None
+    last = written[-1]
+    try:
+        if last in "0123456789.":
+            number = float(written)
+            return number if math.isfinite(number) else None
+        if last in "iu" and written[:-1].lstrip("-").isdigit():
+            return float(written[:-1]) if len(written) <= 21 else None
+    except ValueError:
+        return None
     return _TRUTH.get(written)
 
 
