@@ -172,6 +172,8 @@ GATEWAY: Final[dict[str, Any]] = {
     "lost": 0,
     "loss": 0.0,
     "has_credential": True,
+    "dialect": "neuron",
+    "mapping": [{"field": "LT", "tag": "TK101.LT", "scale": 1.0, "offset": 0.0, "unit": "m"}],
 }
 REJECT: Final[dict[str, Any]] = {
     "id": 9,

@@ -333,6 +333,8 @@ THINGS: Final[dict[str, Schema]] = {
         lost=WHOLE,
         loss={"type": "number"},
         has_credential=FLAG,
+        dialect=TEXT_OR_NULL,
+        mapping={"type": "array", "items": OBJECT},
     ),
     "Reject": thing(
         "What was refused.",

@@ -70,7 +70,7 @@ async def record(
                     if watching.done():
                         watching.result()
                     for message in batch.messages:
-                        decoded = choosing.decode(message.payload, message.received, None).decoded
+                        decoded = choosing.decode(message.payload, message.received, None)
                         lines.writerows(_rows(decoded, message))
                         _count(captured, decoded)
                     out.flush()

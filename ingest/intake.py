@@ -11,7 +11,6 @@ from typing import Final, NamedTuple
 from alarms import units
 from alarms.plant import Gateway, Mapped, Plant
 from ingest.decoders import choosing
-from ingest.decoders.choosing import Spoken
 from ingest.decoders.decoded import Decoded, Reason
 
 MOST_UNITS: Final = 64
@@ -52,17 +51,17 @@ class Intake:
 
     def decode(
         self, gateway: str, payload: bytes, received: int, dialect: str | None = None
-    ) -> Spoken:
+    ) -> Decoded:
         """Decode a message of a gateway, registered or not; a `dialect` given wins over its own."""
         speech = self._speech.get(gateway)
         if speech is None:
-            spoken = choosing.decode(payload, received, dialect)
+            decoded = choosing.decode(payload, received, dialect)
         else:
-            spoken = choosing.decode(payload, received, dialect or speech.dialect)
-        if (speech is not None and speech.fields) or spoken.decoded.units is not None:
+            decoded = choosing.decode(payload, received, dialect or speech.dialect)
+        if (speech is not None and speech.fields) or decoded.units is not None:
             known = {} if speech is None else speech.fields
-            _rename(spoken.decoded, known, unit_of(self._plant, gateway))
-        return spoken
+            _rename(decoded, known, unit_of(self._plant, gateway))
+        return decoded
 
 
 def unit_of(plant: Plant, gateway: str) -> UnitOf:

@@ -228,9 +228,7 @@ class Pipeline:
     def _decode(self, topic: topics.Topic, message: Message) -> Decoded:
         """Decode readings; what the broker kept for us and has no stamp of its own is no news."""
         dialect = "senml" if topic.channel is topics.Channel.senml else None
-        decoded = self._intake.decode(
-            topic.gateway, message.payload, message.received, dialect
-        ).decoded
+        decoded = self._intake.decode(topic.gateway, message.payload, message.received, dialect)
         if message.retained and any(mark & STAMPED_HERE for mark in decoded.marks):
             return refused_whole(Reason.bad_time, "retained by the broker, and without a ts")
         return decoded

@@ -96,7 +96,7 @@ def preview(
     if gateway not in plant.gateways:
         raise NotFoundError(f"there is no gateway {gateway}: register it, or correct the id")
     tried = _tried(plant, gateway, settings) if settings else plant
-    dialect, decoded = Intake(tried).decode(gateway, payload, received)
+    decoded = Intake(tried).decode(gateway, payload, received)
     ledger = Ledger()
     roster = Roster.of(tried, {name: place for place, name in enumerate(tried.gateways)})
     sifted = sift(
@@ -106,7 +106,7 @@ def preview(
     )
     return {
         "gateway": gateway,
-        "dialect": dialect,
+        "dialect": decoded.dialect,
         "dialect_set": tried.gateways[gateway].dialect is not None,
         "accepted": len(sifted.readings),
         "rejected": sum(entry.count for entry in ledger.entries),

@@ -37,7 +37,7 @@ def fuzz(dialect: str | None, inputs: int, seed: int) -> int:
     for number, payload in enumerate(islice(spoilt(own, seed), inputs)):
         began = time.perf_counter()
         try:
-            decoded = choosing.decode(payload, RECEIVED, dialect).decoded
+            decoded = choosing.decode(payload, RECEIVED, dialect)
             spent += time.perf_counter() - began
             sound(decoded)
             readings += bool(decoded.tags)

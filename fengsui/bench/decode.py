@@ -60,9 +60,7 @@ def _batch(messages: list[bytes], dialect: str | None) -> Callable[[], int]:
     """Return what decodes and sifts these messages and counts the readings."""
     plain = _plant(dialect, ())
     tags = dict.fromkeys(
-        tag
-        for message in messages
-        for tag in Intake(plain).decode("gw", message, _RECEIVED).decoded.tags
+        tag for message in messages for tag in Intake(plain).decode("gw", message, _RECEIVED).tags
     )
     plant = _plant(dialect, tags)
     intake, roster = Intake(plant), Roster.of(plant, {"gw": 0})
@@ -70,8 +68,7 @@ def _batch(messages: list[bytes], dialect: str | None) -> Callable[[], int]:
     def run() -> int:
         ledger = Ledger()
         arrived = [
-            _arrived(message, intake.decode("gw", message, _RECEIVED).decoded)
-            for message in messages
+            _arrived(message, intake.decode("gw", message, _RECEIVED)) for message in messages
         ]
         found = sift(arrived, roster, ledger)
         assert not ledger.entries, ledger.entries[0]  # noqa: S101  the bench's own messages

@@ -5,7 +5,7 @@ and only what those refuse is looked at for its shape.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from ingest.decoders import (
     advantech,
@@ -18,7 +18,7 @@ from ingest.decoders import (
     shapes,
     thingsboard,
 )
-from ingest.decoders.decoded import Decoded, bounded
+from ingest.decoders.decoded import Decoded
 
 DECODERS: Final[Mapping[str, Callable[[bytes, int], Decoded]]] = {
     "native": native.decode,
@@ -31,21 +31,15 @@ DECODERS: Final[Mapping[str, Callable[[bytes, int], Decoded]]] = {
     "hj212": hj212.decode,
 }
 """By the names of `alarms.plant.DIALECTS`."""
-_plain: Final = bounded(native.plain)
 
 
-class Spoken(NamedTuple):
-    """A message decoded, and the dialect it was taken for."""
-
-    dialect: str
-    decoded: Decoded
-
-
-def decode(payload: bytes, received: int, dialect: str | None) -> Spoken:
+def decode(payload: bytes, received: int, dialect: str | None) -> Decoded:
     """Decode a message that came at `received` (Micros); None: see by the message."""
     if dialect is None:
         try:
-            return Spoken("native", _plain(payload, received))
+            return native.plain(payload, received)
         except native.OddError:
             dialect = shapes.dialect_of(payload)
-    return Spoken(dialect, DECODERS[dialect](payload, received))
+    decoded = DECODERS[dialect](payload, received)
+    decoded.dialect = dialect
+    return decoded

@@ -48,7 +48,7 @@ class Decoded(msgspec.Struct, kw_only=True):
     entry a run, and `counts` adds up to `len(tags)`. `sequence` holds each `seq` met. `units` has
     each reading's unit where the dialect names units, and is None where it does not. `origin` says
     which of a gateway's devices spoke, where the message says so beside the names; it is no part
-    of a tag, but a mapping may name `origin.field`.
+    of a tag, but a mapping may name `origin.field`. `dialect` is what the message was taken for.
     """
 
     tags: list[str] = msgspec.field(default_factory=list)
@@ -60,6 +60,7 @@ class Decoded(msgspec.Struct, kw_only=True):
     refused: dict[tuple[Reason, str | None], Refusal] = msgspec.field(default_factory=dict)
     units: list[str | None] | None = None
     origin: str = ""
+    dialect: str = "native"
 
     def add(self, tag: str, value: float, stamp: int, mark: int) -> None:
         """Append one reading, to the last run where it fits."""

@@ -11,7 +11,14 @@ from typing import Final
 import msgspec
 
 from alarms.readings import HISTORY, STAMPED_HERE, STATE_NUMBERS, Quality
-from ingest.decoders.decoded import MOST_READINGS, Decoded, Reason, bounded, refused_whole
+from ingest.decoders.decoded import (
+    MOST_BYTES,
+    MOST_READINGS,
+    Decoded,
+    Reason,
+    bounded,
+    refused_whole,
+)
 from ingest.decoders.lenient import UNREADABLE, finite, parse, start_of
 from ingest.decoders.stamps import micros
 
@@ -55,10 +62,15 @@ def decode(payload: bytes, received: int) -> Decoded:
 
 def plain(payload: bytes, received: int) -> Decoded:
     """Decode a message whose values are plain numbers; raise OddError for any other."""
+    if len(payload) > MOST_BYTES:
+        raise OddError
     try:
-        return _fast(payload, received)
+        decoded = _fast(payload, received)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise OddError from error
+    if len(decoded.tags) > MOST_READINGS:
+        raise OddError
+    return decoded
 
 
 def _fast(payload: bytes, received: int) -> Decoded:

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from ingest.decoders.decoded import MOST_BYTES
 from ingest.decoders.lenient import UNREADABLE
 
 _BLANK: Final = b" \t\r\n\xef\xbb\xbf"
@@ -20,6 +21,8 @@ _first: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 def dialect_of(payload: bytes) -> str:
     """Return the name of the dialect (alarms.plant.DIALECTS); native where it could be any."""
+    if len(payload) > MOST_BYTES:
+        return "native"
     text = payload[:64].lstrip(_BLANK)
     if text.startswith(b"##"):
         return "hj212"

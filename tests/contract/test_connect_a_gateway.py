@@ -17,7 +17,9 @@ PAGES = ("connect-a-gateway.md", "connect-a-gateway.zh-CN.md")
 
 def blocks(page: str) -> list[tuple[str, str]]:
     """Return every code block as (what it says it is, text)."""
-    return re.findall(r"^```([^\n]*)\n(.*?)^```$", (DOCS / page).read_text("utf-8"), re.DOTALL | re.M)
+    return re.findall(
+        r"^```([^\n]*)\n(.*?)^```$", (DOCS / page).read_text("utf-8"), re.DOTALL | re.M
+    )
 
 
 def samples() -> list[tuple[str, str]]:
@@ -27,7 +29,7 @@ def samples() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("dialect", "text"), samples())
 def test_every_message_on_the_page_is_read_as_the_page_says(dialect: str, text: str) -> None:
-    decoded = choosing.decode(text.encode(), RECEIVED, dialect).decoded
+    decoded = choosing.decode(text.encode(), RECEIVED, dialect)
     assert decoded.tags
     assert {refusal.tag for refusal in decoded.refused.values()} <= {"tag1"}
     seen = choosing.decode(text.encode(), RECEIVED, None)

@@ -34,9 +34,9 @@ def test_a_message_is_told_by_its_shape(golden: Golden) -> None:
     spoken = choosing.decode(golden.payload, RECEIVED, None)
     assert spoken.dialect == ("native" if golden.flat else golden.dialect)
     if golden.flat:
-        assert refusals(spoken.decoded) == [(Reason.bad_shape, None)]
+        assert refusals(spoken) == [(Reason.bad_shape, None)]
     else:
-        assert rows(spoken.decoded) == golden.readings
+        assert rows(spoken) == golden.readings
 
 
 def test_every_dialect_a_registry_may_name_has_a_decoder() -> None:
@@ -45,14 +45,14 @@ def test_every_dialect_a_registry_may_name_has_a_decoder() -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_message_too_large_is_refused_whole(dialect: str) -> None:
-    decoded = choosing.decode(b" " * (MOST_BYTES + 1), RECEIVED, dialect).decoded
+    decoded = choosing.decode(b" " * (MOST_BYTES + 1), RECEIVED, dialect)
     assert refusals(decoded) == [(Reason.too_large, None)]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("payload", [b"", b"{", b"null", b"[]", b"[1]", b"\xff\xfe", b"##", b"x y"])
 def test_rot_is_refused_whole(dialect: str, payload: bytes) -> None:
-    decoded = choosing.decode(payload, RECEIVED, dialect).decoded
+    decoded = choosing.decode(payload, RECEIVED, dialect)
     assert rows(decoded) == []
     assert len(decoded.refused) == (0 if (dialect, payload) == ("native", b"[]") else 1) or (
         (dialect, payload) in {("kepware", b"[]"), ("thingsboard", b"[]")}
@@ -61,7 +61,7 @@ def test_rot_is_refused_whole(dialect: str, payload: bytes) -> None:
 
 def test_a_native_message_with_a_time_of_another_name_is_not_taken_as_one_without_time() -> None:
     spoken = choosing.decode(b'{"timestamp": 1650006388943, "values": {"A": 1}}', RECEIVED, None)
-    assert rows(spoken.decoded) == [("A", 1.0, 1650006388943000, 0)]
+    assert rows(spoken) == [("A", 1.0, 1650006388943000, 0)]
 
 
 def test_neuron_says_which_device_spoke() -> None:

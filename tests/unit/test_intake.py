@@ -30,7 +30,7 @@ def listening(*mapping: Mapped, dialect: str | None = None) -> Intake:
 
 def decode(found: Intake, message: object, gateway: str = "gw-1") -> Decoded:
     payload = message if isinstance(message, bytes) else json.dumps(message).encode()
-    return found.decode(gateway, payload, RECEIVED).decoded
+    return found.decode(gateway, payload, RECEIVED)
 
 
 def test_a_field_becomes_a_tag_scaled_and_in_the_points_unit() -> None:
