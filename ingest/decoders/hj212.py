@@ -13,7 +13,7 @@ from typing import Final
 
 from alarms.readings import STAMPED_HERE, Quality
 from ingest.decoders.decoded import Decoded, Reason, bounded, refused_whole
-from ingest.decoders.lenient import finite, start_of
+from ingest.decoders.lenient import decimal, start_of
 from ingest.decoders.stamps import micros_in_china
 
 REAL_TIME: Final = "2011"
@@ -36,8 +36,8 @@ MARKS: Final = {
 """What a data mark (`-Flag`) makes of a value."""
 _SPLIT: Final = 0b10
 """The bit of the packet's Flag that says: this packet has a number."""
-_DESCRIBING: Final = frozenset({"Flag", "EFlag", "SampleTime", "Info", "PolId"})
-_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_DESCRIBING: Final = frozenset({"EFlag", "SampleTime", "Info", "PolId"})
+_DATA_TIME: Final = re.compile(r"(?:^|[;,])DataTime=([^;,]*)")
 
 
 def _table() -> tuple[int, ...]:
@@ -130,23 +130,28 @@ def _is_split(fields: dict[str, str]) -> bool:
 
 
 def _readings(decoded: Decoded, body: str, prefix: str, received: int) -> None:
-    groups = [dict(_pairs(group, ",")) for group in body.split(";")]
-    written = next((group["DataTime"] for group in groups if "DataTime" in group), None)
-    stamp, flag = (received, STAMPED_HERE) if written is None else (micros_in_china(written), 0)
-    for group in groups:
-        for key, value in group.items():
+    body = body.replace(" ", "")
+    found = _DATA_TIME.search(body)
+    stamp, flag = (received, STAMPED_HERE) if found is None else (micros_in_china(found[1]), 0)
+    for group in body.split(";"):
+        marks: dict[str, str] = {}
+        values: list[tuple[str, str, str]] = []
+        for part in group.split(","):
+            key, _, value = part.partition("=")
             name, dash, what = key.rpartition("-")
-            if key == "DataTime" or what in _DESCRIBING or not dash:
-                continue
-            quality = MARKS.get(group.get(f"{name}-Flag", "N"))
-            number = finite(float(value)) if _NUMBER.fullmatch(value) else None
+            if what == "Flag":
+                marks[name] = value
+            elif dash and what not in _DESCRIBING:
+                values.append((prefix + key, name, value))
+        for tag, name, value in values:
+            mark = marks.get(name, "N")
+            quality, number = MARKS.get(mark), decimal(value)
             if number is None or quality is None:
-                said = {"value": value, "flag": group.get(f"{name}-Flag", "N")}
-                decoded.refuse(Reason.bad_value, prefix + key, said)
+                decoded.refuse(Reason.bad_value, tag, {"value": value, "flag": mark})
             elif stamp is None:
-                decoded.refuse(Reason.bad_time, prefix + key, written)
+                decoded.refuse(Reason.bad_time, tag, found and found[1])
             else:
-                decoded.add(prefix + key, number, stamp, quality | flag)
+                decoded.add(tag, number, stamp, quality | flag)
 
 
 def _pairs(text: str, between: str) -> list[tuple[str, str]]:

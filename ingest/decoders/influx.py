@@ -9,14 +9,13 @@ that says none refuses the line's readings. A stamp is in s, ms, us or ns by its
 `\,` `\=` `\ ` in names and `\"` `\\` in text.
 """
 
-import math
 import re
 from typing import Final
 
 from alarms.readings import STAMPED_HERE, Quality
 from ingest.decoders import opc
 from ingest.decoders.decoded import Decoded, Reason, bounded, refused_whole
-from ingest.decoders.lenient import start_of
+from ingest.decoders.lenient import decimal, start_of
 from ingest.decoders.stamps import micros_by_size
 
 _TRUTH: Final = {
@@ -129,17 +128,11 @@ def _pair(field: str) -> tuple[str, str]:
 
 
 def _number(written: str) -> float | None:
-    if not written.isascii() or "_" in written:  # which Python takes, and the protocol does not
-        return None
-    last = written[-1]
-    try:
-        if last in "0123456789.":
-            number = float(written)
-            return number if math.isfinite(number) else None
-        if last in "iu" and written[:-1].lstrip("-").isdigit():
-            return float(written[:-1]) if len(written) <= 21 else None
-    except ValueError:
-        return None
+    number = decimal(written)
+    if number is not None:
+        return number
+    if written[-1] in "iu" and len(written) <= 21:
+        return decimal(written[:-1]) if written[:-1].lstrip("-").isdigit() else None
     return _TRUTH.get(written)
 
 

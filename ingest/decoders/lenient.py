@@ -8,6 +8,8 @@ import msgspec
 
 UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 """What `parse` raises for what is no JSON at all."""
+_BLANK: Final = " \t\r\n\v\f"
+"""What Python's float reads over."""
 _any: Final = msgspec.json.Decoder()
 
 
@@ -30,6 +32,17 @@ def finite(number: object) -> float | None:
             return None
         return value if math.isfinite(value) else None
     return None
+
+
+def decimal(text: str) -> float | None:
+    """Read a finite decimal number as devices write it: no blanks, names, hexadecimals or `_`."""
+    if not text or text[-1] not in "0123456789." or not text.isascii() or "_" in text:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and text[0] not in _BLANK else None
 
 
 def start_of(payload: bytes) -> str:

@@ -1,12 +1,13 @@
 """Stamps as gateways write them: numbers since 1970, RFC 3339 with an offset, local digits."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
 _MOST_MS: Final = 253_402_300_800_000
 """The year 10000: a number beyond it is no time in milliseconds."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_CHINA: Final = timezone(timedelta(hours=8))
 _MICROSECOND: Final = timedelta(microseconds=1)
 _RFC3339: Final = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,12})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
@@ -49,8 +50,9 @@ def micros_in_china(digits: str) -> int | None:
     """Read `YYYYMMDDhhmmss`, China's local time (UTC+8), which has no summer time since 1992."""
     if len(digits) != 14 or not (digits.isascii() and digits.isdigit()):
         return None
+    month, day, hour, minute, second = (int(digits[at : at + 2]) for at in range(4, 14, 2))
     try:
-        moment = datetime.strptime(digits + "+0800", "%Y%m%d%H%M%S%z")
+        moment = datetime(int(digits[:4]), month, day, hour, minute, second, tzinfo=_CHINA)
     except ValueError:
         return None
     since = (moment - _EPOCH) // _MICROSECOND
