@@ -54,14 +54,19 @@ class Intake:
     ) -> Decoded:
         """Decode a message of a gateway, registered or not; a `dialect` given wins over its own."""
         speech = self._speech.get(gateway)
-        if speech is None:
-            decoded = choosing.decode(payload, received, dialect)
-        else:
-            decoded = choosing.decode(payload, received, dialect or speech.dialect)
-        if (speech is not None and speech.fields) or decoded.units is not None:
-            known = {} if speech is None else speech.fields
-            _rename(decoded, known, unit_of(self._plant, gateway))
+        if dialect is None and speech is not None:
+            dialect = speech.dialect
+        decoded = choosing.decode(payload, received, dialect)
+        if speech is not None or decoded.units is not None:
+            self.translate(gateway, decoded)
         return decoded
+
+    def translate(self, gateway: str, decoded: Decoded) -> None:
+        """Make fields the tags of a gateway's mapping, and its units the points', in place."""
+        speech = self._speech.get(gateway)
+        fields = {} if speech is None else speech.fields
+        if fields or decoded.units is not None:
+            _rename(decoded, fields, unit_of(self._plant, gateway))
 
 
 def unit_of(plant: Plant, gateway: str) -> UnitOf:
