@@ -210,14 +210,18 @@ GOLDEN: Final = (
         ],
         refused=[(Reason.bad_value, "wea,ther,loc x=us=m.s")],
     ),
+    # The first line from plugins/inputs/opcua/README.md of influxdata/telegraf.
     Golden(
         name="influx of telegraf's OPC UA input",
         dialect="influx",
-        payload=b'opcua,id=ns\\=3;s\\=Temperature Temperature=79.5,Quality="OK (0x0)" '
-        b"1597820490000000000\n"
+        payload=b"group1_metric_name,group1_tag=val1,id=ns\\=3;i\\=1002,node1_tag=val3 "
+        b'name=-1.389117,Quality="OK (0x0)" 1606893246000000000\n'
         b'opcua,id=ns\\=3;s\\=Level Level=0,Quality="Bad (0x80000000)" 1597820490000000000\n',
         readings=[
-            ("opcua,id=ns=3;s=Temperature.Temperature", 79.5, 1597820490000000, GOOD),
+            (
+                "group1_metric_name,group1_tag=val1,id=ns=3;i=1002,node1_tag=val3.name",
+                *(-1.389117, 1606893246000000, GOOD),
+            ),
             ("opcua,id=ns=3;s=Level.Level", 0.0, 1597820490000000, BAD),
         ],
     ),

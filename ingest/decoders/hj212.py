@@ -3,9 +3,9 @@
 `##` length, data section, CRC, CR LF (section 6.3; CRC of Annex A). Read are real-time data (CN
 2011), the minutes' (2051), hours' (2061) and days' (2031) statistics. `a34004-Rtd` is a tag as it
 stands; a statistic has its command in front, `2061.a34004-Avg`, for the minute's mean and the
-hour's share a name. Times are China's local time. The data marks N F M S D C T B are those of the
-2017 text; P and the air stations' 0 to 3 are those of HJ/T 212-2005, from memory. A packet split
-in several is refused: its parts would have to be kept until the last has come.
+hour's share a name. Times are China's local time. The data marks N F M S D C T B stand in the 2017
+text; what they mean, and P and the air stations' 0 to 3 of HJ/T 212-2005, is from memory. A packet
+split in several is refused: its parts would have to be kept until the last has come.
 """
 
 import re

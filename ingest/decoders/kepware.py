@@ -1,8 +1,9 @@
 """Decode what an MQTT client agent of Kepware's IoT Gateway publishes by its standard template.
 
-`{"timestamp": ms, "values": [{"id": …, "v": …, "q": true, "t": ms}, …]}`, after the manual of the
-IoT Gateway plug-in, "Standard Template Data Format"; a bare list of updates is read too. A `q` of
-false is a reading of quality bad: it is stored, and holds an alarm as it is.
+`{"timestamp": ms, "values": [{"id": …, "v": …, "q": true, "t": ms}, …]}`, as public programs that
+take it write it down; the maker's manual ("Standard Template Data Format") was not at hand. A bare
+list of updates is read too. A `q` of false is a reading of quality bad: it is stored, and holds an
+alarm as it is.
 """
 
 from typing import Final

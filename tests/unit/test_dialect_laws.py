@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alarms.plant import DIALECTS
-from ingest.decoders import choosing, hj212, influx, senml
+from ingest.decoders import choosing, hj212, influx, kepware, neuron, senml, thingsboard
 from tests.dialects import GOLDEN, RECEIVED, rows, sound
 from tests.mutation import spoilt
 
@@ -96,3 +96,33 @@ def test_one_changed_byte_changes_the_check(section: bytes, place: int, change: 
         spoiled = bytearray(section)
         spoiled[place] ^= change
         assert hj212.crc(bytes(spoiled)) != hj212.crc(section)
+
+
+READINGS = st.dictionaries(st.text(min_size=1, max_size=5), FLOATS | st.booleans(), max_size=6)
+STAMPS = st.integers(0, 253_402_300_799_999)
+
+
+@given(READINGS, STAMPS, st.booleans())
+def test_both_roads_say_the_same_of_plain_messages(
+    values: dict[str, float], ts: int, good: bool
+) -> None:
+    """One odd entry sends a whole message over the slow road; the rest must not change."""
+    odd = {**values, "odd": "x"}
+    updates = [{"id": tag, "v": value, "q": good, "t": ts} for tag, value in values.items()]
+    time = max(2**28, ts // 1000)
+    records = [{"n": tag, "v": float(value), "t": time} for tag, value in values.items()]
+    for decode, plain, other in (
+        (neuron.decode, {"timestamp": ts, "values": values}, {"timestamp": ts, "values": odd}),
+        (kepware.decode, {"values": updates}, {"values": [*updates, {"id": "odd", "v": "x"}]}),
+        (
+            thingsboard.decode,
+            {"D": [{"ts": ts, "values": values}]},
+            {"D": [{"ts": ts, "values": odd}]},
+        ),
+        (senml.decode, records, [*records, {"n": "odd", "vs": "x"}]),
+    ):
+        fast, slow = (decode(json.dumps(each).encode(), RECEIVED) for each in (plain, other))
+        if plain:
+            assert (rows(fast), fast.units) == (rows(slow), slow.units)
+            assert not fast.refused
+        assert [one.tag and one.tag[-3:] for one in slow.refused.values()] == ["odd"]
