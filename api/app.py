@@ -15,13 +15,13 @@ from api import answers, asyncapi, envelope, parameters, problems, push, schemas
 from api.feed import Feed
 from api.identity import COOKIE, Gate
 from api.live import Live
-from api.routes import alarms, gateways, health, plant, records, registry, rules, session
+from api.routes import alarms, health, plant, previews, records, registry, rules, session
 from api.service import Preview, Service
 
 _ROUTERS = (
     alarms.router,
     plant.router,
-    gateways.router,
+    previews.router,
     registry.router,
     records.router,
     rules.router,
