@@ -13,6 +13,7 @@ from ingest.decoders.decoded import MOST_BYTES
 from ingest.decoders.lenient import UNREADABLE
 
 _BLANK: Final = b" \t\r\n\xef\xbb\xbf"
+_NATIVE: Final = frozenset({"values", "points", "rows", "tag"})
 _CHANNEL: Final = re.compile(r"(ai|di|do|ao|ci|relay|dev)\d+", re.ASCII | re.IGNORECASE)
 _LINE: Final = re.compile(rb'[^\s,"{\[#][^\s]*\s+[^\s="]+=[^\s]')
 _keys: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -48,6 +49,8 @@ def _of_object(found: dict[str, msgspec.Raw]) -> str:
         return "advantech"
     if _is(found, "values", b"[") and b'"id"' in bytes(found["values"])[:200]:
         return "kepware"
+    if _NATIVE & found.keys():
+        return "native"
     lists = [bytes(raw).lstrip() for raw in found.values()]
     if lists and all(raw.startswith(b"[") and raw[1:].lstrip()[:1] == b"{" for raw in lists):
         return "thingsboard"
@@ -57,8 +60,9 @@ def _of_object(found: dict[str, msgspec.Raw]) -> str:
 def _of_entry(found: dict[str, msgspec.Raw]) -> str:
     if "id" in found and "v" in found:
         return "kepware"
-    native = {"values", "rows", "tag"} & found.keys()
-    return "senml" if not native and {"n", "bn"} & found.keys() else "native"
+    if _NATIVE & found.keys():
+        return "native"
+    return "senml" if {"n", "bn"} & found.keys() else "native"
 
 
 def _is(found: dict[str, msgspec.Raw], key: str, starts: bytes) -> bool:

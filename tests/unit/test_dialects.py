@@ -6,7 +6,17 @@ import pytest
 
 from alarms.plant import DIALECTS
 from alarms.readings import STAMPED_HERE, Quality
-from ingest.decoders import advantech, choosing, hj212, influx, kepware, neuron, senml, thingsboard
+from ingest.decoders import (
+    advantech,
+    choosing,
+    hj212,
+    influx,
+    kepware,
+    neuron,
+    senml,
+    shapes,
+    thingsboard,
+)
 from ingest.decoders.decoded import MOST_BYTES, Decoded, Reason
 from tests.dialects import GOLDEN, RECEIVED, Golden, refusals, rows
 
@@ -62,6 +72,19 @@ def test_rot_is_refused_whole(dialect: str, payload: bytes) -> None:
 def test_a_native_message_with_a_time_of_another_name_is_not_taken_as_one_without_time() -> None:
     spoken = choosing.decode(b'{"timestamp": 1650006388943, "values": {"A": 1}}', RECEIVED, None)
     assert rows(spoken) == [("A", 1.0, 1650006388943000, 0)]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"points": [{"a": 1}], "rows": [{"b": 2}]}', b'[{"tag": "A", "n": 1}]',
+        b'{"ts": 1, "timestamp": 5, "values": {"A": "x"}}', b'{"timestamp": "now", "values": {}}',
+        b'{"t": 1, "q": 2}', b'{"a": []}', b'{"a": [1]}', b"hello, world", b"[[1]]", b"{}", b"[]",
+        b'{"D": [{"ts": 1, "values": {"a"',
+    ],
+)  # fmt: skip
+def test_a_shape_that_says_nothing_is_left_to_the_native_forms(payload: bytes) -> None:
+    assert shapes.dialect_of(payload) == "native"
 
 
 def test_neuron_says_which_device_spoke() -> None:
