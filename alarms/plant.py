@@ -59,6 +59,11 @@ SOURCE_KINDS: Final = (
     "coal_mine",
     "other",
 )
+DIALECTS: Final = (
+    *("native", "neuron", "kepware", "thingsboard"),
+    *("advantech", "influx", "senml", "hj212"),
+)
+"""What gateways write; absent: seen by the message (docs/connect-a-gateway.md)."""
 UNIT_KINDS: Final = ("tank", "pipe_section", "working_face", "roadway", "area", "equipment")
 LIMIT_NAMES: Final = ("ll", "l", "h", "hh")
 GROUP_KINDS: Final = ("vote", "difference", "balance", "air_path", "air_lock", "power_cut")
@@ -118,11 +123,36 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mapped:
+    """What a gateway calls a point, and how its numbers become the point's.
+
+    `value * scale + offset` is in `unit`, absent: in the point's; `tag` absent: the field itself.
+    """
+
+    field: str
+    tag: str | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+    unit: str | None = None
+
+    @property
+    def target(self) -> str:
+        """Return the tag of the point it gives."""
+        return self.field if self.tag is None else self.tag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """A gateway of one enterprise; it may publish every tag of its own enterprise."""
+    """A gateway of one enterprise; it may publish every tag of its own enterprise.
+
+    `dialect` is one of DIALECTS, None: seen by each message. A field without a place in `mapping`
+    is a tag as it is.
+    """
 
     id: str
     enterprise: str
+    dialect: str | None = None
+    mapping: tuple[Mapped, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

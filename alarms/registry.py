@@ -11,6 +11,7 @@ from alarms.plant import (
     Enterprise,
     Gateway,
     Group,
+    Mapped,
     Point,
     Raise,
     Region,
@@ -28,6 +29,7 @@ from alarms.registry_checks import (
 from alarms.registry_expressions import expression_findings
 from alarms.registry_fields import Spot
 from alarms.registry_form import FORMS
+from alarms.registry_gateways import mapping_findings
 from alarms.registry_tree import Items, Node, Plain, Table, read
 from alarms.tank_checks import tank_findings
 
@@ -36,13 +38,15 @@ from alarms.tank_checks import tank_findings
 class Known:
     """What is registered already: regions, enterprise codes, and gateways with their enterprise.
 
-    `points` has each enterprise's tags with what they are computed by, None where measured.
+    `points` has each enterprise's tags with what they are computed by, None where measured, and
+    `units` with the unit they are registered in.
     """
 
     regions: Mapping[str, Region]
     enterprises: frozenset[str] = frozenset()
     gateways: Mapping[str, str]
     points: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
+    units: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +104,7 @@ class _Reader:
         self.groups: dict[tuple[str, str], Group] = {}
         self.seen: dict[object, int] = {}
         self.expressed: dict[str, tuple[Point, Table, Spot]] = {}
+        self.mapped: dict[str, tuple[Table, Spot]] = {}
 
     def file(self, root: Table) -> None:
         """Read everything; gateways and regions first, for points and enterprises name them."""
@@ -117,6 +122,7 @@ class _Reader:
         for table, at, found in self._each(root, top, "enterprises", "enterprise"):
             self._enterprise(table, at, found)
         self._expressions()
+        self._mappings()
 
     def _regions(self, root: Table, top: Spot) -> None:
         listed = list(self._each(root, top, "regions", "region"))
@@ -142,9 +148,13 @@ class _Reader:
     def _gateways(self, root: Table, top: Spot, enterprises: frozenset[str]) -> None:
         for table, at, found in self._each(root, top, "gateways", "gateway"):
             new = self._once(("gateway", found.get("id")), at, table, "id")
-            if not new or len(found) < 2:
+            mapping = [values for _, _, values in self._each(table, at, "mapping", "mapped")]
+            if not new or not {"id", "enterprise"} <= found.keys():
                 continue
-            gateway = Gateway(**found)
+            named = tuple(Mapped(**values) for values in mapping if "field" in values)
+            gateway = Gateway(**found, mapping=named)
+            if len(named) == len(mapping):
+                self.mapped[gateway.id] = table, at
             owner = self.known.gateways.get(gateway.id)
             if gateway.enterprise not in enterprises:
                 problem = (
@@ -281,6 +291,21 @@ class _Reader:
             known.setdefault(enterprise, {})[tag] = point.compute
         for point, table, at in self.expressed.values():
             self._note(expression_findings(point, known[point.enterprise]), table, at)
+
+    def _mappings(self) -> None:
+        """Check what gateways' fields become, now that all points and their units are known."""
+        unit_of = {code: dict(tags) for code, tags in self.known.units.items()}
+        for (enterprise, tag), point in self.points.items():
+            unit_of.setdefault(enterprise, {})[tag] = point.engineering_unit
+        for gateway, (table, at) in self.mapped.items():
+            found = self.gateways[gateway]
+            listed = table.entries.get("mapping")
+            for place, key, problem in mapping_findings(
+                found.mapping, unit_of.get(found.enterprise, {})
+            ):
+                entry = listed.items[place] if isinstance(listed, Items) else None
+                line = _line_of(entry, key) if isinstance(entry, Table) else table.line
+                at.fault_at(line, f"mapping[{place}].{key}", problem)
 
     def _group(
         self,

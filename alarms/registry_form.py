@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from alarms import expressions, parameters, registry_groups
+from alarms import expressions, parameters, registry_gateways, registry_groups
 from alarms.alarm import Tier
 from alarms.plant import LIMIT_NAMES, QUANTITIES, SOURCE_KINDS, UNIT_KINDS
 from alarms.registry_fields import Choice, Flag, Form, Key, Many, Number, Text
@@ -170,12 +170,8 @@ FORMS: Final[Mapping[str, Form]] = {
             ),
         }
     ),
-    "gateway": Form(
-        keys={
-            "id": Key(kind=GATEWAY_ID, required=True),
-            "enterprise": Key(kind=CODE, required=True),
-        }
-    ),
+    "gateway": registry_gateways.form(gateway=GATEWAY_ID, code=CODE),
+    "mapped": registry_gateways.mapped_form(tag=TAG),
 }
 
 

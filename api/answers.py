@@ -154,6 +154,7 @@ _WORDS: Final = {
     403: "The role or the scope does not cover this.",
     404: "Nothing by that name, or not within the scope.",
     409: "The alarm has moved on; `alarm` is how it stands now.",
+    413: "The body is too long.",
     422: "The request cannot be used; `detail` says why.",
     429: "Too many failed attempts; wait as `Retry-After` says.",
     503: "Something this needs is away; try again.",

@@ -15,12 +15,13 @@ from api import answers, asyncapi, envelope, parameters, problems, push, schemas
 from api.feed import Feed
 from api.identity import COOKIE, Gate
 from api.live import Live
-from api.routes import alarms, health, plant, records, registry, rules, session
-from api.service import Service
+from api.routes import alarms, health, plant, previews, records, registry, rules, session
+from api.service import Preview, Service
 
 _ROUTERS = (
     alarms.router,
     plant.router,
+    previews.router,
     registry.router,
     records.router,
     rules.router,
@@ -30,9 +31,16 @@ _ROUTERS = (
 
 
 def create(
-    database_url: str, *, console: Path | None = None, topic_prefix: str = "fengsui/v1"
+    database_url: str,
+    *,
+    console: Path | None = None,
+    topic_prefix: str = "fengsui/v1",
+    preview: Preview | None = None,
 ) -> FastAPI:
-    """Make the app; `console` is the folder of the built console, if there is one."""
+    """Make the app; `console` is the folder of the built console, if there is one.
+
+    `preview` says what ingest would make of a gateway's message; without it that is answered 503.
+    """
     app = FastAPI(
         title="Fengsui",
         version=version("fengsui"),
@@ -40,7 +48,7 @@ def create(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        lifespan=_lifespan(database_url),
+        lifespan=_lifespan(database_url, preview),
     )
     problems.install(app)
     for router in _ROUTERS:
@@ -55,6 +63,7 @@ def create(
 
 def _lifespan(
     database_url: str,
+    preview: Preview | None,
 ) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     """Open the pool and run the readers while the app runs."""
 
@@ -63,7 +72,7 @@ def _lifespan(
         pool = connection.pool(database_url)
         await pool.open(wait=False)
         feed = Feed(database_url)
-        service = Service(pool=pool, gate=Gate(pool), feed=feed, live=Live(pool))
+        service = Service(pool=pool, gate=Gate(pool), feed=feed, live=Live(pool), preview=preview)
         app.state.service = service
         readers = [
             asyncio.create_task(_for_ever(feed.run), name="journal reader"),

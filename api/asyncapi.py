@@ -57,11 +57,26 @@ _GATEWAY: Final[dict[str, dict[str, Any]]] = {
             },
         ],
     },
+    "GatewaySenml": {
+        "description": "A SenML pack (RFC 8428), resolved by its base fields.",
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {
+                **{name: {"type": "string"} for name in ("bn", "n", "bu", "u", "vs", "vd")},
+                **{name: {"type": "number"} for name in ("bt", "t", "bv", "v", "bs", "s", "ut")},
+                "vb": {"type": "boolean"},
+                "bver": {"type": "integer", "maximum": 10},
+            },
+        },
+    },
     "GatewayReadings": {
+        "description": "The native forms; a gateway's dialect may be another one, see "
+        "docs/connect-a-gateway.md.",
         "oneOf": [
             {"$ref": "#/components/schemas/ReadingsObject"},
             {"type": "array", "items": {"$ref": "#/components/schemas/ReadingsObject"}},
-        ]
+        ],
     },
     "GatewayStatus": {
         "type": "object",
@@ -85,6 +100,7 @@ _GATEWAY: Final[dict[str, dict[str, Any]]] = {
 _EXAMPLES: Final[dict[str, Any]] = {
     "SnapshotEndFrame": {"op": "snapshot_end", "sub": "a", "offset": 4709},
     "GatewayReadings": {"ts": 1763712000120, "values": {"TK101.LT": 3.21, "TK101.PT": 0.18}},
+    "GatewaySenml": [{"bn": "TK101.", "bt": 1763712000.12, "bu": "kPa", "n": "PT", "v": 18.2}],
     "GatewayStatus": {"state": "online", "ts": 1763712000120},
     "Subscribe": {"op": "subscribe", "sub": "a", "filter": {"region": "5106"}, "from": "snapshot"},
     "EventFrame": {
@@ -130,6 +146,7 @@ def document(*, version: str, topic_prefix: str = "fengsui/v1") -> dict[str, Any
 
     topic = topic_prefix + "/{gateway}"
     channel("readings", f"{topic}/readings", "mqtt", ("GatewayReadings",), ())
+    channel("senml", f"{topic}/senml", "mqtt", ("GatewaySenml",), ())
     channel("status", f"{topic}/status", "mqtt", ("GatewayStatus",), ())
     channel("replies", f"{topic}/replies", "mqtt", (), ("GatewayReplies",))
     channel("alarms", "/ws/v1/alarms", "websocket", _CLIENT, tuple(schemas.SERVER_FRAMES))

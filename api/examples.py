@@ -172,6 +172,8 @@ GATEWAY: Final[dict[str, Any]] = {
     "lost": 0,
     "loss": 0.0,
     "has_credential": True,
+    "dialect": "neuron",
+    "mapping": [{"field": "LT", "tag": "TK101.LT", "scale": 1.0, "offset": 0.0, "unit": "m"}],
 }
 REJECT: Final[dict[str, Any]] = {
     "id": 9,
@@ -231,6 +233,38 @@ RULE: Final[dict[str, Any]] = {
     "direction": "max",
     "words": {"zh": "低报值", "en": "first (low) alarm level"},
     "action": {"zh": "现场核实，查找泄漏源", "en": "check on site and look for the leak"},
+}
+PREVIEW_ASKED: Final[dict[str, Any]] = {
+    "sample": '{"timestamp":1763712000120,"node":"plc1","group":"tank",'
+    '"values":{"LT":3.21},"errors":{"PT":2014}}',
+    "mapping": [{"field": "LT", "tag": "TK101.LT", "unit": "m"}],
+}
+PREVIEW: Final[dict[str, Any]] = {
+    "gateway": "gw-dyc-01",
+    "dialect": "neuron",
+    "dialect_set": False,
+    "accepted": 1,
+    "rejected": 1,
+    "readings": [
+        {
+            "tag": "TK101.LT",
+            "name": "液位",
+            "value": 3.21,
+            "unit": "m",
+            "time": "2025-11-21T08:00:00.120Z",
+            "quality": "good",
+            "flags": [],
+        }
+    ],
+    "refused": [
+        {
+            "reason": "bad_value",
+            "tag": "PT",
+            "count": 1,
+            "first": {"tag": "PT", "value": {"error": 2014}},
+            "words": {"zh": "这个值不能用：……", "en": "this value cannot be used: …"},
+        }
+    ],
 }
 IMPORTED: Final[dict[str, Any]] = {
     "created": 12,

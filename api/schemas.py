@@ -6,6 +6,7 @@ import msgspec
 
 from alarms.alarm import ORG_LEVELS, Kind, Nuisance, State, Transition
 from api import actions, frames
+from api.preview_schema import PREVIEW
 from api.routes.session import SignIn
 from api.rule_schema import RULE
 from api.schema_terms import (
@@ -332,6 +333,8 @@ THINGS: Final[dict[str, Schema]] = {
         lost=WHOLE,
         loss={"type": "number"},
         has_credential=FLAG,
+        dialect=TEXT_OR_NULL,
+        mapping={"type": "array", "items": OBJECT},
     ),
     "Reject": thing(
         "What was refused.",
@@ -355,6 +358,7 @@ THINGS: Final[dict[str, Schema]] = {
         kinds=OBJECT,
         warnings={"type": "array", "items": TEXT},
     ),
+    "Preview": PREVIEW,
     "Trail": thing(
         "Who did what.",
         id=WHOLE,

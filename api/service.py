@@ -1,10 +1,10 @@
 """What the routes of one process share: the pool, the gate, the readers of journal and values."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 from starlette.requests import HTTPConnection
 
+from alarms.plant import Plant
 from api.feed import Feed
 from api.identity import COOKIE, Gate, Identity
 from api.live import Live
@@ -23,6 +24,20 @@ if TYPE_CHECKING:
 CUSTOM_HEADER = "x-fengsui"
 
 
+class Preview(Protocol):
+    """Says what ingest would make of a message; given to this room, which does not know ingest."""
+
+    def __call__(
+        self,
+        plant: Plant,
+        gateway: str,
+        payload: bytes,
+        received: int,
+        settings: Mapping[str, object],
+    ) -> dict[str, Any]:
+        """Answer for one message; raise RefusedError for settings no registry file could have."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Service:
     """The shared parts of one API process."""
@@ -31,6 +46,7 @@ class Service:
     gate: Gate
     feed: Feed
     live: Live
+    preview: Preview | None = None
     connections: "set[Connection]" = field(default_factory=set)
     consumers: dict[tuple[str, str], object] = field(default_factory=dict)
     """Which subscription serves each named consumer now, by (owner, name)."""

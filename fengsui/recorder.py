@@ -16,7 +16,7 @@ from alarms.errors import FengsuiError, UnavailableError
 from alarms.readings import QUALITY_MASK, Quality
 from ingest import topics
 from ingest.address import Address
-from ingest.decoders import native
+from ingest.decoders import choosing
 from ingest.decoders.decoded import Decoded
 from ingest.mqtt import Message, Source
 
@@ -70,7 +70,7 @@ async def record(
                     if watching.done():
                         watching.result()
                     for message in batch.messages:
-                        decoded = native.decode(message.payload, message.received)
+                        decoded = choosing.decode(message.payload, message.received, None)
                         lines.writerows(_rows(decoded, message))
                         _count(captured, decoded)
                     out.flush()

@@ -33,8 +33,9 @@ from alarms.storage import (
 )
 from alarms.wording import LATE_US
 from ingest import sequence, topics
-from ingest.decoders import native, status
+from ingest.decoders import status
 from ingest.decoders.decoded import Decoded, Reason, printable, refused_whole
+from ingest.intake import Intake
 from ingest.mqtt import Message
 from ingest.refusals import Ledger, Refused
 from ingest.roster import Roster
@@ -83,6 +84,7 @@ class Pipeline:
         self._engine: Engine
         self._computed: Computed
         self._roster: Roster
+        self._intake: Intake
         self._rota: Rota
         self._unsaved = 0
         self._started = 0
@@ -122,6 +124,7 @@ class Pipeline:
             self._unsaved = 0
             self._computed = Computed(registered)
             self._roster = Roster.of(registered, self._engine.gateways)
+            self._intake = Intake(registered)
             self._sequences = await gateways.sequences(conn)
             self._started = now
             self._months = None if await migrate.edition(conn) != "none" else frozenset()
@@ -227,18 +230,26 @@ class Pipeline:
             topic = topics.parse(self._prefix, message.topic)
             if topic is None:
                 continue
-            if topic.channel is topics.Channel.readings:
+            if topic.channel in (topics.Channel.readings, topics.Channel.senml):
                 heard.arrived.append(
                     Arrived(
                         gateway=topic.gateway,
                         received=message.received,
                         payload=message.payload,
-                        decoded=_decode(message),
+                        decoded=self._decode(topic, message),
                     )
                 )
             elif topic.channel is topics.Channel.status:
                 self._hear_status(heard, topic.gateway, message)
         return heard
+
+    def _decode(self, topic: topics.Topic, message: Message) -> Decoded:
+        """Decode readings; what the broker kept for us and has no stamp of its own is no news."""
+        dialect = "senml" if topic.channel is topics.Channel.senml else None
+        decoded = self._intake.decode(topic.gateway, message.payload, message.received, dialect)
+        if message.retained and any(mark & STAMPED_HERE for mark in decoded.marks):
+            return refused_whole(Reason.bad_time, "retained by the broker, and without a ts")
+        return decoded
 
     def _hear_status(self, heard: _Heard, gateway: str, message: Message) -> None:
         said = status.decode(message.payload)
@@ -372,11 +383,3 @@ async def _uncollected() -> AsyncIterator[None]:
     finally:
         gc.freeze()
         gc.enable()
-
-
-def _decode(message: Message) -> Decoded:
-    """Decode readings; what the broker kept for us and has no stamp of its own is no news."""
-    decoded = native.decode(message.payload, message.received)
-    if message.retained and any(mark & STAMPED_HERE for mark in decoded.marks):
-        return refused_whole(Reason.bad_time, "retained by the broker, and without a ts")
-    return decoded

@@ -1,4 +1,4 @@
-"""MQTT topics of a gateway: `{prefix}/{gateway}/readings`, `status` and `replies`."""
+"""MQTT topics of a gateway: `{prefix}/{gateway}/readings`, `senml`, `status` and `replies`."""
 
 import re
 from dataclasses import dataclass
@@ -10,11 +10,12 @@ class Channel(StrEnum):
     """What a gateway's topic carries; the name is the topic's last level."""
 
     readings = "readings"
+    senml = "senml"
     status = "status"
     replies = "replies"
 
 
-INBOUND: Final = (Channel.readings, Channel.status)
+INBOUND: Final = (Channel.readings, Channel.senml, Channel.status)
 _GATEWAY: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 

@@ -156,7 +156,7 @@ async def gateways(
         """
         select g.id, e.code as enterprise, e.region, e.simulated, g.state, g.state_at,
                g.last_seen_at, g.clock_error_s, g.last_seq, g.messages, g.accepted, g.rejected,
-               g.lost, g.credential is not null as has_credential
+               g.lost, g.credential is not null as has_credential, g.dialect, g.mapping
           from gateway g join enterprise e on e.id = g.enterprise_id
          where {} order by g.id limit %s
         """

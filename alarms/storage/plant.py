@@ -7,7 +7,8 @@ import numpy as np
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
-from alarms.plant import Enterprise, Gateway, Plant, Point, Raise, Source, Tiering, Unit
+from alarms import instants
+from alarms.plant import Enterprise, Gateway, Mapped, Plant, Point, Raise, Source, Tiering, Unit
 from alarms.points import Place, Points
 from alarms.storage import groups
 from alarms.storage.ahead import ahead
@@ -71,16 +72,7 @@ async def load(conn: AsyncConnection) -> Plant:
             """,
         )
     ]
-    gateways = [
-        Gateway(**row)
-        for row in await _rows(
-            conn,
-            """
-            select g.id, e.code as enterprise
-              from gateway g join enterprise e on e.id = g.enterprise_id order by g.id
-            """,
-        )
-    ]
+    gateways = [_gateway(row) for row in await _rows(conn, _GATEWAYS + " order by g.id")]
     tierings = [
         Tiering(**{**row, "raises": tuple(Raise(**each) for each in row["raises"])})
         for row in await _rows(
@@ -174,22 +166,53 @@ async def _places(conn: AsyncConnection) -> dict[int, Place]:
 
 async def _like(conn: AsyncConnection, ids: list[int]) -> list[Point]:
     """Return the points with these ids, in their order."""
-    async with conn.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(
-            """
-            select e.code as enterprise, s.code as source, u.code as unit, p.tag, p.quantity,
-                   p.engineering_unit, p.name, p.range_low, p.range_high, p.period_s, p.limits,
-                   p.deadband, p.on_delay_s, p.off_delay_s, p.tiers, p.detect,
-                   p.gateway_id as gateway, p.substance, p.sector, p.latching, p.needs_closeout,
-                   p.params, p.compute, p.suppress
-              from unnest(%s::integer[]) with ordinality as asked (id, place)
-              join point p on p.id = asked.id join enterprise e on e.id = p.enterprise_id
-              join unit u on u.id = p.unit_id join source s on s.id = u.source_id
-             order by asked.place
-            """,
-            (ids,),
-        )
-        return [_point(row) async for row in cursor]
+    asked = " join unnest(%s::integer[]) with ordinality as asked (id, place) on asked.id = p.id"
+    return [
+        _point(row) for row in await _rows(conn, _POINTS + asked + " order by asked.place", ids)
+    ]
+
+
+async def of_gateway(conn: AsyncConnection, gateway: str) -> Plant | None:
+    """Load one gateway with its enterprise and all points of that; None where it is unknown."""
+    gateways = await _rows(conn, _GATEWAYS + " where g.id = %s", gateway)
+    if not gateways:
+        return None
+    found = _gateway(gateways[0])
+    enterprises = await _rows(
+        conn,
+        "select code, name, region, uscc, simulated from enterprise where code = %s",
+        found.enterprise,
+    )
+    points = await _rows(conn, _POINTS + " where e.code = %s order by p.id", found.enterprise)
+    return Plant(
+        enterprises={row["code"]: Enterprise(**row) for row in enterprises},
+        sources={},
+        units={},
+        gateways={found.id: found},
+        point_ids=[row["id"] for row in points],
+        registered=[instants.from_datetime(row["registered_at"]) for row in points],
+        points=[_point(row) for row in points],
+        revision=await revision(conn),
+    )
+
+
+_GATEWAYS: Final[LiteralString] = """
+    select g.id, e.code as enterprise, g.dialect, g.mapping
+      from gateway g join enterprise e on e.id = g.enterprise_id
+    """
+_POINTS: Final[LiteralString] = """
+    select p.id, p.registered_at, e.code as enterprise, s.code as source, u.code as unit, p.tag,
+           p.quantity, p.engineering_unit, p.name, p.range_low, p.range_high, p.period_s,
+           p.limits, p.deadband, p.on_delay_s, p.off_delay_s, p.tiers, p.detect,
+           p.gateway_id as gateway, p.substance, p.sector, p.latching, p.needs_closeout,
+           p.params, p.compute, p.suppress
+      from point p join enterprise e on e.id = p.enterprise_id
+      join unit u on u.id = p.unit_id join source s on s.id = u.source_id
+    """
+
+
+def _gateway(row: dict[str, Any]) -> Gateway:
+    return Gateway(**{**row, "mapping": tuple(Mapped(**each) for each in row["mapping"])})
 
 
 def _point(row: dict[str, Any]) -> Point:
@@ -200,8 +223,10 @@ def _point(row: dict[str, Any]) -> Point:
     return Point(**row)
 
 
-async def _rows(conn: AsyncConnection, query: LiteralString) -> list[dict[str, Any]]:
+async def _rows(
+    conn: AsyncConnection, query: LiteralString, *values: object
+) -> list[dict[str, Any]]:
     """Run a constant query and return its rows by column name."""
     async with conn.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(query)
+        await cursor.execute(query, values)
         return await cursor.fetchall()

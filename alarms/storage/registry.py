@@ -24,17 +24,23 @@ async def known(conn: AsyncConnection) -> Known:
     )
     gateways: dict[str, str] = dict(await cursor.fetchall())
     cursor = await conn.execute(
-        "select e.code, p.tag, p.compute from point p join enterprise e on e.id = p.enterprise_id"
+        """
+        select e.code, p.tag, p.compute, p.engineering_unit
+          from point p join enterprise e on e.id = p.enterprise_id
+        """
     )
     points: dict[str, dict[str, str | None]] = {code: {} for code in enterprises}
-    async for code, tag, compute in cursor:
+    units: dict[str, dict[str, str]] = {code: {} for code in enterprises}
+    async for code, tag, compute, unit in cursor:
         points[code][tag] = compute
+        units[code][tag] = unit
     registered = await _regions(conn)
     return Known(
         regions={**regions.builtin(), **registered},
         enterprises=enterprises,
         gateways=gateways,
         points=points,
+        units=units,
     )
 
 
@@ -151,7 +157,8 @@ def _row(entry: Entry) -> tuple[object, ...]:
         case Enterprise():
             return (entry.code, entry.name, entry.region, entry.uscc, entry.simulated)
         case Gateway():
-            return (entry.id, entry.enterprise)
+            mapping = _json(asdict(each) for each in entry.mapping)
+            return (entry.id, entry.enterprise, entry.dialect, mapping)
         case Source():
             return (
                 *(entry.enterprise, entry.code, entry.name, entry.kind),
@@ -232,7 +239,10 @@ _TABLES: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
         ("uscc", "text"),
         ("simulated", "boolean"),
     ),
-    "gateway": (("id", "text"), ("enterprise", "text")),
+    "gateway": (
+        *(("id", "text"), ("enterprise", "text")),
+        *(("dialect", "text"), ("mapping", "jsonb")),
+    ),
     "source": (
         *(("enterprise", "text"), ("code", "text"), ("name", "text"), ("kind", "text")),
         *(("latitude", "double precision"), ("longitude", "double precision")),
@@ -275,8 +285,9 @@ _INSERTS: Final[Mapping[str, LiteralString]] = {
         select code, name, region, uscc, simulated from staged order by place
         """,
     "gateway": """
-        insert into gateway (id, enterprise_id)
-        select n.id, e.id from staged n join enterprise e on e.code = n.enterprise
+        insert into gateway (id, enterprise_id, dialect, mapping)
+        select n.id, e.id, n.dialect, n.mapping
+          from staged n join enterprise e on e.code = n.enterprise
          order by n.place
         """,
     "source": """
@@ -326,7 +337,7 @@ _UPDATES: Final[Mapping[str, LiteralString]] = {
           from staged n where e.code = n.code
         """,
     "gateway": """
-        update gateway g set enterprise_id = e.id
+        update gateway g set enterprise_id = e.id, dialect = n.dialect, mapping = n.mapping
           from staged n join enterprise e on e.code = n.enterprise where g.id = n.id
         """,
     "source": """

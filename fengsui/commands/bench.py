@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from fengsui.bench import engine, ingest, latency, nation
+from fengsui.bench import decode, engine, ingest, latency, nation
 from fengsui.settings import Settings
 
 
@@ -103,13 +103,23 @@ def _tell(words: str) -> None:
     click.echo(f"{words} …", err=True)
 
 
+@command.command(name="decode")
+@click.option("--per-message", default=100, show_default=True, type=click.IntRange(1, 200))
+@click.option("--seconds", default=0.5, show_default=True, type=click.FloatRange(0.001))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def bench_decode(*, per_message: int, seconds: float, as_json: bool) -> None:
+    """Readings per second from each dialect's bytes to columns, beside a bare parse."""
+    workload = decode.Workload(per_message=per_message, seconds=seconds)
+    show(decode.measure(workload), as_json=as_json)
+
+
 def show(document: Mapping[str, Any], *, as_json: bool) -> None:
     """Print a measurement's document, or its results as lines."""
     if as_json:
         click.echo(json.dumps(document, ensure_ascii=False))
         return
     for name, result in document["results"].items():
-        line = f"{name:32} {result['value']:>14,.1f} {result['unit']}"
+        line = f"{name:42} {result['value']:>14,.1f} {result['unit']}"
         if "limit" in result:
             line += f"   {result['ratio']:.2f} of {result['limit']:,.1f}"
         click.echo(line)

@@ -17,6 +17,7 @@ from alarms.errors import FengsuiError
 from alarms.storage import credentials, migrate
 from alarms.storage.connection import connect
 from fengsui import embedded, mosquitto
+from fengsui.commands import gateway_test
 from fengsui.embedded import access
 from fengsui.embedded.broker import Files
 from fengsui.settings import Settings
@@ -27,7 +28,10 @@ _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 @click.group(name="gateway")
 def command() -> None:
-    """Credentials and topics of gateways."""
+    """Credentials and topics of gateways, and what would become of their messages."""
+
+
+command.add_command(gateway_test.command)
 
 
 def _files_options(function: Callable[..., None]) -> Callable[..., None]:

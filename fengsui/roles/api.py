@@ -7,6 +7,7 @@ from alarms.errors import SettingError
 from api import server
 from fengsui import console
 from fengsui.settings import Settings
+from ingest import preview
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             port=settings.http_port,
             console=console.folder(),
             topic_prefix=settings.topic_prefix,
+            preview=preview.preview,
             stop=stop,
             ready=ready,
         )

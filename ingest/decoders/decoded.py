@@ -1,6 +1,8 @@
 """What a decoder returns: readings of one message as columns, and what it refused."""
 
+import functools
 import math
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
@@ -43,7 +45,10 @@ class Decoded(msgspec.Struct, kw_only=True):
 
     `tags` and `values` have one entry a reading. Runs of readings share a stamp (Micros) and a
     mark (a Quality with the flags of `alarms.readings`): `counts`, `stamps` and `marks` have one
-    entry a run, and `counts` adds up to `len(tags)`. `sequence` holds each `seq` met.
+    entry a run, and `counts` adds up to `len(tags)`. `sequence` holds each `seq` met. `units` has
+    each reading's unit where the dialect names units, and is None where it does not. `origin` says
+    which of a gateway's devices spoke, where the message says so beside the names; it is no part
+    of a tag, but a mapping may name `origin.field`. `dialect` is what the message was taken for.
     """
 
     tags: list[str] = msgspec.field(default_factory=list)
@@ -53,6 +58,9 @@ class Decoded(msgspec.Struct, kw_only=True):
     marks: list[int] = msgspec.field(default_factory=list)
     sequence: list[int] = msgspec.field(default_factory=list)
     refused: dict[tuple[Reason, str | None], Refusal] = msgspec.field(default_factory=dict)
+    units: list[str | None] | None = None
+    origin: str = ""
+    dialect: str = "native"
 
     def add(self, tag: str, value: float, stamp: int, mark: int) -> None:
         """Append one reading, to the last run where it fits."""
@@ -64,6 +72,18 @@ class Decoded(msgspec.Struct, kw_only=True):
             self.counts.append(1)
             self.stamps.append(stamp)
             self.marks.append(mark)
+
+    def without(self, places: set[int]) -> None:
+        """Take the readings at these places out."""
+        whose = [run for run, count in enumerate(self.counts) for _ in range(count)]
+        kept = [place for place in range(len(self.tags)) if place not in places]
+        self.tags = [self.tags[place] for place in kept]
+        self.values = [self.values[place] for place in kept]
+        if self.units is not None:
+            self.units = [self.units[place] for place in kept]
+        self.counts = [0] * len(self.counts)
+        for place in kept:
+            self.counts[whose[place]] += 1
 
     def refuse(self, reason: Reason, tag: str | None, sample: object, count: int = 1) -> None:
         """Count something refused; the first sample of each reason and tag is kept."""
@@ -82,6 +102,24 @@ def refused_whole(reason: Reason, sample: object) -> Decoded:
     decoded = Decoded()
     decoded.refuse(reason, None, sample)
     return decoded
+
+
+def bounded(decode: Callable[[bytes, int], Decoded]) -> Callable[[bytes, int], Decoded]:
+    """Refuse a message whole that is over MOST_BYTES, or comes to over MOST_READINGS readings."""
+
+    @functools.wraps(decode)
+    def decode_within_bounds(payload: bytes, received: int) -> Decoded:
+        if len(payload) > MOST_BYTES:
+            return refused_whole(
+                Reason.too_large, f"{len(payload)} bytes, {MOST_BYTES} are allowed"
+            )
+        decoded = decode(payload, received)
+        count = len(decoded.tags)
+        if count > MOST_READINGS:
+            return refused_whole(Reason.too_large, f"{count} readings, {MOST_READINGS} are allowed")
+        return decoded
+
+    return decode_within_bounds
 
 
 def printable(text: str) -> str:

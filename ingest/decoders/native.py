@@ -5,24 +5,35 @@ else (a quality, a truth value, `null`, NaN, a wrong type, broken JSON) takes th
 the slow one, which looks at each value and names what it refuses.
 """
 
-import json
-import math
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
 
 from alarms.readings import HISTORY, STAMPED_HERE, STATE_NUMBERS, Quality
-from ingest.decoders.decoded import MOST_BYTES, MOST_READINGS, Decoded, Reason, refused_whole
+from ingest.decoders.decoded import (
+    MOST_BYTES,
+    MOST_READINGS,
+    Decoded,
+    Reason,
+    bounded,
+    refused_whole,
+)
+from ingest.decoders.lenient import UNREADABLE, finite, parse, start_of
 from ingest.decoders.stamps import micros
 
 _MOST_SEQ: Final = 2**31
 
 
 class _Plain(msgspec.Struct, gc=False):
-    """Any of the native forms, as long as its values are plain numbers."""
+    """Any of the native forms, as long as its values are plain numbers.
+
+    A `timestamp` of another dialect (neuron, kepware) is none of these forms: were it passed over,
+    its readings would be taken for readings without a time.
+    """
 
     ts: int | float | str | None = None
+    timestamp: None = None
     values: dict[str, float] | None = None
     points: list[str] | None = None
     rows: list[list[float | None]] | None = None
@@ -34,25 +45,31 @@ class _Plain(msgspec.Struct, gc=False):
 
 
 _plain: Final = msgspec.json.Decoder(_Plain | list[_Plain])
-_any: Final = msgspec.json.Decoder()
 
 
-class _OddError(Exception):
+class OddError(Exception):
     """The fast road cannot say what this is."""
 
 
+@bounded
 def decode(payload: bytes, received: int) -> Decoded:
     """Decode a message that came at `received` (Micros); what is wrong is in `refused`."""
+    try:
+        return plain(payload, received)
+    except OddError:
+        return _slow(payload, received)
+
+
+def plain(payload: bytes, received: int) -> Decoded:
+    """Decode a message whose values are plain numbers; raise OddError for any other."""
     if len(payload) > MOST_BYTES:
-        return refused_whole(Reason.too_large, f"{len(payload)} bytes, {MOST_BYTES} are allowed")
+        raise OddError
     try:
         decoded = _fast(payload, received)
-    except (msgspec.MsgspecError, ValueError, RecursionError, _OddError):
-        decoded = _slow(payload, received)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise OddError from error
     if len(decoded.tags) > MOST_READINGS:
-        return refused_whole(
-            Reason.too_large, f"{len(decoded.tags)} readings, {MOST_READINGS} are allowed"
-        )
+        raise OddError
     return decoded
 
 
@@ -63,7 +80,7 @@ def _fast(payload: bytes, received: int) -> Decoded:
         history = HISTORY if one.history else 0
         if one.seq is not None:
             if not 0 <= one.seq <= _MOST_SEQ:
-                raise _OddError
+                raise OddError
             decoded.sequence.append(one.seq)
         if one.values is not None:
             stamp, mark = _stamp(one.ts, received)
@@ -78,7 +95,7 @@ def _fast(payload: bytes, received: int) -> Decoded:
             stamp, mark = _stamp(one.ts, received)
             decoded.add(one.tag, one.value, stamp, mark | history)
         else:
-            raise _OddError
+            raise OddError
     return decoded
 
 
@@ -88,10 +105,10 @@ def _fast_rows(
     width = len(points) + 1
     for row in rows:
         if len(row) != width:
-            raise _OddError
+            raise OddError
         stamp = micros(row[0])
         if stamp is None:
-            raise _OddError
+            raise OddError
         values = row[1:]
         if None in values:
             pairs = [
@@ -114,35 +131,21 @@ def _stamp(ts: float | str | None, received: int) -> tuple[int, int]:
         return received, STAMPED_HERE
     stamp = micros(ts)
     if stamp is None:
-        raise _OddError
+        raise OddError
     return stamp, 0
 
 
 def _slow(payload: bytes, received: int) -> Decoded:
     try:
-        found = _parse(payload)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return refused_whole(Reason.bad_json, payload[:256].decode("utf-8", "replace"))
+        found = parse(payload)
+    except UNREADABLE:
+        return refused_whole(Reason.bad_json, start_of(payload))
     decoded = Decoded()
     for one in found if isinstance(found, list) else (found,):
         _slow_object(decoded, one, received)
         if len(decoded.tags) > MOST_READINGS:
             break
     return decoded
-
-
-def _parse(payload: bytes) -> object:
-    """Parse JSON; where that fails, once more allowing NaN and Infinity, as many writers do."""
-    found: object
-    try:
-        found = _any.decode(payload)
-    except (msgspec.MsgspecError, ValueError):
-        found = json.loads(payload.decode("utf-8-sig"), parse_int=_whole_number)
-    return found
-
-
-def _whole_number(digits: str) -> int | float:
-    return int(digits) if len(digits) < 400 else math.inf
 
 
 def _slow_object(decoded: Decoded, one: object, received: int) -> None:
@@ -201,24 +204,13 @@ def _slow_values(
             quality = marked
             if value.get("ts") is not None:
                 own, own_flag = micros(value["ts"]), 0
-        finite = _finite(number)
-        if finite is None:
+        value_read = finite(number)
+        if value_read is None:
             decoded.refuse(Reason.bad_value, tag, value)
         elif own is None:
             decoded.refuse(Reason.bad_time, tag, ts if own is stamp else value)
         else:
-            decoded.add(tag, finite, own, quality | own_flag | history)
-
-
-def _finite(number: object) -> float | None:
-    """Return a finite number, 1 for true and 0 for false; None for anything else."""
-    if isinstance(number, int | float):
-        try:
-            value = float(number)
-        except OverflowError:
-            return None
-        return value if math.isfinite(value) else None
-    return None
+            decoded.add(tag, value_read, own, quality | own_flag | history)
 
 
 def _quality(value: Mapping[str, object]) -> Quality | None:

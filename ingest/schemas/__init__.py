@@ -4,7 +4,7 @@ import json
 from importlib import resources
 from typing import Any, Final
 
-NAMES: Final = ("readings", "status", "replies")
+NAMES: Final = ("readings", "senml", "status", "replies")
 
 
 def load(name: str) -> dict[str, Any]:

@@ -9,11 +9,13 @@ from jsonschema import Draft202012Validator
 
 from alarms.readings import QUALITY_MASK, Quality
 from ingest import schemas, topics
-from ingest.decoders import native, status
+from ingest.decoders import native, senml, status
 from ingest.decoders.decoded import Reason
 from ingest.refusals import Ledger
 from ingest.replies import Replies
 from ingest.sifting import Account
+from tests.dialects import GOLDEN as GOLDEN_DIALECTS
+from tests.dialects import Golden
 
 GOLDEN: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent / "golden" / "readings.json").read_text(encoding="utf-8")
@@ -51,6 +53,21 @@ def test_a_payload_means_what_it_always_meant(vector: dict[str, Any]) -> None:
 @pytest.mark.parametrize("vector", GOLDEN, ids=lambda vector: json.dumps(vector["payload"])[:60])
 def test_the_schema_takes_exactly_what_the_decoder_takes_whole(vector: dict[str, Any]) -> None:
     assert valid("readings", vector["payload"]) == ("rejected" not in vector)
+
+
+@pytest.mark.parametrize("golden", [one for one in GOLDEN_DIALECTS if one.dialect == "senml"])
+def test_a_senml_pack_follows_its_schema(golden: Golden) -> None:
+    assert valid("senml", json.loads(golden.payload))
+
+
+@pytest.mark.parametrize(
+    "pack", [{}, [], [3], [{"n": 1}], [{"v": "1"}], [{"bver": 11}], [{"n": "a", "v": 1, "x_": 1}]]
+)
+def test_what_is_no_senml_meets_neither_schema_nor_decoder(pack: object) -> None:
+    decoded = senml.decode(json.dumps(pack).encode(), RECEIVED)
+    assert decoded.refused
+    assert decoded.tags == []
+    assert not valid("senml", pack)
 
 
 @pytest.mark.parametrize(

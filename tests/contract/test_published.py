@@ -86,6 +86,7 @@ def test_the_routes_of_this_version_and_no_other(openapi: dict[str, Any]) -> Non
         GET /api/v1/points/{point_id}/readings|GET /api/v1/regions|GET /api/v1/enterprises
         GET /api/v1/sources|GET /api/v1/units|GET /api/v1/gateways|GET /api/v1/rejects
         GET /api/v1/rules|POST /api/v1/registry
+        POST /api/v1/gateways/{gateway_id}/preview
         GET /api/v1/journal|GET /api/v1/audit|POST /api/v1/session|GET /api/v1/session
         DELETE /api/v1/session|GET /api/v1/healthz|GET /api/v1/readyz|GET /metrics
         """.strip()
@@ -128,6 +129,7 @@ def test_asyncapi_names_the_topics_and_sockets_of_the_contract() -> None:
     channels = asyncapi.document(version="1", topic_prefix="p/v1")["channels"]
     assert {channel["address"] for channel in channels.values()} == {
         "p/v1/{gateway}/readings",
+        "p/v1/{gateway}/senml",
         "p/v1/{gateway}/status",
         "p/v1/{gateway}/replies",
         "/ws/v1/alarms",

@@ -225,6 +225,37 @@ async def test_a_tag_registered_while_running_is_known_at_its_first_reading(
             await count(database, "select count(*) from reading", 1)
 
 
+async def test_a_dialect_and_a_mapping_set_while_running_hold_from_then_on(
+    database: str, broker: Broker, plant: None
+) -> None:
+    flat = {"level": 325}
+    with gateway(broker.url, broker.prefix) as sender:
+        async with ingest(database, broker):
+            await send(sender, flat)
+            await count(database, "select count(*) from reject where reason = 'bad_shape'", 1)
+            async with await connection.connect(database) as conn:
+                await conn.execute(
+                    """
+                    update gateway set dialect = 'thingsboard',
+                           mapping = '[{"field": "level", "tag": "T1", "unit": "cm"}]'
+                    """
+                )
+                await conn.execute("update plant_revision set revision = revision + 1")
+            await asyncio.sleep(1.1)
+            await send(sender, flat)
+            await count(database, "select count(*) from reading where value = 3.25", 1)
+
+
+async def test_a_senml_pack_has_its_own_topic_and_its_own_units(
+    database: str, broker: Broker, plant: None
+) -> None:
+    pack = [{"bn": "T", "bt": now_ms() / 1000, "bu": "mm", "n": "1", "v": 3250}, {"n": "2", "v": 1}]
+    with gateway(broker.url, broker.prefix) as sender:
+        async with ingest(database, broker):
+            await send(sender, pack, channel="senml")
+            await count(database, "select count(*) from reading where value in (3.25, 0.001)", 2)
+
+
 async def test_what_the_broker_retained_without_a_time_is_no_news(
     database: str, broker: Broker, plant: None
 ) -> None:

@@ -12,7 +12,8 @@ from psycopg import AsyncConnection
 
 from alarms import regions, registry
 from alarms.alarm import Kind, ProcessEvent, Tier, Transition
-from alarms.plant import Point, Raise, Tiering
+from alarms.errors import RefusedError
+from alarms.plant import Mapped, Point, Raise, Tiering
 from alarms.registry import Registry
 from alarms.storage import alarms, connection, journal, plant
 from alarms.storage import registry as stored
@@ -255,3 +256,40 @@ async def test_open_alarms_of_a_changed_point_say_who_changed_their_rule(
     ]
     assert told[0][2]["rule_version"] == 2
     assert f"hh {point.limits['hh']}" in rows[0].note
+
+
+async def test_a_gateways_dialect_and_mapping_come_back_and_may_be_changed(
+    conn: AsyncConnection,
+) -> None:
+    found = await example(conn)
+    mapping = (Mapped(field="ai1", tag="V101.LT1", scale=0.1, offset=-2.0, unit="cm"),)
+    spoken = replace(found.gateways[0], dialect="advantech", mapping=mapping)
+    with_mapping = replace(found, gateways=(spoken, *found.gateways[1:]))
+    await apply(conn, with_mapping)
+    assert (await plant.load(conn)).gateways[spoken.id] == spoken
+    assert (await apply(conn, with_mapping))[:2] == (0, 0)
+    alone = await plant.of_gateway(conn, spoken.id)
+    assert alone is not None
+    assert alone.gateways == {spoken.id: spoken}
+    assert {point.tag for point in alone.points} == {
+        point.tag for point in found.points if point.enterprise == spoken.enterprise
+    }
+    assert await plant.of_gateway(conn, "gw-nobody") is None
+    assert (await apply(conn, found))[1] == 1
+    assert (await plant.load(conn)).gateways[spoken.id] == found.gateways[0]
+
+
+async def test_a_mapping_may_lean_on_points_registered_before(conn: AsyncConnection) -> None:
+    found = await example(conn)
+    await apply(conn, found)
+    gateway = found.gateways[0]
+    point = next(one for one in found.points if one.enterprise == gateway.enterprise)
+    text = """
+gateways:
+  - id: {0.id}
+    enterprise: {0.enterprise}
+    mapping: [{{field: x, tag: {1.tag}, unit: {1.engineering_unit}}}, {{field: y, tag: nowhere}}]
+"""
+    with pytest.raises(RefusedError) as refused:
+        registry.parse(text.format(gateway, point).encode(), await stored.known(conn))
+    assert [fault.place for fault in refused.value.faults] == ["gateways[0].mapping[1].tag"]

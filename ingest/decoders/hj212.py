@@ -1,0 +1,159 @@
+"""Decode HJ 212-2017 packets, the data standard of China's online monitoring of pollutants.
+
+`##` length, data section, CRC, CR LF (section 6.3; CRC of Annex A). Read are real-time data (CN
+2011), the minutes' (2051), hours' (2061) and days' (2031) statistics. `a34004-Rtd` is a tag as it
+stands; a statistic has its command in front, `2061.a34004-Avg`, for the minute's mean and the
+hour's share a name. Times are China's local time. The data marks N F M S D C T B stand in the 2017
+text; what they mean, and P and the air stations' 0 to 3 of HJ/T 212-2005, is from memory. A packet
+split in several is refused: its parts would have to be kept until the last has come.
+"""
+
+import re
+from typing import Final
+
+from alarms.readings import STAMPED_HERE, Quality
+from ingest.decoders.decoded import Decoded, Reason, bounded, refused_whole
+from ingest.decoders.lenient import decimal, start_of
+from ingest.decoders.stamps import micros_in_china
+
+REAL_TIME: Final = "2011"
+STATISTICS: Final = ("2051", "2061", "2031")
+MARKS: Final = {
+    "N": Quality.good,  # works as it should
+    "F": Quality.offline,  # out of operation
+    "M": Quality.calibrating,  # maintained
+    "S": Quality.uncertain,  # typed in by hand
+    "D": Quality.fault,  # failed
+    "C": Quality.calibrating,  # calibrated
+    "T": Quality.over_range,  # above its range
+    "B": Quality.offline,  # not reached
+    "P": Quality.fault,  # without power
+    "0": Quality.calibrating,
+    "1": Quality.good,
+    "2": Quality.bad,
+    "3": Quality.good,
+}
+"""What a data mark (`-Flag`) makes of a value."""
+_SPLIT: Final = 0b10
+"""The bit of the packet's Flag that says: this packet has a number."""
+_DESCRIBING: Final = frozenset({"EFlag", "SampleTime", "Info", "PolId"})
+_DATA_TIME: Final = re.compile(r"(?:^|[;,])DataTime=([^;,]*)")
+
+
+def _table() -> tuple[int, ...]:
+    found = []
+    for start in range(256):
+        register = start
+        for _ in range(8):
+            register = register >> 1 ^ (0xA001 if register & 1 else 0)
+        found.append(register)
+    return tuple(found)
+
+
+_REGISTER: Final = _table()
+
+
+def crc(section: bytes) -> int:
+    """Return the check of a data section (Annex A; not that of Modbus: the low byte is dropped)."""
+    register = 0xFFFF
+    for byte in section:
+        register = _REGISTER[register >> 8 ^ byte]
+    return register
+
+
+@bounded
+def decode(payload: bytes, received: int) -> Decoded:
+    """Decode a message that came at `received` (Micros); what is wrong is in `refused`."""
+    if not payload.lstrip().startswith(b"##"):
+        return refused_whole(Reason.bad_shape, start_of(payload))
+    decoded = Decoded()
+    station: str | None = None
+    start = payload.find(b"##")
+    while start >= 0:
+        section, after = _section(decoded, payload, start)
+        if section is not None:
+            station = _packet(decoded, section, station, received)
+        start = payload.find(b"##", after)
+    decoded.origin = station or ""
+    return decoded
+
+
+def _section(decoded: Decoded, payload: bytes, start: int) -> tuple[bytes | None, int]:
+    """Cut the packet at `start` out; return its data section, if sound, and where to go on."""
+    digits = payload[start + 2 : start + 6]
+    if not (len(digits) == 4 and digits.isdigit()):
+        decoded.refuse(Reason.bad_shape, None, "no length of four digits after ##")
+        return None, start + 2
+    end = start + 6 + int(digits)
+    section, check = payload[start + 6 : end], payload[end : end + 4]
+    if len(check) < 4:
+        there = max(0, len(payload) - start - 10)
+        decoded.refuse(
+            Reason.bad_shape, None, f"cut short: {int(digits)} bytes are announced, {there} came"
+        )
+        return None, start + 2
+    wanted = f"{crc(section):04X}"
+    if check.upper() != wanted.encode():
+        said = check.decode("ascii", "replace")
+        decoded.refuse(
+            Reason.bad_shape, None, f"damaged: the CRC is {wanted}, the packet says {said}"
+        )
+        return None, start + 2
+    return section, end + 4
+
+
+def _packet(decoded: Decoded, section: bytes, station: str | None, received: int) -> str | None:
+    """Read one sound data section; return the station (MN) whose readings the message holds."""
+    head, _, rest = section.decode("utf-8", "replace").partition("CP=&&")
+    fields = dict(_pairs(head, ";"))
+    body, closed, _ = rest.partition("&&")
+    command, whose = fields.get("CN", ""), fields.get("MN", "")
+    if command != REAL_TIME and command not in STATISTICS:
+        decoded.refuse(Reason.bad_shape, None, f"CN={command}: a packet without readings")
+    elif not closed:
+        decoded.refuse(Reason.bad_shape, None, "CP=&& … && is missing")
+    elif _is_split(fields):
+        which = f"packet {fields.get('PNO', '?')} of {fields.get('PNUM', '?')}"
+        decoded.refuse(Reason.bad_shape, None, f"split packets are not read: {which}")
+    elif station is not None and whose != station:
+        decoded.refuse(Reason.bad_shape, None, f"MN={whose} in a message of MN={station}")
+    else:
+        _readings(decoded, body, "" if command == REAL_TIME else f"{command}.", received)
+        return whose
+    return station
+
+
+def _is_split(fields: dict[str, str]) -> bool:
+    flag = fields.get("Flag", "0")
+    numbered = flag.isascii() and flag.isdigit() and len(flag) < 4 and int(flag) & _SPLIT
+    return bool(numbered) and fields.get("PNUM", "1") not in ("", "1")
+
+
+def _readings(decoded: Decoded, body: str, prefix: str, received: int) -> None:
+    body = body.replace(" ", "")
+    found = _DATA_TIME.search(body)
+    stamp, flag = (received, STAMPED_HERE) if found is None else (micros_in_china(found[1]), 0)
+    for group in body.split(";"):
+        marks: dict[str, str] = {}
+        values: list[tuple[str, str, str]] = []
+        for part in group.split(","):
+            key, _, value = part.partition("=")
+            name, dash, what = key.rpartition("-")
+            if what == "Flag":
+                marks[name] = value
+            elif dash and what not in _DESCRIBING:
+                values.append((prefix + key, name, value))
+        for tag, name, value in values:
+            mark = marks.get(name, "N")
+            quality, number = MARKS.get(mark), decimal(value)
+            if number is None or quality is None:
+                decoded.refuse(Reason.bad_value, tag, {"value": value, "flag": mark})
+            elif stamp is None:
+                decoded.refuse(Reason.bad_time, tag, found and found[1])
+            else:
+                decoded.add(tag, number, stamp, quality | flag)
+
+
+def _pairs(text: str, between: str) -> list[tuple[str, str]]:
+    cut = (part.partition("=") for part in text.split(between))
+    return [(key.strip(), value.strip()) for key, equals, value in cut if equals]
