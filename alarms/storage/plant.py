@@ -217,6 +217,7 @@ def _gateway(row: dict[str, Any]) -> Gateway:
 
 def _point(row: dict[str, Any]) -> Point:
     """Build a point from its row."""
+    del row["id"], row["registered_at"]
     low, high = row.pop("range_low"), row.pop("range_high")
     row["range"] = None if low is None else (low, high)
     row["detect"] = None if row["detect"] is None else tuple(row["detect"])
