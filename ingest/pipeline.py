@@ -104,6 +104,8 @@ class Pipeline:
             recollection.meet(found)
             async for stored in memory.stored_after(conn, registered, recollection.since()):
                 recollection.learn(stored)
+            behind = recollection.behind
+            recollection.learn_late(await memory.judged_behind(conn, registered, behind))
             self._engine.settle()
             self._rota = Rota(self._engine, now=now, fresh=recollection.fresh)
             self._computed = Computed(registered)
