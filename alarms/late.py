@@ -145,8 +145,9 @@ def proposal(
     `neighbours` are the stored readings that `around` asks for, without these.
     """
     far = occurrences(plant, pasts.rules, readings)
+    near = Adoption(family=newest, changes=judged_near(readings))
     if len(wanted.rows) == 0:
-        return Proposal(events=tuple(far))
+        return Proposal(events=tuple(far), memory=(near,))
     part = Upon.of(upon, pasts)
     live = part.standing(adopted, wanted.rows)
     again = judge_again(
@@ -168,7 +169,7 @@ def proposal(
         gone=(*gone, *less),
         memory=(
             Adoption(family=pasts, changes=again.changes),
-            Adoption(family=newest, changes=judged_near(readings)),
+            near,
             standing,
         ),
     )

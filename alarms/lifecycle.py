@@ -5,6 +5,7 @@ journal gains, `rev` growing by one with each. The process side (`active`, tier,
 process events only; what people do stands in `deeds`, what time does in `deadlines`.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -267,6 +268,18 @@ def touches(alarm: Alarm | None, event: ProcessEvent) -> bool:
         return False
     begin, end = span_of(event)
     return begin <= (alarm.t_returned or end) and alarm.t_raised <= end
+
+
+def touched(closed: Iterable[Alarm], event: ProcessEvent) -> Alarm | None:
+    """Return which closed alarm of its slot a late occurrence goes to: what it stands `instead` of.
+
+    Otherwise the newest it touches. One that was withdrawn may have another's raise.
+    """
+    return max(
+        (alarm for alarm in closed if touches(alarm, event)),
+        key=lambda alarm: ((alarm.t_raised, alarm.t_returned) == event.instead, alarm.t_raised),
+        default=None,
+    )
 
 
 def _rule_changed(alarm: Alarm | None, event: RuleChange, now: int) -> Outcome:

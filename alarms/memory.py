@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarms.engine import Engine
+from alarms.late import Around, judged_near
 from alarms.proposal import NEWEST, LastReadings, judged
 from alarms.readings import QUALITY_MASK, Instants, Quality, Readings, Rows
+from alarms.wording import LATE_US
 
 CHUNK_BITS: Final = 10
 ROUND_US: Final = 600_000_000
@@ -116,6 +118,7 @@ class Recollection:
         self._heard = {family.name: np.zeros(many, np.int64) for family in engine.learned}
         self._known = np.zeros(many, np.bool_)
         self._put: dict[int, None] = {}
+        self._kept: Instants = np.zeros(many, np.int64)
 
     def put(self, part: Part) -> None:
         """Put a kept part back; what is of another layout or of no use any more is left out."""
@@ -149,6 +152,7 @@ class Recollection:
         """Take the newest readings of the unknown rows from the record itself."""
         rows = self.unknown
         self._engine.newest.records[rows] = found.records[rows]
+        self._kept = self._engine.newest.time.copy()
 
     @property
     def fresh(self) -> bool:
@@ -182,6 +186,21 @@ class Recollection:
             mine &= readings.time > self._heard[family.name][readings.point]
             family.replay(readings.point[mine], readings.time[mine], value[mine])
         self._engine.newest.follow(readings)
+
+    @property
+    def behind(self) -> Around:
+        """Return where a late reading may be the newest judged one: behind one that is not.
+
+        What came late before a part was saved is in that part.
+        """
+        newest = self._engine.newest
+        rows = np.flatnonzero(newest.judged_time < newest.time).astype(np.int32)
+        since = np.maximum(newest.judged_time[rows] + 1, self._kept[rows] - LATE_US)
+        return Around(rows=rows, since=np.maximum(since, 0), until=newest.time[rows])
+
+    def learn_late(self, readings: Readings) -> None:
+        """Learn the readings of `behind`."""
+        self._engine.newest.adopt(judged_near(readings))
 
 
 def _put_back(memory: NDArray[np.void], place: Rows, part: Part) -> None:

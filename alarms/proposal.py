@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from alarms.alarm import ProcessEvent
 from alarms.compiled import kernel
 from alarms.readings import (
+    BEHIND,
     JUDGED,
     QUALITY_MASK,
     Instants,
@@ -135,7 +136,7 @@ class LastReadings:
         self.records["judged_time"][rows] = news.time
         self.records["judged_received"][rows] = news.received
         self.records["judged_value"][rows] = news.value
-        self.records["judged_quality"][rows] = news.quality
+        self.records["judged_quality"][rows] = news.quality | np.int16(BEHIND)
 
     def copy(self) -> Self:
         """Return columns of one's own."""

@@ -117,6 +117,8 @@ class Pipeline:
                 self._steps("readings read")
                 recollection.learn(stored)
                 self._steps("learned again")
+            behind = recollection.behind
+            recollection.learn_late(await memory.judged_behind(conn, registered, behind))
             self._engine.settle()
             self._rota = Rota(
                 self._engine, now=now, fresh=recollection.fresh, saved=recollection.saved

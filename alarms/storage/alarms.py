@@ -281,7 +281,7 @@ async def _last_closed(
 
 
 async def _touched(conn: AsyncConnection, events: Sequence[ProcessEvent]) -> dict[AlarmId, Alarm]:
-    """Lock and return the newest closed occurrence that each `late` event touches, by its id."""
+    """Lock and return the closed occurrence that each `late` event goes to, by its id."""
     touched: dict[AlarmId, Alarm] = {}
     for event in events:
         if event.change is not Transition.late:
@@ -292,9 +292,14 @@ async def _touched(conn: AsyncConnection, events: Sequence[ProcessEvent]) -> dic
             select record from alarm
              where key = %s and rule = %s and t_raised <= %s and t_closed is not null
                and (record ->> 't_returned')::bigint >= %s
-             order by t_raised desc limit 1 for update
+             order by ((record ->> 't_raised')::bigint = %s
+                       and (record ->> 't_returned')::bigint = %s) is true desc, t_raised desc
+             limit 1 for update
             """,
-            (event.subject.key, event.rule, instants.to_datetime(end), begin),
+            (
+                *(event.subject.key, event.rule, instants.to_datetime(end), begin),
+                *(event.instead or (None, None)),
+            ),
         )
         row = await found.fetchone()
         if row is not None:
@@ -334,16 +339,12 @@ def _is_named(outcome: lifecycle.Outcome, named: set[AlarmId]) -> bool:
 
 
 def _touched_by(closed: dict[AlarmId, Alarm], event: ProcessEvent) -> Alarm | None:
-    """Return the newest of these closed occurrences that a `late` event touches."""
+    """Return which of these closed occurrences a `late` event goes to."""
     if event.change is not Transition.late:
         return None
-    touched = [
-        alarm
-        for alarm in closed.values()
-        if (alarm.subject.key, alarm.rule) == (event.subject.key, event.rule)
-        and lifecycle.touches(alarm, event)
-    ]
-    return max(touched, key=lambda alarm: alarm.t_raised, default=None)
+    slot = event.subject.key, event.rule
+    mine = (each for each in closed.values() if (each.subject.key, each.rule) == slot)
+    return lifecycle.touched(mine, event)
 
 
 async def _write(

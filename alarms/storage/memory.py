@@ -5,12 +5,13 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, sql
 
 from alarms import instants
+from alarms.late import Around
 from alarms.memory import CHUNK_BITS, Part
 from alarms.plant import Plant
-from alarms.readings import BEHIND, Instants, Readings
+from alarms.readings import BEHIND, FAR, JUDGED, QUALITY_MASK, Instants, Readings
 from alarms.storage import unpacking
 from alarms.storage.ahead import ahead
 
@@ -151,6 +152,35 @@ async def _window(
             ),
         )
         return [unpack.readings(packed) async for (packed,) in cursor]
+
+
+async def judged_behind(conn: AsyncConnection, plant: Plant, wanted: Around) -> Readings:
+    """Return the newest judged reading of each row in its span, of those not too far behind."""
+    if len(wanted.rows) == 0:
+        return Readings.none()
+    asked = sql.SQL(
+        """
+        copy (select r.ts, r.received, r.value, r.point_id, r.quality
+                from unnest({}::integer[], {}::timestamptz[], {}::timestamptz[])
+                     as asked (id, since, until)
+                cross join lateral (
+                     select * from reading
+                      where point_id = asked.id and ts >= asked.since and ts <= asked.until
+                        and quality & {} = any({}) and quality & {} = 0
+                      order by ts desc limit 1
+                ) r
+              ) to stdout (format binary)
+        """
+    ).format(
+        sql.Literal(np.asarray(plant.point_ids, np.int32)[wanted.rows].tolist()),
+        sql.Literal([instants.to_datetime(at) for at in wanted.since.tolist()]),
+        sql.Literal([instants.to_datetime(at) for at in wanted.until.tolist()]),
+        sql.Literal(QUALITY_MASK),
+        sql.Literal([int(quality) for quality in JUDGED]),
+        sql.Literal(FAR),
+    )
+    blocks = [readings async for readings in unpacking.Unpacked(plant).copied(conn, asked)]
+    return Readings.joined(blocks) if blocks else Readings.none()
 
 
 async def _before_next(conn: AsyncConnection, time: int) -> int | None:

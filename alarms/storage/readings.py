@@ -14,6 +14,7 @@ from alarms.proposal import LastReadings
 from alarms.readings import (
     BEHIND,
     CORRECTED,
+    FAR,
     JUDGED,
     QUALITY_MASK,
     Instants,
@@ -174,7 +175,10 @@ async def known_corrected(conn: AsyncConnection, ids: Ids, readings: Readings) -
 
 
 async def last(conn: AsyncConnection, plant: Plant, rows: Rows) -> LastReadings:
-    """Recall these rows' newest readings and newest judged ones: two probes a point."""
+    """Recall these rows' newest readings and newest judged ones: two probes a point.
+
+    What came too far behind for others to be judged again is not the newest judged.
+    """
     cursor = await conn.execute(
         """
         select p.id, newest.*, judged.*
@@ -189,6 +193,7 @@ async def last(conn: AsyncConnection, plant: Plant, rows: Rows) -> LastReadings:
                       value, quality
                  from reading
                 where point_id = p.id and quality & %(mask)s = any(%(judged)s)
+                  and quality & %(far)s = 0
                 order by ts desc limit 1
           ) judged on true
          where p.id = any(%(ids)s)
@@ -196,6 +201,7 @@ async def last(conn: AsyncConnection, plant: Plant, rows: Rows) -> LastReadings:
         {
             "mask": QUALITY_MASK,
             "judged": [int(quality) for quality in JUDGED],
+            "far": FAR,
             "ids": np.asarray(plant.point_ids, np.int32)[rows].tolist(),
         },
         binary=True,

@@ -9,7 +9,7 @@ from psycopg import AsyncConnection, sql
 from alarms import instants
 from alarms.plant import Plant
 from alarms.proposal import LastReadings
-from alarms.readings import JUDGED, QUALITY_MASK, Readings
+from alarms.readings import FAR, JUDGED, QUALITY_MASK, Readings
 from alarms.storage import unpacking
 from alarms.storage.readings import last_of
 
@@ -104,7 +104,7 @@ async def last_before(conn: AsyncConnection, plant: Plant, moment: int) -> LastR
                       value, quality
                  from reading
                 where point_id = p.id and ts <= %(latest)s and received < %(moment)s
-                  and quality & %(mask)s = any(%(judged)s)
+                  and quality & %(mask)s = any(%(judged)s) and quality & %(far)s = 0
                 order by ts desc limit 1
           ) judged on true
         """,
@@ -113,6 +113,7 @@ async def last_before(conn: AsyncConnection, plant: Plant, moment: int) -> LastR
             "latest": instants.to_datetime(moment + _AHEAD_US),
             "mask": QUALITY_MASK,
             "judged": [int(quality) for quality in JUDGED],
+            "far": FAR,
         },
         binary=True,
     )

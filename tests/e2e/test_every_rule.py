@@ -23,10 +23,12 @@ LATE = {("QJ-01/V1.L3", "limit.high"), ("QJ-01/V1.G3", "limit.high")}
 """What only late readings say in the recording."""
 
 
-def registered(fengsui: Run, database: str, folder: Path) -> Path:
+def registered(
+    fengsui: Run, database: str, folder: Path, registry: str = every_rule.REGISTRY
+) -> Path:
     """Register the plant and return its file."""
     file = folder / "plant.yaml"
-    file.write_text(every_rule.REGISTRY, "utf-8")
+    file.write_text(registry, "utf-8")
     done = fengsui("import", str(file), wait=False, database_url=database)
     assert done.wait() == 0, done.report()
     return file

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ async def conn(database: str) -> AsyncIterator[AsyncConnection]:
         yield conn
 
 
-def message(at: int, values: dict[str, float], *, behind_s: float = 0) -> Message:
+def message(at: int, values: dict[str, Any], *, behind_s: float = 0) -> Message:
     ts = (at - round(behind_s * SECOND)) // 1000
     body = json.dumps({"ts": ts, "values": values}).encode()
     return Message(topic="t/gw/readings", payload=body, received=at, mid=0, qos=1, retained=False)
@@ -106,3 +107,28 @@ async def test_parts_are_saved_once_a_round_and_only_where_something_was_heard(
         await running.tick(conn, now=now, link_since=START)
     cursor = await conn.execute("select distinct saved_at from engine_memory")
     assert len(await cursor.fetchall()) == 1
+
+
+@pytest.mark.parametrize("saved", ["before", "after", "never"])
+async def test_a_late_reading_behind_one_not_judged_is_recalled_as_the_newest_judged(
+    saved: str, conn: AsyncConnection
+) -> None:
+    running = await pipeline(conn, START)
+    await feed(running, conn, START, range(20))
+    at = START + 150 * SECOND
+    bad = {"v": 5.0, "q": "bad"}
+    await running.commit(conn, [message(at, {"T1": bad, "T2": bad, "T3": bad})], now=at)
+    late = [
+        message(at, {"T1": 9.5}, behind_s=40),
+        message(at + 1000, {"T1": 5.0, "T2": 5.0}, behind_s=30),
+        message(at + 2000, {"T1": 5.0}, behind_s=35),
+        message(at + 3000, {"T3": 5.0}, behind_s=65),
+    ]
+    if saved == "before":
+        await running.tick(conn, now=START + ROUND, link_since=START)
+    await running.commit(conn, late, now=at)
+    if saved == "after":
+        await running.tick(conn, now=START + ROUND, link_since=START)
+    judged = ((at - running._engine.newest.judged_time) / SECOND).round(1)
+    assert judged.tolist() == [30.0, 30.0, 131.0]
+    same(running._engine, (await pipeline(conn, START + ROUND))._engine)

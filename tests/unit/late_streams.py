@@ -9,7 +9,7 @@ import numpy as np
 from alarms.alarm import Alarm, AlarmId, ProcessEvent, Transition
 from alarms.engine import ChannelState, Engine, LastReadings, Proposal
 from alarms.late import judged_near
-from alarms.lifecycle import Action, Deed, step, touches
+from alarms.lifecycle import Action, Deed, step, touched, touches
 from alarms.occurrences import Episodes
 from alarms.plant import Plant
 from alarms.readings import FAR, Readings, behind_by, far_marked, newer_than
@@ -115,11 +115,9 @@ class Server:
             closed = [
                 each
                 for each in self.alarms.values()
-                if (each.subject.key, each.rule) == slot
-                and each.t_closed is not None
-                and touches(each, event)
+                if (each.subject.key, each.rule) == slot and each.t_closed is not None
             ]
-            known = max(closed, key=lambda each: each.t_raised, default=known)
+            known = touched(closed, event) or known
         self._write(known, event, now)
         alarm = self.open.get(slot)
         if self.acknowledges and alarm is not None and alarm.acks["site"] is None:

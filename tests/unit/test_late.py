@@ -14,6 +14,7 @@ from alarms.proposal import Proposal
 from alarms.readings import Readings, behind_by, far_marked, newer_than
 from alarms.wording import LATE_US
 from fengsui.backtest.clockwork import Clockwork
+from tests.unit.late_streams import Server
 from tests.unit.plants import SECOND, START, at, plant, point, readings
 from tests.unit.stories import ACK, NOW, RAISED, RETURNED, Story, says
 from tests.unit.streams import Keeper, Row
@@ -71,6 +72,17 @@ def test_a_late_reading_extends_what_was_over_before_it() -> None:
 def test_a_late_peak_is_the_occurrences_peak() -> None:
     rows = [row(0, 9.5, 0), row(20, 9.5, 20), row(30, 5.0, 30), row(10, 10.5, 31)]
     assert told(rows) == [(0, 30, Tier.orange)]
+
+
+def test_a_calm_late_reading_before_one_not_judged_is_the_newest_judged() -> None:
+    server = Server(plant([point(**LEVEL)]), acknowledges=True)
+    for each in (
+        (0, at(0), at(0), 5.0, 0),
+        (0, at(20), at(20), 5.0, 3),
+        (0, at(10), at(21), 5.0, 0),
+    ):
+        server.take([each])
+    assert server.engine.newest.judged_time.tolist() == [at(10)]
 
 
 def test_a_late_reading_meets_a_delay_together_with_its_neighbours() -> None:
