@@ -32,10 +32,12 @@ from alarms.storage import (
 from ingest import sequence, topics
 from ingest.decoders import native, status
 from ingest.decoders.decoded import Decoded, Reason, printable, refused_whole
-from ingest.mqtt import Message
+from ingest.messages import Message
 from ingest.refusals import Ledger, Refused
 from ingest.roster import Roster
 from ingest.sifting import Account, Arrived, Sifted, sift
+from ingest.sparkplug import names
+from ingest.sparkplug.edge_nodes import Draft, EdgeNodes
 
 SERVICE: Final = "ingest"
 
@@ -65,6 +67,7 @@ class _Heard:
     arrived: list[Arrived]
     stated: list[gateways.Stated]
     ledger: Ledger
+    edge: Draft
 
 
 class Pipeline:
@@ -82,6 +85,7 @@ class Pipeline:
         self._roster: Roster
         self._rota: Rota
         self._started = 0
+        self.edge_nodes = EdgeNodes()
         self._sequences: dict[str, int | None] = {}
         self._months: frozenset[int] | None = frozenset()
 
@@ -108,6 +112,7 @@ class Pipeline:
             self._computed = Computed(registered)
             self._roster = Roster.of(registered, self._engine.gateways)
             self._sequences = await gateways.sequences(conn)
+            await self.edge_nodes.recall(conn)
             self._started = now
             self._months = None if await migrate.edition(conn) != "none" else frozenset()
 
@@ -152,11 +157,13 @@ class Pipeline:
             await rejects.keep(conn, [self._reject(entry) for entry in sifted.ledger.entries])
             await gateways.note_seen(conn, seen)
             await gateways.note_states(conn, heard.stated)
+            await heard.edge.store(conn)
             self._steps("journaled")
         self._steps("committed")
         for proposal in proposals:
             self._engine.adopt(proposal)
         self._sequences.update(newest)
+        self.edge_nodes.adopt(heard.edge)
         if self._months is not None:
             self._months |= months
         self._steps("adopted")
@@ -188,8 +195,8 @@ class Pipeline:
 
         Return what its gateway is to be told; nothing where that is not registered.
         """
-        topic = topics.parse(self._prefix, message.topic)
-        gateway = "" if topic is None else topic.gateway
+        topic, name = topics.parse(self._prefix, message.topic), names.parse(message.topic)
+        gateway = topic.gateway if topic is not None else "" if name is None else name.node
         ledger = Ledger()
         ledger.add(
             printable(gateway),
@@ -204,10 +211,12 @@ class Pipeline:
         return ledger.entries if gateway in self._roster.gateways else []
 
     def _hear(self, messages: Sequence[Message]) -> _Heard:
-        heard = _Heard(arrived=[], stated=[], ledger=Ledger())
+        edge = Draft(self.edge_nodes, self._roster)
+        heard = _Heard(arrived=[], stated=[], ledger=Ledger(), edge=edge)
         for message in messages:
             topic = topics.parse(self._prefix, message.topic)
             if topic is None:
+                edge.hear(message, heard.arrived, heard.stated)
                 continue
             if topic.channel is topics.Channel.readings:
                 heard.arrived.append(
