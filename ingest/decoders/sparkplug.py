@@ -131,12 +131,9 @@ def _fast(payload: Payload, table: Table) -> Decoded | None:
     field = metrics[0].WhichOneof("value")
     if field not in _FLOATS:
         return None
-    try:
-        aliases, stamps, values, historical, null, names = zip(
-            *map(_FLOATS[field], metrics), strict=True
-        )
-    except UnicodeDecodeError:
-        return None
+    aliases, stamps, values, historical, null, names = zip(
+        *map(_FLOATS[field], metrics), strict=True
+    )
     if any(names) or any(null) or not all(aliases) or not all(map(math.isfinite, values)):
         return None
     # A zero may stand for a value of another type, an alias or a stamp of zero for none at all.
@@ -193,10 +190,7 @@ def _slow(payload: Payload, received: int, table: Table) -> tuple[Decoded, bool]
 
 def _name(metric: Payload.Metric) -> str | None:
     """Return a metric's name, empty where it has none; None where it is not UTF-8."""
-    try:
-        return metric.name
-    except UnicodeDecodeError:
-        return None
+    return metric.name if isinstance(metric.name, str) else None
 
 
 def _number(metric: Payload.Metric, datatype: int) -> float | None:
@@ -231,10 +225,7 @@ def _signed(number: int, datatype: int) -> int:
 def _quality(metric: Payload.Metric) -> Quality:
     """Read the property `Quality`: Sparkplug's 0, 192 and 500, or an OPC quality below 256."""
     properties = metric.properties
-    try:
-        places = [place for place, key in enumerate(properties.keys) if key.lower() == "quality"]
-    except UnicodeDecodeError:
-        return Quality.good
+    places = [place for place, key in enumerate(properties.keys) if key in ("Quality", "quality")]
     if not places or places[0] >= len(properties.values):
         return Quality.good
     said = properties.values[places[0]]
@@ -254,10 +245,8 @@ def _sample(metric: Payload.Metric) -> object:
     if metric.is_null or kind is None:
         return None
     if kind == "string_value":
-        try:
-            return printable(metric.string_value)
-        except UnicodeDecodeError:
-            return "a text that is not UTF-8"
+        text = metric.string_value
+        return printable(text) if isinstance(text, str) else "a text that is not UTF-8"
     if kind in ("double_value", "float_value"):
         return metric.double_value or metric.float_value
     return f"a {kind.removesuffix('_value')}"

@@ -1,4 +1,7 @@
-"""What is used of the generated module; the schema is payload.proto."""
+"""What is used of the generated module; the schema is payload.proto.
+
+A text that is not UTF-8 comes as bytes.
+"""
 
 from collections.abc import Iterator
 from typing import Generic, TypeVar
@@ -30,7 +33,7 @@ class Payload(_Message):
     def FromString(encoded: bytes) -> Payload: ...
 
     class Metric(_Message):
-        name: str
+        name: str | bytes
         alias: int
         timestamp: int
         datatype: int
@@ -42,14 +45,14 @@ class Payload(_Message):
         float_value: float
         double_value: float
         boolean_value: bool
-        string_value: str
+        string_value: str | bytes
         bytes_value: bytes
         @property
         def properties(self) -> Payload.PropertySet: ...
 
     class PropertySet(_Message):
         @property
-        def keys(self) -> _Repeated[str]: ...
+        def keys(self) -> _Repeated[str | bytes]: ...
         @property
         def values(self) -> _Repeated[Payload.PropertyValue]: ...
 
