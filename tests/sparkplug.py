@@ -79,6 +79,10 @@ class EdgeNode:
             self.states if "/STATE/" in message.topic else self.commands
         ).put(message)
 
+    def publish(self, topic: str, encoded: bytes) -> None:
+        """Publish something of another's."""
+        self._client.publish(topic, encoded, qos=1, retain=True).wait_for_publish(10)
+
     def say(self, verb: str, encoded: bytes, device: str = "", *, qos: int = 0) -> None:
         """Publish a message and wait until it is on its way."""
         topic = f"spBv1.0/plant/{verb}/{self.node}" + (f"/{device}" if device else "")
