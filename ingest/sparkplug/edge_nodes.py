@@ -191,6 +191,8 @@ class Draft:
         if dead is None or name.group != session.group:
             return Heard(decoded=Decoded())
         self.sessions[name.node] = dead
+        for device, birth in self._births(name.node).items():
+            self._end(name.node, device, birth, at=received)
         return Heard(decoded=Decoded(), state=GatewayState.offline)
 
     def _go_on(self, name: Name, payload: Payload, received: int) -> Heard:
@@ -220,20 +222,22 @@ class Draft:
         return Heard(decoded=decoded)
 
     def _device_born(self, name: Name, payload: Payload, received: int) -> Decoded:
-        if self._birth(name) is None:
-            known = 0 if name.node in self.reborn else len(self._nodes.births.get(name.node, {}))
-            if known + len(self.births.get(name.node, {})) > MOST_DEVICES:
-                return refused_whole(Reason.too_large, f"more than {MOST_DEVICES} devices")
+        if self._birth(name) is None and len(self._births(name.node)) > MOST_DEVICES:
+            return refused_whole(Reason.too_large, f"more than {MOST_DEVICES} devices")
         return self._born(name, payload, received)
 
     def _device_died(self, name: Name, payload: Payload, received: int) -> Decoded:
         """Note a device's death, at the time its payload gives."""
         birth = self._birth(name)
-        if birth is not None and birth.alive:
-            at = _stamp(payload) * 1000 or received
-            ended = msgspec.structs.replace(birth, alive=False, changed_at=at)
-            self.births.setdefault(name.node, {})[name.device] = ended
+        if birth is not None:
+            self._end(name.node, name.device, birth, at=_stamp(payload) * 1000 or received)
         return Decoded()
+
+    def _end(self, node: str, device: str, birth: Birth, *, at: int) -> None:
+        """Note since when nothing a birth named is fresh."""
+        if birth.alive:
+            ended = msgspec.structs.replace(birth, alive=False, changed_at=at)
+            self.births.setdefault(node, {})[device] = ended
 
     def _said(self, name: Name, payload: Payload, received: int) -> Decoded:
         birth = self._birth(name)
@@ -276,6 +280,11 @@ class Draft:
 
     def _session(self, gateway: str) -> Session | None:
         return self.sessions.get(gateway) or self._nodes.sessions.get(gateway)
+
+    def _births(self, node: str) -> dict[str, Birth]:
+        """Return the births that hold for a node and its devices, by device."""
+        earlier = {} if node in self.reborn else self._nodes.births.get(node, {})
+        return {**earlier, **self.births.get(node, {})}
 
     def _birth(self, name: Name) -> Birth | None:
         """Return the birth that holds for a node or a device."""

@@ -4,11 +4,15 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
 from alarms.storage import connection
+from fengsui.embedded import access
+from fengsui.embedded import broker as embedded
 from ingest import service
 from tests import plants
 from tests.gateway import gateway
@@ -231,3 +235,25 @@ async def test_native_and_sparkplug_gateways_share_one_connection(
             await asyncio.to_thread(native.send, {"ts": now_ms(), "values": {"T2": 3.0}})
             assert (await asyncio.to_thread(native.reply))["accepted"] == 1
             await count(database, READINGS, 2)
+
+
+async def test_the_embedded_broker_serves_an_edge_node_as_well(
+    database: str, plant: None, tmp_path: Path
+) -> None:
+    server = await embedded.start(tmp_path, prefix="fengsui/v1")
+    account = access.Account(hash=access.hashed("secret"), gateway=True)
+    access.put(server.files.credentials, "gw", account)
+    address = urlsplit(server.url)
+    mine = f"mqtt://gw:secret@{address.hostname}:{address.port}"
+    try:
+        async with ingest(database, server.url):
+            with edge_node(mine, will=death(1)) as node:
+                await state(node, online=True)
+                await say(node, "NDATA", data(12, ts=now_ms(), _1=9.5))
+                await rebirth(node)
+                await say(node, "NBIRTH", birth("T1", bd_seq=1, ts=now_ms()))
+                await count(database, READINGS, 1)
+                node.break_off()
+                await count(database, OFFLINE, 1)
+    finally:
+        await server.stop()

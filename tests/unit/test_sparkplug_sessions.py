@@ -164,6 +164,15 @@ def test_a_death_of_the_birth_s_number_ends_the_session() -> None:
     assert line.asked(RECEIVED) == [COMMAND]
 
 
+def test_a_nodes_death_is_that_of_its_devices_at_the_time_of_receipt() -> None:
+    line = born(bd_seq=7)
+    line.hear("DBIRTH", birth("PT", ts=TS + 1, seq=1), "skid")
+    line.hear("NDEATH", death(7), received=RECEIVED + SECOND)
+    assert {
+        (device, birth.alive, birth.changed_at) for device, birth in line.nodes.births["gw"].items()
+    } == {("", False, RECEIVED + SECOND), ("skid", False, RECEIVED + SECOND)}
+
+
 def test_the_death_of_an_earlier_session_is_ignored() -> None:
     line = born(bd_seq=7)
     line.hear("NBIRTH", birth(LEVEL, bd_seq=8, ts=TS + 5))
