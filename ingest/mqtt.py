@@ -44,6 +44,14 @@ LONGEST_BACKOFF_S: Final = 15.0
 _CONNECT_TIMEOUT_S: Final = 10.0
 _MOST_REPLIES_QUEUED: Final = 1_000
 _UNSUPPORTED_VERSION: Final = "Unsupported protocol version"
+_OTHER: Final = {
+    MQTTProtocolVersion.MQTTv5: MQTTProtocolVersion.MQTTv311,
+    MQTTProtocolVersion.MQTTv311: MQTTProtocolVersion.MQTTv5,
+}
+_NO_STATE: Final = (
+    " as the host's STATE was published: let the server's account write and read spBv1.0/#,"
+    " or set FENGSUI_SPARKPLUG_HOST_ID=off"
+)
 
 
 class _End(Enum):
@@ -61,6 +69,7 @@ class _Link:
         self._source = source
         self._answered = False
         self._closing = False
+        self._unheard = False
         self.detail = ""
         self.ended: asyncio.Future[_End] = source.loop.create_future()
         version5 = protocol is MQTTProtocolVersion.MQTTv5
@@ -81,6 +90,7 @@ class _Link:
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
+        client.on_publish = lambda *answer: self._on_publish(answer[3])
         client.max_queued_messages_set(_MOST_REPLIES_QUEUED)
         client.connect_timeout = _CONNECT_TIMEOUT_S
         if source.address.user is not None:
@@ -133,9 +143,7 @@ class _Link:
             self._end(_End.refused_version if name == _UNSUPPORTED_VERSION else _End.refused)
             return
         self.detail = "kept" if flags.session_present else "new"
-        presence = self._source.presence
-        wanted = (*self._source.filters, *(() if presence is None else (presence.topic,)))
-        client.subscribe([(topic, 1) for topic in wanted])
+        client.subscribe([(topic, 1) for topic in self._source.filters])
 
     def _on_subscribe(
         self,
@@ -165,7 +173,7 @@ class _Link:
         if self._closing:
             self._end(_End.closed)
         elif self._answered:
-            self.detail = reason.getName()
+            self.detail = f"{reason.getName()}{_NO_STATE if self._unheard else ''}"
             self._end(_End.lost)
         else:
             self._end(_End.silent)
@@ -197,7 +205,11 @@ class _Link:
     def _say(self, state: bytes) -> None:
         """Publish the host's STATE, whose topic there is where this is called."""
         if self._source.presence is not None:
+            self._unheard = True
             self.client.publish(self._source.presence.topic, state, qos=1, retain=True)
+
+    def _on_publish(self, reason: ReasonCode) -> None:
+        self._unheard = self._unheard and reason.is_failure
 
     def _end(self, how: _End) -> None:
         self._call(self._settle, how)
@@ -232,7 +244,7 @@ class Source:
     ) -> None:
         self.address = address
         self.client_id = client_id
-        self.filters = tuple(filters)
+        self.filters = (*filters, *(() if presence is None else (presence.topic,)))
         self.presence = presence
         self.window = window
         self.keeps_session = keeps_session
@@ -363,7 +375,7 @@ class Source:
             if was_up:
                 delay = FIRST_BACKOFF_S
             if end in (_End.refused_version, _End.silent):
-                protocol = _other(protocol)
+                protocol = _OTHER[protocol]
                 if end is _End.refused_version:
                     log.info("broker does not speak this MQTT version, trying the other")
                     continue
@@ -385,9 +397,3 @@ class Source:
         finally:
             link.client.disconnect()
             await asyncio.shield(asyncio.to_thread(link.client.loop_stop))
-
-
-def _other(protocol: MQTTProtocolVersion) -> MQTTProtocolVersion:
-    if protocol is MQTTProtocolVersion.MQTTv5:
-        return MQTTProtocolVersion.MQTTv311
-    return MQTTProtocolVersion.MQTTv5
