@@ -112,6 +112,12 @@ def test_an_alias_of_zero_is_an_alias_and_a_value_of_zero_a_value() -> None:
     assert one(alias=1, double_value=0.0).values == [0.0]
 
 
+def test_values_of_several_types_share_a_message() -> None:
+    kinds: list[Metric] = [{"double_value": 1.5}, {"int_value": 7}, {"boolean_value": True}]
+    metrics = [{"alias": 1, "timestamp": TS, **kind} for kind in kinds]
+    assert decode(payload(metrics)).values == [1.5, 7.0, 1.0]
+
+
 @pytest.mark.parametrize(
     "fields",
     [
