@@ -24,11 +24,14 @@ from ingest.sparkplug import host, names, sessions
 from ingest.sparkplug.names import Name, Verb
 from ingest.sparkplug.payload_pb2 import Payload
 
+LONGEST_NAME: Final = 256
+"""Characters of a group's or a device's id; messages under longer ones are refused."""
 MOST_DEVICES: Final = 1_000
 """Devices of one edge node that are known at a time; births of more are refused."""
 SETTLE_US: Final = 10_000_000
 """How long after our own connection edge nodes may give birth unasked: our STATE tells them to."""
-ASK_AGAIN_US: Final = 30_000_000
+ASK_AGAIN_US: Final = 10_000_000
+"""The least time between two rebirth requests to a node; unanswered, it doubles each time."""
 LONGEST_WAIT_US: Final = 600_000_000
 MOST_COMMANDS: Final = 50
 """Births asked for in one go, once a second: a whole plant reborn at once would be a flood."""
@@ -77,7 +80,8 @@ class EdgeNodes:
         self.sessions.update(draft.sessions)
         for gateway in draft.reborn:
             self.births.pop(gateway, None)
-            self._asked.pop(gateway, None)
+            if gateway in self._asked:
+                self._asked[gateway] = self._asked[gateway][0], ASK_AGAIN_US
             self.tables.pop(gateway, None)
         for gateway, births in draft.births.items():
             self.births.setdefault(gateway, {}).update(births)
@@ -154,6 +158,8 @@ class Draft:
             return Heard(decoded=Decoded())
         if message.retained:  # of a session that may be long over
             return Heard(decoded=refused_whole(Reason.bad_time, "retained by the broker"))
+        if max(len(name.group), len(name.device)) > LONGEST_NAME:
+            return Heard(decoded=refused_whole(Reason.bad_shape, "a group or device id too long"))
         parsed = sparkplug.parse(message.payload)
         if isinstance(parsed, Decoded):
             return Heard(decoded=parsed)

@@ -77,6 +77,7 @@ def follow(
     heard = msgspec.structs.replace(
         session, heard_at=received, newest_stamp=max(session.newest_stamp, stamp)
     )
+    seq = None if seq is None else seq % _NUMBERS
     if seq is None or seq in session.missing:
         missing = session.missing - {seq}
         filled = bool(session.missing) and not missing
@@ -93,7 +94,7 @@ def follow(
     return msgspec.structs.replace(
         heard,
         phase=Phase.lost if passed_by else Phase.born,
-        seq=seq % _NUMBERS,
+        seq=seq,
         counted=_later(session.counted, step),
         missing=frozenset() if passed_by else session.missing | skipped,
         rebirth_at=received if passed_by else session.rebirth_at or received + REORDER_US,

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from alarms.storage.edge_nodes import Phase
 from ingest.decoders.decoded import Decoded, Reason
 from ingest.sparkplug import edge_nodes, host
-from ingest.sparkplug.edge_nodes import ASK_AGAIN_US, MOST_COMMANDS, MOST_DEVICES, SETTLE_US
+from ingest.sparkplug.edge_nodes import (
+    ASK_AGAIN_US,
+    LONGEST_NAME,
+    MOST_COMMANDS,
+    MOST_DEVICES,
+    SETTLE_US,
+)
 from ingest.sparkplug.payload_pb2 import Payload
 from ingest.sparkplug.sessions import REORDER_US
 from tests.sparkplug import Metric, birth, data, death, payload
@@ -69,7 +75,7 @@ def test_a_node_that_does_not_answer_is_asked_again_ever_more_seldom() -> None:
     line = Line()
     line.hear("NDATA", data(4, ts=TS, _1=0.5))
     asked = [at for at in range(400) if line.asked(RECEIVED + at * SECOND)]
-    assert asked == [0, 30, 90, 210]
+    assert asked == [0, 10, 30, 70, 150, 310]
 
 
 def test_a_birth_ends_the_asking() -> None:
@@ -85,6 +91,30 @@ def test_a_whole_plant_is_not_asked_at_once() -> None:
         line.hear("NDATA", data(4, ts=TS, _1=0.5), node=f"gw-{number}")
     asked = [len(line.asked(RECEIVED + at * SECOND)) for at in range(3)]
     assert asked == [MOST_COMMANDS, 5, 0]
+
+
+def test_a_node_that_loses_again_is_not_asked_again_at_once() -> None:
+    line = Line()
+    asked: list[int] = []
+    for at in range(30):
+        line.hear("NDATA", data(4, ts=TS, _1=0.5))
+        if line.asked(RECEIVED + at * SECOND):
+            asked.append(at)
+            line.hear("NBIRTH", birth(LEVEL, bd_seq=1, ts=TS))
+            line.hear("NDEATH", death(1))
+    assert asked == [0, 10, 20]
+
+
+def test_an_id_that_is_too_long_is_refused() -> None:
+    line = born()
+    decoded = line.hear("DBIRTH", birth("PT", ts=TS + 1, seq=1), "d" * (LONGEST_NAME + 1))
+    assert refusals(decoded) == [(Reason.bad_shape, None)]
+
+
+def test_numbers_of_any_size_are_taken_modulo_256() -> None:
+    line = born()
+    numbers(line, 2**63 + 1, 2**40 + 2)
+    assert line.nodes.sessions["gw"].seq == 2
 
 
 def test_numbers_wrap_after_255() -> None:
