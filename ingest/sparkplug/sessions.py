@@ -108,17 +108,18 @@ def lost(session: Session, received: int) -> Session:
 
 
 def died(session: Session, bd_seq: int | None, received: int) -> Session | None:
-    """End a session; None where the death is of another session, or of one that has ended.
+    """End a session; None where the death is of an earlier one, or of one that has ended.
 
     A death, or a birth, without a number is of any session, and so is a death where a birth may
-    have passed us by: to take a node for gone that is there costs one birth more, the other way
-    round hides that it is gone.
+    have passed us by; one whose number is ahead is of a session whose birth did. To take a node for
+    gone that is there costs one birth more, the other way round hides that it is gone.
     """
     if session.phase is Phase.dead:
         return None
-    numbered = session.phase is Phase.born and None not in (bd_seq, session.bd_seq)
-    if numbered and bd_seq != session.bd_seq:
-        return None
+    if session.phase is Phase.born and bd_seq is not None and session.bd_seq is not None:
+        before = (session.bd_seq - bd_seq) % _NUMBERS
+        if 0 < before < _AHEAD:
+            return None
     return msgspec.structs.replace(
         session, phase=Phase.dead, missing=frozenset(), heard_at=received, rebirth_at=None
     )

@@ -218,6 +218,13 @@ def test_a_death_that_comes_again_is_ignored() -> None:
     assert line.states == ["online", "offline"]
 
 
+def test_a_death_whose_number_is_ahead_is_of_a_birth_that_passed_us_by() -> None:
+    for birth_number, death_number in ((7, 8), (255, 0)):
+        line = born(bd_seq=birth_number)
+        line.hear("NDEATH", death(death_number))
+        assert line.states == ["online", "offline"]
+
+
 def test_a_death_without_a_number_is_believed() -> None:
     line = born()
     line.hear("NDEATH", payload())
