@@ -74,23 +74,24 @@ def follow(
     `link_since` is when our own connection to the broker began: before it, a birth may have
     passed us by unless the very next number follows.
     """
-    heard = msgspec.structs.replace(
-        session, heard_at=received, newest_stamp=max(session.newest_stamp, stamp)
-    )
-    seq = None if seq is None else seq % _NUMBERS
-    if seq is None or seq in session.missing:
-        missing = session.missing - {seq}
-        filled = bool(session.missing) and not missing
-        return msgspec.structs.replace(
-            heard, missing=missing, rebirth_at=None if filled else session.rebirth_at
-        )
+    newest = max(session.newest_stamp, stamp)
+    if seq is None:
+        return msgspec.structs.replace(session, newest_stamp=newest)
+    seq %= _NUMBERS
+    heard = msgspec.structs.replace(session, heard_at=received, newest_stamp=newest)
     step = (seq - session.seq) % _NUMBERS
     if step == 1:
         return msgspec.structs.replace(heard, seq=seq, counted=_later(session.counted, 1))
+    away = session.heard_at < link_since
+    if seq in session.missing and not away:
+        missing = session.missing - {seq}
+        return msgspec.structs.replace(
+            heard, missing=missing, rebirth_at=session.rebirth_at if missing else None
+        )
     if _is_old(session, stamp, step):
-        return heard
+        return session
     skipped = frozenset((session.seq + ahead) % _NUMBERS for ahead in range(1, step))
-    passed_by = step == 0 or step >= _AHEAD or 0 in skipped or session.heard_at < link_since
+    passed_by = step == 0 or step >= _AHEAD or 0 in skipped or away
     return msgspec.structs.replace(
         heard,
         phase=Phase.lost if passed_by else Phase.born,

@@ -172,6 +172,25 @@ def test_after_our_own_connection_was_away_only_the_next_number_proves_the_birth
         assert phase(line) is expected
 
 
+def test_what_comes_again_or_fills_a_gap_proves_no_birth_after_our_own_connection_was_away() -> (
+    None
+):
+    away = RECEIVED + SECOND
+    line = born()
+    numbers(line, 1, 2)
+    line.nodes.link(away)
+    again = line.hear("NDATA", data(1, ts=TS + 1, _1=1.0), received=away + 1)
+    unnumbered = payload([{"alias": 1, "double_value": 1.0}], ts=TS + 1)
+    assert taken(again) == taken(line.hear("NDATA", unnumbered, received=away + 2))
+    line.hear("NDATA", data(5, ts=TS + 9, _1=1.0), received=away + 3)
+    assert phase(line) is Phase.lost
+    line = born()
+    numbers(line, 2)
+    line.nodes.link(away)
+    line.hear("NDATA", data(1, ts=TS + 9, _1=1.0), received=away + 1)
+    assert phase(line) is Phase.lost
+
+
 def test_after_our_own_connection_was_away_births_are_asked_for_unless_they_come() -> None:
     line = born()
     since = RECEIVED + SECOND
