@@ -1,6 +1,7 @@
 """The host's own packets, read as the broker reads them: will, session, subscriptions, birth."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -50,13 +51,20 @@ class Desk:
 
     packets: list[Packet] = field(default_factory=list)
     port: int = 0
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    talks: list[asyncio.Task[None]] = field(default_factory=list)
     _said: asyncio.Queue[Packet] = field(default_factory=asyncio.Queue)
     _writer: asyncio.StreamWriter | None = None
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Read packets until the host goes."""
         self._writer = writer
+        self.talks.append(asyncio.create_task(self._talk(reader, writer)))
+
+    async def gone(self) -> None:
+        """Wait until every host that came has gone."""
+        await asyncio.wait_for(asyncio.gather(*self.talks), 10)
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while first := await reader.read(1):
             length = shift = 0
             while True:
@@ -77,7 +85,8 @@ class Desk:
                 count = len(list(subscribed(packet)))
                 writer.write(bytes([0x90, 3 + count, *packet.body[:2], 0, *[1] * count]))
         writer.close()
-        self.gone.set()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
     def deliver(self, topic: str, payload: bytes) -> None:
         """Send the host a message."""
@@ -127,6 +136,7 @@ async def desk() -> AsyncIterator[Desk]:
     server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
     made.port = server.sockets[0].getsockname()[1]
     yield made
+    await made.gone()
     server.close()
 
 
@@ -162,7 +172,7 @@ async def test_the_host_dies_before_it_disconnects_with_the_time_of_now() -> Non
         assert death[:3] == (STATE, 1, True)
         assert death[3]["online"] is False
         assert int(str(death[3]["timestamp"])) > int(str(birth[3]["timestamp"]))
-        await asyncio.wait_for(at.gone.wait(), 10)
+        await at.gone()
         assert [packet.kind for packet in at.packets] == [
             CONNECT, SUBSCRIBE, PUBLISH, PUBLISH, DISCONNECT,
         ]  # fmt: skip
