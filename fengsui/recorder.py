@@ -18,7 +18,8 @@ from ingest import topics
 from ingest.address import Address
 from ingest.decoders import choosing
 from ingest.decoders.decoded import Decoded
-from ingest.mqtt import Message, Source
+from ingest.messages import Message
+from ingest.mqtt import Source
 
 HEADER: Final = ("ts", "point", "value", "quality", "received")
 ENDINGS: Final = (".csv", ".csv.gz")

@@ -26,6 +26,7 @@ class Settings:
     http_host: str = "127.0.0.1"
     http_port: int = 8000
     topic_prefix: str = "fengsui/v1"
+    sparkplug_host_id: str = "fengsui"
 
     def __post_init__(self) -> None:
         _check_url("database_url", self.database_url, ("postgresql", "postgres"))
@@ -34,6 +35,13 @@ class Settings:
             raise _bad("http_port", self.http_port, "a port from 0 to 65535")
         if not re.fullmatch(r"[^/+#\s$][^+#\s]*(?<!/)", self.topic_prefix):
             raise _bad("topic_prefix", self.topic_prefix, "an MQTT topic without + # or a last /")
+        if not re.fullmatch(r"[^/+#\s]+", self.sparkplug_host_id):
+            raise _bad("sparkplug_host_id", self.sparkplug_host_id, "a name without / + # or `off`")
+
+    @property
+    def sparkplug_host(self) -> str | None:
+        """Return the host id under which Sparkplug edge nodes know us; None where that is off."""
+        return None if self.sparkplug_host_id == "off" else self.sparkplug_host_id
 
     @classmethod
     def load(cls, *, file: Path | None, environment: Mapping[str, str]) -> Self:

@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Self
 
@@ -32,6 +31,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from ingest.address import Address
+from ingest.messages import Batch, Message
+from ingest.sparkplug.host import Presence
 
 log: Final = logging.getLogger("fengsui.ingest.mqtt")
 
@@ -43,31 +44,14 @@ LONGEST_BACKOFF_S: Final = 15.0
 _CONNECT_TIMEOUT_S: Final = 10.0
 _MOST_REPLIES_QUEUED: Final = 1_000
 _UNSUPPORTED_VERSION: Final = "Unsupported protocol version"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Message:
-    """One PUBLISH in hand; `received` is in Micros."""
-
-    topic: str
-    payload: bytes
-    received: int
-    retained: bool
-    qos: int
-    mid: int
-    link: "_Link | None" = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Messages in order of receipt, all unacknowledged; without messages it is a tick."""
-
-    messages: Sequence[Message]
-
-    def halves(self) -> tuple["Batch", "Batch"]:
-        """Cut the batch in two."""
-        middle = len(self.messages) // 2
-        return Batch(messages=self.messages[:middle]), Batch(messages=self.messages[middle:])
+_OTHER: Final = {
+    MQTTProtocolVersion.MQTTv5: MQTTProtocolVersion.MQTTv311,
+    MQTTProtocolVersion.MQTTv311: MQTTProtocolVersion.MQTTv5,
+}
+_NO_STATE: Final = (
+    " as the host's STATE was published: let the server's account write and read spBv1.0/#,"
+    " or set FENGSUI_SPARKPLUG_HOST_ID=off"
+)
 
 
 class _End(Enum):
@@ -85,6 +69,7 @@ class _Link:
         self._source = source
         self._answered = False
         self._closing = False
+        self._unheard = False
         self.detail = ""
         self.ended: asyncio.Future[_End] = source.loop.create_future()
         version5 = protocol is MQTTProtocolVersion.MQTTv5
@@ -97,10 +82,15 @@ class _Link:
             manual_ack=True,
             **session,  # type: ignore[arg-type]  # only one keyword, a bool
         )
+        presence = source.presence
+        self._timestamp = time.time_ns() // 1_000_000
+        if presence is not None:
+            client.will_set(presence.topic, presence.offline(self._timestamp), qos=1, retain=True)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
+        client.on_publish = lambda *answer: self._on_publish(answer[3])
         client.max_queued_messages_set(_MOST_REPLIES_QUEUED)
         client.connect_timeout = _CONNECT_TIMEOUT_S
         if source.address.user is not None:
@@ -134,6 +124,8 @@ class _Link:
     def close(self) -> None:
         """Send DISCONNECT behind everything already queued; the thread ends by itself."""
         self._closing = True
+        if self._source.presence is not None and self._source.link_up_since is not None:
+            self._say(self._source.presence.offline(time.time_ns() // 1_000_000))
         self.client.disconnect()
 
     def _on_connect(
@@ -166,6 +158,8 @@ class _Link:
             self.detail = f"subscription refused: {', '.join(refused)}"
             self._end(_End.refused)
         else:
+            if self._source.presence is not None:
+                self._say(self._source.presence.online(self._timestamp))
             self._call(self._source.link_is_up, self)
 
     def _on_disconnect(
@@ -179,7 +173,7 @@ class _Link:
         if self._closing:
             self._end(_End.closed)
         elif self._answered:
-            self.detail = reason.getName()
+            self.detail = f"{reason.getName()}{_NO_STATE if self._unheard else ''}"
             self._end(_End.lost)
         else:
             self._end(_End.silent)
@@ -189,6 +183,13 @@ class _Link:
             topic = message.topic
         except UnicodeDecodeError:
             topic = ""
+        presence = self._source.presence
+        if presence is not None and topic == presence.topic:
+            if message.qos > 0:
+                self.client.ack(message.mid, message.qos)
+            if presence.denies(bytes(message.payload)) and not self._closing:
+                self._say(presence.online(self._timestamp))
+            return
         self._source.hand_over(
             Message(
                 topic=topic,
@@ -200,6 +201,15 @@ class _Link:
                 link=self,
             )
         )
+
+    def _say(self, state: bytes) -> None:
+        """Publish the host's STATE, whose topic there is where this is called."""
+        if self._source.presence is not None:
+            self._unheard = True
+            self.client.publish(self._source.presence.topic, state, qos=1, retain=True)
+
+    def _on_publish(self, reason: ReasonCode) -> None:
+        self._unheard = self._unheard and reason.is_failure
 
     def _end(self, how: _End) -> None:
         self._call(self._settle, how)
@@ -227,13 +237,15 @@ class Source:
         address: Address,
         client_id: str,
         filters: Sequence[str],
+        presence: Presence | None = None,
         window: int = 1_000,
         window_bytes: int = 64 << 20,
         keeps_session: bool = True,
     ) -> None:
         self.address = address
         self.client_id = client_id
-        self.filters = tuple(filters)
+        self.filters = (*filters, *(() if presence is None else (presence.topic,)))
+        self.presence = presence
         self.window = window
         self.keeps_session = keeps_session
         self.loop: asyncio.AbstractEventLoop
@@ -292,19 +304,22 @@ class Source:
 
     async def commit(self, batch: Batch) -> None:
         """Acknowledge a batch, in order: its readings and their alarms are in the record."""
+        link = self._link
         for message in batch.messages:
-            if message.qos > 0 and message.link is self._link and message.link is not None:
-                message.link.client.ack(message.mid, message.qos)
+            if message.qos > 0 and link is not None and message.link is link:
+                link.client.ack(message.mid, message.qos)
         with self._room:
             self._held -= len(batch.messages)
             self._held_bytes -= sum(len(message.payload) for message in batch.messages)
             self._room.notify_all()
 
-    def publish(self, topic: str, payload: bytes) -> bool:
-        """Send a message on the same connection, QoS 1; False where there is none."""
+    def publish(self, topic: str, payload: bytes, *, qos: int = 1) -> bool:
+        """Send a message on the same connection; False where there is none."""
         if self._link is None or self.link_up_since is None:
             return False
-        return self._link.client.publish(topic, payload, qos=1).rc is MQTTErrorCode.MQTT_ERR_SUCCESS
+        return (
+            self._link.client.publish(topic, payload, qos=qos).rc is MQTTErrorCode.MQTT_ERR_SUCCESS
+        )
 
     def hand_over(self, message: Message) -> None:
         """Queue a message; called in the network thread, waits there while the window is full."""
@@ -360,7 +375,7 @@ class Source:
             if was_up:
                 delay = FIRST_BACKOFF_S
             if end in (_End.refused_version, _End.silent):
-                protocol = _other(protocol)
+                protocol = _OTHER[protocol]
                 if end is _End.refused_version:
                     log.info("broker does not speak this MQTT version, trying the other")
                     continue
@@ -382,9 +397,3 @@ class Source:
         finally:
             link.client.disconnect()
             await asyncio.shield(asyncio.to_thread(link.client.loop_stop))
-
-
-def _other(protocol: MQTTProtocolVersion) -> MQTTProtocolVersion:
-    if protocol is MQTTProtocolVersion.MQTTv5:
-        return MQTTProtocolVersion.MQTTv311
-    return MQTTProtocolVersion.MQTTv5

@@ -19,7 +19,7 @@ from alarms.alarm import ProcessEvent
 from alarms.computed import Computed
 from alarms.engine import Engine, LastReadings, Proposal
 from alarms.memory import Recollection, Rota
-from alarms.readings import CORRECTED, STAMPED_HERE, Readings, behind_by, far_marked, newer_than
+from alarms.readings import CORRECTED, Readings, behind_by, far_marked, newer_than
 from alarms.storage import (
     alarms,
     gateways,
@@ -33,13 +33,15 @@ from alarms.storage import (
 )
 from alarms.wording import LATE_US
 from ingest import sequence, topics
-from ingest.decoders import status
-from ingest.decoders.decoded import Decoded, Reason, printable, refused_whole
+from ingest.decoders.decoded import Reason, printable
+from ingest.hearing import Heard, hear
 from ingest.intake import Intake
-from ingest.mqtt import Message
+from ingest.messages import Message
 from ingest.refusals import Ledger, Refused
 from ingest.roster import Roster
-from ingest.sifting import Account, Arrived, Sifted, sift
+from ingest.sifting import Account, Sifted, sift
+from ingest.sparkplug import names
+from ingest.sparkplug.edge_nodes import Draft, EdgeNodes
 
 SERVICE: Final = "ingest"
 
@@ -62,15 +64,6 @@ class Outcome:
     refused: Sequence[Refused]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Heard:
-    """A batch's messages by what they are."""
-
-    arrived: list[Arrived]
-    stated: list[gateways.Stated]
-    ledger: Ledger
-
-
 class Pipeline:
     """Holds what a restart recalls: the engine, the roster, each gateway's newest number.
 
@@ -88,6 +81,7 @@ class Pipeline:
         self._rota: Rota
         self._unsaved = 0
         self._started = 0
+        self.edge_nodes = EdgeNodes()
         self._sequences: dict[str, int | None] = {}
         self._months: frozenset[int] | None = frozenset()
 
@@ -128,6 +122,7 @@ class Pipeline:
             self._roster = Roster.of(registered, self._engine.gateways)
             self._intake = Intake(registered)
             self._sequences = await gateways.sequences(conn)
+            await self.edge_nodes.recall(conn)
             self._started = now
             self._months = None if await migrate.edition(conn) != "none" else frozenset()
 
@@ -172,12 +167,14 @@ class Pipeline:
             await rejects.keep(conn, [self._reject(entry) for entry in sifted.ledger.entries])
             await gateways.note_seen(conn, seen)
             await gateways.note_states(conn, heard.stated)
+            await heard.edge.store(conn)
             self._steps("journaled")
         self._steps("committed")
         for proposal in proposals:
             self._engine.adopt(proposal)
         self._sequences.update(newest)
         self._unsaved += int(fresh.sum())
+        self.edge_nodes.adopt(heard.edge)
         if self._months is not None:
             self._months |= months
         self._steps("adopted")
@@ -211,8 +208,8 @@ class Pipeline:
 
         Return what its gateway is to be told; nothing where that is not registered.
         """
-        topic = topics.parse(self._prefix, message.topic)
-        gateway = "" if topic is None else topic.gateway
+        topic, name = topics.parse(self._prefix, message.topic), names.parse(message.topic)
+        gateway = topic.gateway if topic is not None else "" if name is None else name.node
         ledger = Ledger()
         ledger.add(
             printable(gateway),
@@ -226,50 +223,18 @@ class Pipeline:
             await rejects.keep(conn, [self._reject(entry) for entry in ledger.entries])
         return ledger.entries if gateway in self._roster.gateways else []
 
-    def _hear(self, messages: Sequence[Message]) -> _Heard:
-        heard = _Heard(arrived=[], stated=[], ledger=Ledger())
-        for message in messages:
-            topic = topics.parse(self._prefix, message.topic)
-            if topic is None:
-                continue
-            if topic.channel in (topics.Channel.readings, topics.Channel.senml):
-                heard.arrived.append(
-                    Arrived(
-                        gateway=topic.gateway,
-                        received=message.received,
-                        payload=message.payload,
-                        decoded=self._decode(topic, message),
-                    )
-                )
-            elif topic.channel is topics.Channel.status:
-                self._hear_status(heard, topic.gateway, message)
-        return heard
-
-    def _decode(self, topic: topics.Topic, message: Message) -> Decoded:
-        """Decode readings; what the broker kept for us and has no stamp of its own is no news."""
-        dialect = "senml" if topic.channel is topics.Channel.senml else None
-        decoded = self._intake.decode(topic.gateway, message.payload, message.received, dialect)
-        if message.retained and any(mark & STAMPED_HERE for mark in decoded.marks):
-            return refused_whole(Reason.bad_time, "retained by the broker, and without a ts")
-        return decoded
-
-    def _hear_status(self, heard: _Heard, gateway: str, message: Message) -> None:
-        said = status.decode(message.payload)
-        if isinstance(said, Reason) or gateway not in self._roster.gateways:
-            heard.ledger.add(
-                printable(gateway),
-                said if isinstance(said, Reason) else Reason.unknown_gateway,
-                tag=None,
-                received=message.received,
-                payload=message.payload,
-                sample=message.payload[:256].decode("utf-8", "replace"),
-            )
-        else:
-            heard.stated.append(gateways.Stated(gateway=gateway, state=said, at=message.received))
+    def _hear(self, messages: Sequence[Message]) -> Heard:
+        return hear(
+            messages,
+            prefix=self._prefix,
+            roster=self._roster,
+            intake=self._intake,
+            edge=Draft(self.edge_nodes, self._roster, self._intake),
+        )
 
     async def _sift(
         self, conn: AsyncConnection, messages: Sequence[Message]
-    ) -> tuple[_Heard, Sifted]:
+    ) -> tuple[Heard, Sifted]:
         """Decode and sift; where a name is not known, make sure the registry has not changed."""
         heard = self._hear(messages)
         self._steps("decoded")

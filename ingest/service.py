@@ -14,9 +14,12 @@ from alarms.errors import UnavailableError
 from alarms.storage import connection, writer
 from ingest import topics
 from ingest.address import Address, client_id
-from ingest.mqtt import Batch, Source
+from ingest.messages import Batch
+from ingest.mqtt import Source
 from ingest.pipeline import Outcome, Pipeline, no_step
 from ingest.replies import Replies
+from ingest.sparkplug import names
+from ingest.sparkplug.host import Presence
 from ingest.tally import Tally
 
 log: Final = logging.getLogger("fengsui.ingest")
@@ -38,19 +41,24 @@ async def run(
     broker_url: str,
     topic_prefix: str,
     stop: asyncio.Event,
+    sparkplug_host_id: str | None = None,
     steps: Callable[[str], None] = no_step,
 ) -> None:
     """Bring messages into the record until `stop`; wait for a database or broker that is away.
 
+    With a host id Sparkplug edge nodes are heard too, and told that this host is there.
     `steps` is told the name of every step of every batch as it is done.
     """
     address = Address.parse(broker_url)
+    presence = None if sparkplug_host_id is None else Presence(host_id=sparkplug_host_id)
+    edge_nodes = () if presence is None else names.filters()
     service = _Service(database_url=database_url, prefix=topic_prefix, stop=stop, steps=steps)
     try:
         source = Source(
             address=address,
             client_id=client_id(await service.open()),
-            filters=topics.filters(topic_prefix),
+            filters=(*topics.filters(topic_prefix), *edge_nodes),
+            presence=presence,
         )
         async with source:
             ending = asyncio.create_task(_finish(source, stop), name="ingest stop")
@@ -103,10 +111,12 @@ class _Service:
         async for batch in source.batches(
             max_messages=MOST_MESSAGES, linger_s=LINGER_S, idle_s=IDLE_S
         ):
+            self._pipeline.edge_nodes.link(source.link_up_since)
             if batch.messages:
                 await self._settle(batch)
             if now() - self._ticked >= TICK_US:
                 await self._persist(self._tick)
+                self._command()
             self._reply()
             self._tally.speak(time.monotonic())
 
@@ -159,6 +169,12 @@ class _Service:
         for gateway, payload in self._replies.due(now()):
             topic = topics.name(self._prefix, gateway, topics.Channel.replies)
             self._source.publish(topic, payload)
+
+    def _command(self) -> None:
+        """Ask edge nodes whose births are not known for new ones: QoS 0, as Sparkplug wants it."""
+        if self._source.link_up_since is not None:
+            for topic, payload in self._pipeline.edge_nodes.commands(now()):
+                self._source.publish(topic, payload, qos=0)
 
     async def _persist(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do work on the record, again and again while the database is away, full or restarting."""

@@ -19,6 +19,15 @@ pattern write fengsui/v1/%u/readings
 pattern write fengsui/v1/%u/senml
 pattern write fengsui/v1/%u/status
 pattern read fengsui/v1/%u/replies
+pattern write spBv1.0/+/NBIRTH/%u
+pattern write spBv1.0/+/NDATA/%u
+pattern write spBv1.0/+/NDEATH/%u
+pattern write spBv1.0/+/DBIRTH/%u/+
+pattern write spBv1.0/+/DDATA/%u/+
+pattern write spBv1.0/+/DDEATH/%u/+
+pattern read spBv1.0/+/NCMD/%u
+pattern read spBv1.0/+/DCMD/%u/+
+pattern read spBv1.0/STATE/+
 END
 chown -R mosquitto:mosquitto "$access" /mosquitto/data
 exec mosquitto -c /mosquitto/config/mosquitto.conf

@@ -27,5 +27,6 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         database_url=settings.database_url,
         broker_url=settings.broker_url,
         topic_prefix=settings.topic_prefix,
+        sparkplug_host_id=settings.sparkplug_host,
         stop=stop,
     )

@@ -32,6 +32,7 @@ def main() -> None:
             database_url=database_url,
             broker_url=broker_url,
             topic_prefix=settings.topic_prefix,
+            sparkplug_host_id=settings.sparkplug_host,
             stop=stop,
             steps=die,
         )

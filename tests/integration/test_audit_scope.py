@@ -12,7 +12,7 @@ from alarms.storage import registry as stored
 from fengsui import audit_scope
 from fengsui.audit import audit
 from fengsui.audit_findings import Findings
-from ingest.mqtt import Message
+from ingest.messages import Message
 from ingest.pipeline import Pipeline
 from tests.e2e import every_rule
 

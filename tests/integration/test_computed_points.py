@@ -13,7 +13,7 @@ from alarms.storage import registry as stored
 from fengsui.audit import audit
 from fengsui.backtest import rehearsal
 from fengsui.backtest.recorded import Chunk
-from ingest.mqtt import Message
+from ingest.messages import Message
 from ingest.pipeline import Outcome, Pipeline
 from tests.unit.plants import SECOND, START, at
 

@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from alarms.engine import Engine
 from alarms.proposal import NEWEST
 from alarms.storage import connection, writer
-from ingest.mqtt import Message
+from ingest.messages import Message
 from ingest.pipeline import Pipeline
 from tests import plants
 

@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 from alarms import registry
 from alarms.storage import connection, writer
 from alarms.storage import registry as stored
-from ingest.mqtt import Message
+from ingest.messages import Message
 from ingest.pipeline import Pipeline
 
 START = 1_763_712_000_000_000

@@ -33,6 +33,7 @@ def test_the_file_can_be_named_by_the_environment(tmp_path: Path) -> None:
         ("FENGSUI_BROKER_URL", "mqtt://x:port", "FENGSUI_BROKER_URL"),
         ("FENGSUI_DATABASE_URL", "mysql://x", "postgresql://"),
         ("FENGSUI_TOPIC_PREFIX", "a/#", "FENGSUI_TOPIC_PREFIX"),
+        ("FENGSUI_SPARKPLUG_HOST_ID", "a/b", "FENGSUI_SPARKPLUG_HOST_ID"),
     ],
 )
 def test_what_cannot_be_used_stops_the_start_with_the_keys_name(
@@ -54,6 +55,12 @@ def test_a_bad_file_is_refused(tmp_path: Path, text: str) -> None:
 def test_an_unreadable_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"missing\.toml"):
         Settings.load(file=tmp_path / "missing.toml", environment={})
+
+
+def test_the_host_id_off_is_none() -> None:
+    said = {"FENGSUI_SPARKPLUG_HOST_ID": "off"}
+    assert Settings.load(file=None, environment=said).sparkplug_host is None
+    assert Settings().sparkplug_host == "fengsui"
 
 
 def test_tests_and_build_variables_are_no_settings() -> None:

@@ -1,4 +1,4 @@
--- depends: 0009_memory
+-- depends: 0010_sparkplug
 -- What a gateway writes in, and what its fields and units are among the points.
 
 alter table gateway
