@@ -26,7 +26,7 @@ from alarms.proposal import (
 from alarms.readings import Instants, Mask, Readings
 from alarms.rules import HIGH, LOW, RULES, Ruleset, rules_of
 from alarms.silence import Heard, Watch
-from alarms.sweep import Standing, stirring, sweep
+from alarms.sweep import Faced, Standing, stirring, sweep
 from alarms.wording import Behind, ended_event, limit_event, reading_behind
 
 __all__ = ["ChannelState", "Engine", "LastReadings", "PointFault", "Proposal"]
@@ -42,8 +42,7 @@ class Engine:
     Commit what `judge` and `tick` propose, then `adopt` it; a proposal is good only until another
     one is adopted. `tick` changes nothing; `judge` lets families learn in place, so what it
     proposes is adopted, or the engine is built anew. `newest` has each row's newest adopted
-    readings.
-    `gateways` gives the index by which `reported_by` names a gateway.
+    readings. `gateways` gives the index by which `reported_by` names a gateway.
     """
 
     def __init__(self, plant: Plant, rules: Ruleset, *, started: int) -> None:
@@ -117,8 +116,7 @@ class Engine:
         `reported_by` has a gateway's index (see `gateways`) a reading, -1 where unknown; None:
         every point's own gateway. `faults` are readings of the same batch not taken as they came.
         """
-        rows = readings.point
-        is_judged = judgeable(readings)
+        rows, is_judged = readings.point, judgeable(readings)
         heard = Heard()
         found: list[Found] = [
             (place, 0, event.t_change, event)
@@ -128,7 +126,8 @@ class Engine:
             readings, is_judged, reported_by, faults, self.newest.judged_time
         )
         found += faulted
-        swept, stirred, moved, moves = self._sweep(readings, is_judged)
+        faced = self._families.confirmations.faced(readings, is_judged)
+        swept, stirred, moved, moves = self._sweep(readings, is_judged, faced)
         found += moved
         seen = Seen(
             readings=readings,
@@ -139,6 +138,7 @@ class Engine:
             walk=Walk.of(readings, is_judged, rows=len(self.rules)),
             swept=swept,
             stirred=stirred,
+            faced=faced,
         )
         told = [family.judge(seen) for family in self._families]
         newest = Newest(readings=readings, is_judged=is_judged)
@@ -157,7 +157,7 @@ class Engine:
         `upon`, what the news of the same batch came to.
         """
         told = late.proposal(
-            self.plant, self.pasts, self._standing, self.newest,
+            self.plant, self.pasts, self._families.confirmations, self._standing, self.newest,
             readings=readings, neighbours=neighbours, wanted=wanted, upon=upon,
         )  # fmt: skip
         return replace(told, events=self._families.cover(told.events))
@@ -223,13 +223,13 @@ class Engine:
         columns += [value for value in vars(self).values() if isinstance(value, np.ndarray)]
         columns += [value for value in vars(self.watch).values() if isinstance(value, np.ndarray)]
         sizes = [int(column.nbytes) for column in columns]
-        return sum((*sizes, *(each.nbytes for each in self._families))) / max(len(self.rules), 1)
+        return (sum(sizes) + self._families.nbytes) / max(len(self.rules), 1)
 
     def _sweep(
-        self, readings: Readings, is_judged: Mask
+        self, readings: Readings, is_judged: Mask, faced: Faced
     ) -> tuple[Standing | None, Readings, list[Found], list[LevelMove]]:
         """Judge every reading of the points that have a reading outside their calm interval."""
-        stirred = readings.point[stirring(self._calm, readings.point, readings.value)]
+        stirred = readings.point[stirring(self._calm, readings.point, readings.value, faced)]
         if len(stirred) == 0:
             return None, Readings.none(), [], []
         self._mark[stirred] = True
@@ -244,6 +244,7 @@ class Engine:
             is_judged[places],
             holds(chosen.quality),
             self.newest.judged_time[rows],
+            None if faced is None else faced[places],
         )
         phase = swept.standing.phase
         active = limits.tops(phase) != limits.NONE
@@ -388,12 +389,11 @@ class Engine:
         )
 
     def _stand(self, standing: Standing) -> None:
-        rows = standing.rows
-        self._standing.phase[rows] = standing.phase
+        rows, phase = standing.rows, standing.phase
+        self._standing.phase[rows] = phase
         self._standing.t0[rows] = standing.t0
         self._standing.peak[rows] = standing.peak
         self._standing.stored[rows] = standing.stored
-        phase = standing.phase
         self._pending[rows] = ((phase == limits.PEND_ON) | (phase == limits.PEND_OFF)).any(axis=1)
         resting: Mask = ~(standing.stored.any(axis=1) | self.pasts.kept[rows])
         # NaN is inside no interval: a point that is not at rest has every reading judged.

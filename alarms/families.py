@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from alarms.alarm import ProcessEvent
 from alarms.authenticity import Authenticity
+from alarms.confirmations import Confirmations
 from alarms.deviations import Deviations
 from alarms.family import Changes, Family, Found, Learned
 from alarms.flood import Floods
@@ -22,9 +23,13 @@ from alarms.trust import Trust
 
 
 class Families:
-    """Every family of one plant; suppressions come last, for they cover what the others say."""
+    """Every family of one plant; suppressions come last, for they cover what the others say.
+
+    `confirmations` speak before all of them: what the limits go by.
+    """
 
     def __init__(self, plant: Plant, rules: Ruleset, standing: Standing) -> None:
+        self.confirmations = Confirmations(rules)
         self.floods = Floods()
         self.pasts = Pasts(plant, rules, standing)
         self._groups = Groups(plant, rules)
@@ -48,9 +53,13 @@ class Families:
     @property
     def learned(self) -> tuple[Learned, ...]:
         """Return those that learn from readings, where they watch a point at all."""
-        return tuple(
-            family for family in self._each if isinstance(family, Learned) and len(family.rows)
-        )
+        learning = [family for family in self._each if isinstance(family, Learned)]
+        return tuple(each for each in (self.confirmations, *learning) if len(each.rows))
+
+    @property
+    def nbytes(self) -> int:
+        """Return the size of all their columns in bytes."""
+        return self.confirmations.nbytes + sum(each.nbytes for each in self._each)
 
     def recall(self, states: Iterable[ChannelState], row_of: Mapping[str, int]) -> None:
         """Take up where the record left off."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from alarms.alarm import ProcessEvent
 from alarms.proposal import ChannelState, LastReadings
 from alarms.readings import Instants, Mask, Readings, Rows, Values
-from alarms.sweep import Standing
+from alarms.sweep import Faced, Standing
 
 Found = tuple[int, int, int, ProcessEvent]
 """An event with its place in the batch, its rank there and its t_change, by which events sort."""
@@ -78,8 +78,8 @@ class Seen:
     `is_judged` and `holding` run along the readings and say what their quality means (neither: it
     is only stored); what is judged is a number, never NaN or infinite. `newest` is what was adopted
     before the batch; `moves` are those of the limit alarms in it, `swept` how the points stand
-    whose limits were judged, `stirred` their readings. Whoever goes by single points takes `walk`:
-    it meets their memory in its order.
+    whose limits were judged, `stirred` their readings, `faced` what sides go by at each reading of
+    the batch. Whoever goes by single points takes `walk`: it meets their memory in its order.
     """
 
     readings: Readings
@@ -90,6 +90,7 @@ class Seen:
     walk: Walk
     swept: Standing | None
     stirred: Readings
+    faced: Faced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +143,8 @@ class Family(Protocol):
 
 
 @runtime_checkable
-class Learned(Family, Protocol):
-    """A family that learns from readings; what it learned is kept, and made whole at a start.
+class Learned(Protocol):
+    """What learns from readings; what it learned is kept, and made whole at a start.
 
     `rows` are the point rows it watches, `memory` has one record for each: what follows from the
     readings alone, whatever the rules say. `judge` learns in place, so a proposal is adopted or the

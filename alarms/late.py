@@ -16,9 +16,11 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from alarms import record
 from alarms.alarm import ProcessEvent
+from alarms.confirmations import Confirmations, faced_anew, reach
 from alarms.corrections import corrections
 from alarms.detectors import limits
 from alarms.family import LevelMove
@@ -51,11 +53,15 @@ KEPT_US = 2 * MINUTE_US
 
 
 class Around(NamedTuple):
-    """Which readings are wanted: point rows, from when and until when, both inclusive; Micros."""
+    """Which readings are wanted: point rows, from when and until when, both inclusive; Micros.
+
+    And `before`, shape (k,): how many of the judged ones before `since`, the newest of them.
+    """
 
     rows: Rows
     since: Instants
     until: Instants
+    before: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,12 +132,14 @@ def around(pasts: Pasts, newest: LastReadings, late: Readings, upon: Proposal) -
         rows=chosen,
         since=np.maximum(np.array(since, np.int64), 0),
         until=np.maximum(newest.time[chosen], part.until),
+        before=reach(pasts.rules, chosen),
     )
 
 
 def proposal(
     plant: Plant,
     pasts: Pasts,
+    confirmations: Confirmations,
     adopted: Standing,
     newest: LastReadings,
     *,
@@ -145,9 +153,13 @@ def proposal(
     `neighbours` are the stored readings that `around` asks for, without these.
     """
     far = occurrences(plant, pasts.rules, readings)
-    near = Adoption(family=newest, changes=judged_near(readings))
+    near = judged_near(readings)
+    learned = (
+        Adoption(family=newest, changes=near),
+        Adoption(family=confirmations, changes=near),
+    )
     if len(wanted.rows) == 0:
-        return Proposal(events=tuple(far), memory=(near,))
+        return Proposal(events=tuple(far), memory=learned)
     part = Upon.of(upon, pasts)
     live = part.standing(adopted, wanted.rows)
     again = judge_again(
@@ -169,7 +181,7 @@ def proposal(
         gone=(*gone, *less),
         memory=(
             Adoption(family=pasts, changes=again.changes),
-            near,
+            *learned,
             standing,
         ),
     )
@@ -195,8 +207,8 @@ def judge_again(
     taken = in_order(Readings.joined([neighbours, readings]))
     rows = wanted.rows
     taken = taken.take(np.isin(taken.point, rows) & ((taken.quality & FAR) == 0))
-    place = np.searchsorted(rows, taken.point)
-    taken = taken.take(taken.time >= wanted.since[place])
+    early = taken.time < wanted.since[np.searchsorted(rows, taken.point)]
+    before, taken = taken.take(early & judgeable(taken)), taken.take(~early)
     olds = [pasts.of(row) or pasts.rested(row, newest) for row in rows.tolist()]
     known = [changes.get(row) or _unchanged(past) for row, past in zip(rows.tolist(), olds,
              strict=True)]  # fmt: skip
@@ -206,14 +218,15 @@ def judge_again(
         _silences(taken, int(row), int(rules.stale[row]), each.past or past)
         for row, each, past in zip(rows, known, olds, strict=True)
     ]
-    whole = with_silences(taken, rows, silences)
+    faced = faced_anew(rules, rows, taken, judgeable(taken), before)
+    whole, faced = with_silences(taken, faced, rows, silences)
     borders = last // MINUTE_US * MINUTE_US
     spans = [(None, borders - MINUTE_US), (borders - MINUTE_US, borders), (borders, last + 1),
              (last + 1, None)]  # fmt: skip
     snaps: list[list[Snap]] = [[past.before for past in olds]]
     closed: list[list[Told]] = [[] for _ in rows]
     for since, until in spans:
-        part = leg(rules, rows, snaps[-1], whole, since, until)
+        part = leg(rules, rows, snaps[-1], whole, faced, since, until)
         after, closed = snaps_after(part, snaps[-1], closed)
         snaps.append(after)
     ahead = live.t0.max(axis=1, initial=0)
@@ -262,7 +275,9 @@ def occurrences(plant: Plant, rules: Ruleset, readings: Readings) -> list[Proces
     taken = in_order(far)
     heard = taken.take(judgeable(taken))
     start = [Snap() for _ in rows]
-    part = leg(rules, rows, start, heard, None, None)
+    # A window not full counts only what is known: it confirms too little, never too much.
+    faced = faced_anew(rules, rows, heard, judgeable(heard), Readings.none())
+    part = leg(rules, rows, start, heard, faced, None, None)
     snaps, closed = snaps_after(part, start, [[] for _ in rows])
     last = taken.time[np.searchsorted(taken.point, rows, side="right") - 1]
     events: list[ProcessEvent] = []

@@ -12,9 +12,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from alarms import confirmations
 from alarms.engine import Engine
 from alarms.late import Around, judged_near
-from alarms.proposal import NEWEST, LastReadings, judged
+from alarms.proposal import NEWEST, LastReadings, judgeable, judged
 from alarms.readings import QUALITY_MASK, Instants, Quality, Readings, Rows
 from alarms.wording import LATE_US
 
@@ -196,11 +197,36 @@ class Recollection:
         newest = self._engine.newest
         rows = np.flatnonzero(newest.judged_time < newest.time).astype(np.int32)
         since = np.maximum(newest.judged_time[rows] + 1, self._kept[rows] - LATE_US)
-        return Around(rows=rows, since=np.maximum(since, 0), until=newest.time[rows])
+        return Around(
+            rows=rows,
+            since=np.maximum(since, 0),
+            until=newest.time[rows],
+            before=np.zeros(len(rows), np.int64),
+        )
 
     def learn_late(self, readings: Readings) -> None:
         """Learn the readings of `behind`."""
         self._engine.newest.adopt(judged_near(readings))
+
+    @property
+    def confirmed(self) -> Around:
+        """Return where windows may lack readings that came late: from before they were kept on."""
+        found = [each for each in self._engine.learned if each.name == confirmations.NAME]
+        rows = found[0].rows if found else np.zeros(0, np.int32)
+        since = np.maximum(self._heard[confirmations.NAME][rows] - LATE_US, 0) if found else rows
+        return Around(
+            rows=rows,
+            since=since.astype(np.int64),
+            until=self._engine.newest.time[rows],
+            before=np.zeros(len(rows), np.int64),
+        )
+
+    def learn_confirmed(self, readings: Readings) -> None:
+        """Let windows know the readings of `confirmed`; what they hold is passed over."""
+        mine = readings.take(judgeable(readings))
+        for family in self._engine.learned:
+            if family.name == confirmations.NAME:
+                family.replay(mine.point, mine.time, mine.value)
 
 
 def _put_back(memory: NDArray[np.void], place: Rows, part: Part) -> None:

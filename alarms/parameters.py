@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from alarms.detectors import confirmation
 from alarms.plant import Point
 from alarms.registry_fields import Form, Key, Number
 from alarms.rules import defaults_for
@@ -26,6 +27,18 @@ PARAMETERS: Final[Mapping[str, Mapping[str, Parameter]]] = {
             words=f"deadband of limit {name}, in the point's unit, instead of the point's own",
         )
         for name in ("ll", "l", "h", "hh", "cut")
+    }
+    | {
+        "confirm_n": Parameter(
+            number=Number(least=1, most=confirmation.LONGEST, whole=True),
+            default=None,
+            words="readings at a limit or beyond, among the last confirm_m, that confirm it",
+        ),
+        "confirm_m": Parameter(
+            number=Number(least=1, most=confirmation.LONGEST, whole=True),
+            default=None,
+            words="last readings among which confirm_n must be at a limit or beyond it",
+        ),
     },
     "deviation": {
         "learn": Parameter(

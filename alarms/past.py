@@ -12,13 +12,14 @@ from typing import Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from alarms.detectors import limits
 from alarms.family import LevelMove
 from alarms.proposal import holds, judgeable
 from alarms.readings import Instants, Quality, Readings, Rows
 from alarms.rules import HIGH, LOW, SLOTS, Ruleset
-from alarms.sweep import Finding, Standing, sweep
+from alarms.sweep import Faced, Finding, Standing, sweep
 from alarms.wording import LATE_US
 
 MINUTE_US: Final = LATE_US
@@ -236,10 +237,14 @@ def leg(
     rows: Rows,
     starts: Sequence[Snap],
     readings: Readings,
+    faced: Faced,
     since: Instants | None,
     until: Instants | None,
 ) -> Leg:
-    """Judge readings, in order of time for each point, from `since` to before `until`."""
+    """Judge readings, in order of time for each point, from `since` to before `until`.
+
+    `faced` has what low and high sides go by at each of them.
+    """
     place = np.searchsorted(rows, readings.point)
     chosen = np.ones(len(readings), np.bool_)
     if since is not None:
@@ -250,7 +255,13 @@ def leg(
     is_judged = judgeable(part)
     judged_time = np.array([snap.judged_time for snap in starts], np.int64)
     swept = sweep(
-        rules, standing_of(rows, starts), part, is_judged, holds(part.quality), judged_time.copy()
+        rules,
+        standing_of(rows, starts),
+        part,
+        is_judged,
+        holds(part.quality),
+        judged_time.copy(),
+        None if faced is None else faced[chosen],
     )
     np.maximum.at(judged_time, place[chosen][is_judged], part.time[is_judged])
     return Leg(
@@ -279,14 +290,24 @@ def snaps_after(
 
 def in_order(readings: Readings) -> Readings:
     """Return readings by point and time."""
-    return readings.take(np.lexsort((readings.time, readings.point)))
+    return readings.take(order_of(readings))
 
 
-def with_silences(readings: Readings, rows: Rows, silences: Sequence[Sequence[int]]) -> Readings:
-    """Return readings, by point and time, with what says when a point's signal was lost."""
+def order_of(readings: Readings) -> NDArray[np.intp]:
+    """Return the places of readings by point and time."""
+    return np.lexsort((readings.time, readings.point))
+
+
+def with_silences(
+    readings: Readings, faced: Faced, rows: Rows, silences: Sequence[Sequence[int]]
+) -> tuple[Readings, Faced]:
+    """Return readings, by point and time, with what says when a point's signal was lost.
+
+    And what sides go by at each of them, as `faced` has it of the readings.
+    """
     silent = [(row, at) for row, each in zip(rows.tolist(), silences, strict=True) for at in each]
     if not silent:
-        return readings
+        return readings, faced
     time = np.array([at for _, at in silent], np.int64)
     lost = Readings(
         point=np.array([row for row, _ in silent], np.int32),
@@ -296,4 +317,8 @@ def with_silences(readings: Readings, rows: Rows, silences: Sequence[Sequence[in
         received=time,
         stamp=time,
     )
-    return in_order(Readings.joined([readings, lost]))
+    whole = Readings.joined([readings, lost])
+    order = order_of(whole)
+    if faced is not None:
+        faced = np.concatenate([faced, np.full((len(silent), 2), np.nan)])[order]
+    return whole.take(order), faced

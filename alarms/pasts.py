@@ -16,9 +16,9 @@ from alarms.past import (
     Past,
     Snap,
     followed,
-    in_order,
     leg,
     opened,
+    order_of,
     snap_of,
     snaps_after,
     told,
@@ -28,7 +28,7 @@ from alarms.plant import Plant
 from alarms.proposal import ChannelState, LastReadings
 from alarms.readings import Instants, Readings, Rows
 from alarms.rules import Ruleset
-from alarms.sweep import Standing
+from alarms.sweep import Faced, Standing
 
 STATE: Final = "limit.past"
 _NEVER: Final = -1
@@ -99,7 +99,10 @@ class Pasts:
         moves: dict[int, list[LevelMove]] = {}
         for move in seen.moves:
             moves.setdefault(move.row, []).append(move)
-        readings = in_order(seen.stirred)
+        order = order_of(seen.stirred)
+        readings, faced = seen.stirred.take(order), None
+        if seen.faced is not None:
+            faced = seen.faced[np.isin(seen.readings.point, swept.rows)][order]
         first = np.searchsorted(readings.point, swept.rows)
         last = np.searchsorted(readings.point, swept.rows, side="right") - 1
         minute = readings.time[last] // MINUTE_US
@@ -111,7 +114,7 @@ class Pasts:
             for place, row in zip(np.flatnonzero(busy).tolist(), swept.rows[busy].tolist(),
                                   strict=True)
         }  # fmt: skip
-        borders = self._borders(swept.rows, readings, first, minute, pasts, seen.newest)
+        borders = self._borders(swept.rows, readings, faced, first, minute, pasts, seen.newest)
         changes: dict[int, Followed] = {}
         for place, past in pasts.items():
             row = int(swept.rows[place])
@@ -211,6 +214,7 @@ class Pasts:
         self,
         rows: Rows,
         readings: Readings,
+        faced: Faced,
         first: NDArray[np.intp],
         minute: Instants,
         pasts: Mapping[int, Past],
@@ -239,13 +243,14 @@ class Pasts:
             return found
         places = list(begun)
         starts = list(begun.values())
-        part = readings.take(np.isin(readings.point, rows[places]))
-        mine = with_silences(part, rows[places], silences)
+        chosen = np.isin(readings.point, rows[places])
+        part, goes_by = readings.take(chosen), None if faced is None else faced[chosen]
+        mine, goes_by = with_silences(part, goes_by, rows[places], silences)
         borders = minute[places] * MINUTE_US
         ended = [pasts[place].closed[: start.closed] for place, start in begun.items()]
-        before = leg(self.rules, rows[places], starts, mine, None, borders - MINUTE_US)
+        before = leg(self.rules, rows[places], starts, mine, goes_by, None, borders - MINUTE_US)
         snaps, closed = snaps_after(before, starts, ended)
-        begin = leg(self.rules, rows[places], snaps, mine, borders - MINUTE_US, borders)
+        begin = leg(self.rules, rows[places], snaps, mine, goes_by, borders - MINUTE_US, borders)
         later, _ = snaps_after(begin, snaps, closed)
         for place, was, then in zip(places, snaps, later, strict=True):
             follows = minute[place] == pasts[place].minute + 1

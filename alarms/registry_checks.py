@@ -253,6 +253,8 @@ def _key_of(problem: str) -> str:
     """Return the key a sentence of the rules speaks of, to find its line."""
     if "deadband" in problem:
         return "deadband"
+    if problem.startswith("confirm_"):
+        return f"params.limit.{problem.split(' ', 1)[0]}"
     if problem.startswith(("tier", "on_delay_s", "off_delay_s", "period_s")):
         return "tiers" if problem.startswith("tier") else problem.split(" ", 1)[0]
     return "limits"

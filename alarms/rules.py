@@ -62,7 +62,8 @@ class Ruleset:
 
     `on` and `off`, shape (n, SLOTS), are mirrored for low levels: with y = -x there and y = x at
     high ones, a level is over where y >= on and under where y < off. An absent level has on = inf
-    and off = -inf and is neither.
+    and off = -inf and is neither. `confirm`, shape (n, 2), has n and m of points whose limits are
+    confirmed by n of the last m readings, 1 and 1 of all others.
     """
 
     on: NDArray[np.float64]
@@ -73,6 +74,7 @@ class Ruleset:
     name: NDArray[np.int8]
     bridge: NDArray[np.int64]
     stale: NDArray[np.int64]
+    confirm: NDArray[np.int8]
 
     def __len__(self) -> int:
         return len(self.bridge)
@@ -109,8 +111,10 @@ def rules_of(plant: Plant) -> Ruleset:
     tier = np.zeros((n, SLOTS), np.int8)
     name = np.full((n, SLOTS), -1, np.int8)
     period = np.empty(n)
+    confirm = np.ones((n, 2), np.int8)
     for row, point in enumerate(alike.points):
         point = tiers.graded(plant, point)
+        confirm[row] = confirmation_of(point)
         period[row] = point.period_s or DEFAULT_PERIOD_S
         for sign, first, levels in (
             (-1, LOW.start, low_levels(point)),
@@ -133,6 +137,7 @@ def rules_of(plant: Plant) -> Ruleset:
         name=name[of],
         bridge=bridge[of],
         stale=np.maximum(bridge, round(_STALE_LEAST_S * SECOND))[of],
+        confirm=confirm[of],
     )
 
 
@@ -156,6 +161,12 @@ def deadband_of(point: Point, name: str) -> float:
     """Return a limit's own deadband where its point sets one, else the point's, in its unit."""
     own: float = point.params.get("limit", {}).get(f"deadband_{name}", point.deadband)
     return own
+
+
+def confirmation_of(point: Point) -> tuple[int, int]:
+    """Return n and m where n of its last m readings confirm a point's limits, else 1 and 1."""
+    own = point.params.get("limit", {})
+    return int(own.get("confirm_n", 1)), int(own.get("confirm_m", 1))
 
 
 def tier_of(point: Point, name: str) -> Tier:
@@ -202,7 +213,7 @@ def _entries(
 
 def problems_of(point: Point) -> list[str]:
     """Return what is wrong with a point's rules, one sentence each; empty when all is well."""
-    problems = [*_limit_problems(point), *_tier_problems(point)]
+    problems = [*_limit_problems(point), *_confirm_problems(point), *_tier_problems(point)]
     for name, seconds in (("on_delay_s", point.on_delay_s), ("off_delay_s", point.off_delay_s)):
         if seconds is not None and not (math.isfinite(seconds) and seconds >= 0):
             problems.append(f"{name} is {seconds}; give seconds, 0 or more")
@@ -300,6 +311,17 @@ def _limit_problems(point: Point) -> list[str]:
                 f"reset is {limits['reset']:g}, cut is {limits['cut']:g}; reset must be cut or less"
             )
     return problems
+
+
+def _confirm_problems(point: Point) -> list[str]:
+    own = point.params.get("limit", {})
+    given = [name for name in ("confirm_n", "confirm_m") if name in own]
+    if len(given) == 1:
+        return [f"{given[0]} stands alone; give confirm_n and confirm_m: n of the last m readings"]
+    n, m = confirmation_of(point)
+    if n > m:
+        return [f"confirm_n is {n}, more than confirm_m {m}; n of the last m readings cannot be"]
+    return []
 
 
 def _tier_problems(point: Point) -> list[str]:

@@ -20,6 +20,9 @@ VALUE: Final = 1
 LOST: Final = 2
 _SIDES: Final = (LOW, HIGH)
 _NONE_YET: Final = -1
+Faced = NDArray[np.float64] | None
+"""What low and high sides go by at each reading, shape (n, 2), where some limits are confirmed
+(alarms.confirmations); None: the values themselves."""
 _LONG: Final = 32
 """Readings still to come from which on it pays to look ahead for the next that matters."""
 
@@ -88,23 +91,34 @@ class Swept:
     findings: list[Finding]
 
 
-def stirring(calm: NDArray[np.float64], rows: Rows, value: NDArray[np.float64]) -> NDArray[np.intp]:
+def stirring(
+    calm: NDArray[np.float64], rows: Rows, value: NDArray[np.float64], faced: Faced
+) -> NDArray[np.intp]:
     """Return the places of readings outside their point's calm interval, `calm` of shape (n, 2)."""
     found = np.empty(len(rows), np.intp)
-    return found[: _stirring(calm, rows, value, found)]
+    low, high = sides(value, faced)
+    return found[: _stirring(calm, rows, low, high, found)]
+
+
+def sides(
+    value: NDArray[np.float64], faced: Faced
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what low and high sides go by at each reading."""
+    return (value, value) if faced is None else (faced[:, 0].copy(), faced[:, 1].copy())
 
 
 @kernel
 def _stirring(
     calm: NDArray[np.float64],
     rows: Rows,
-    value: NDArray[np.float64],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
     found: NDArray[np.intp],
 ) -> int:
     many = 0
     for i in range(len(rows)):
         row = rows[i]
-        if not (calm[row, 0] < value[i] < calm[row, 1]):
+        if not (calm[row, 0] < low[i] and high[i] < calm[row, 1]):
             found[many] = i
             many += 1
     return many
@@ -117,6 +131,7 @@ def sweep(
     is_judged: Mask,
     holding: Mask,
     judged_time: NDArray[np.int64],
+    faced: Faced = None,
 ) -> Swept:
     """Judge all readings of the points that stand here; `standing.rows` is sorted.
 
@@ -129,7 +144,8 @@ def sweep(
     start = end - count
     value, judged_here = readings.value[order], is_judged[order]
     previous = _previous(judged_here, start[point[order]])
-    news = _news(rules, standing.rows[point[order]], value, judged_here)
+    low, high = sides(value, None if faced is None else faced[order])
+    news = _news(rules, standing.rows[point[order]], low, high, judged_here)
     levels = limits.Levels.gather(rules, standing.rows)
     phase, t0, peak = standing.phase.copy(), standing.t0.copy(), standing.peak.copy()
     resting = at_rest(phase, t0, judged_time)
@@ -143,8 +159,9 @@ def sweep(
         chosen = chosen[cursor[chosen] < end[chosen]]
         for i in _steady(chosen, end - cursor, resting, phase, t0):
             stretch = slice(cursor[i], end[i])
+            mirrored = -low[stretch], high[stretch]
             passed, extremes = _undisturbed(
-                levels, phase, i, value[stretch], judged_here[stretch], peak[i]
+                levels, phase, i, mirrored, value[stretch], judged_here[stretch], peak[i]
             )
             cursor[i] += passed
             peak[i] = extremes
@@ -161,6 +178,7 @@ def sweep(
             judged=is_judged[place],
             holding=holding[place],
             before=before,
+            faced=None if faced is None else faced[place],
         )
         held = np.where(back >= 0, order[back], _NONE_YET)
         whole = len(chosen) == len(standing.rows)
@@ -204,6 +222,7 @@ def _undisturbed(
     levels: limits.Levels,
     phase: limits.Phases,
     i: int,
+    mirrored: tuple[NDArray[np.float64], NDArray[np.float64]],
     value: NDArray[np.float64],
     judged_here: Mask,
     peak: NDArray[np.float64],
@@ -211,6 +230,7 @@ def _undisturbed(
     """Return how many readings leave a steady point's levels as they are, and the peaks after them.
 
     No clear level is over and no active one under: between those bounds only the peak can move.
+    `mirrored` is what the low side, by -x, and the high side go by.
     """
     active = phase[i] == limits.ACTIVE
     ceiling = np.where(active, np.inf, levels.on[i])
@@ -218,10 +238,11 @@ def _undisturbed(
     bounds = [(ceiling[slots].min(), floor[slots].max()) for slots in _SIDES]
     chunk, passed = _LONG, 0
     while passed < len(value):
-        x, counts = value[passed : passed + chunk], judged_here[passed : passed + chunk]
+        part = slice(passed, passed + chunk)
+        x, counts = value[part], judged_here[part]
         stirs = np.zeros(len(x), np.bool_)
-        for y, (upper, lower) in zip((-x, x), bounds, strict=True):
-            stirs |= counts & ((y >= upper) | (y < lower))
+        for side, (upper, lower) in zip(mirrored, bounds, strict=True):
+            stirs |= counts & ((side[part] >= upper) | (side[part] < lower))
         first = int(stirs.argmax()) if stirs.any() else len(x)
         held = x[:first][counts[:first]]
         if len(held):
@@ -254,12 +275,16 @@ def _previous(judged_here: Mask, start: NDArray[np.intp]) -> NDArray[np.intp]:
 
 
 def _news(
-    rules: Ruleset, rows: Rows, value: NDArray[np.float64], judged_here: Mask
+    rules: Ruleset,
+    rows: Rows,
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    judged_here: Mask,
 ) -> NDArray[np.intp]:
     """Return for each sorted reading the place of the next that can stir a point at rest."""
     calm = rules.calm(rows)
-    stirs = judged_here & ~((value > calm[:, 0]) & (value < calm[:, 1]))
-    places = np.where(stirs, np.arange(len(value)), len(value))
+    stirs = judged_here & ~((low > calm[:, 0]) & (high < calm[:, 1]))
+    places = np.where(stirs, np.arange(len(low)), len(low))
     following: NDArray[np.intp] = np.minimum.accumulate(places[::-1])[::-1]
     return following
 

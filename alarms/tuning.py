@@ -11,6 +11,8 @@ from alarms.readings import Instants, Mask, Values
 
 CHOICES: Final = ((1, 1), (2, 1), (2, 2), (3, 1), (3, 3), (5, 3))
 """Delays to choose from: n samples over to raise, m samples under to return."""
+WINDOWS: Final = ((2, 3), (3, 5), (4, 5))
+"""Confirmations to choose from: n of the last so many samples over to raise, fewer to return."""
 BASE_RATE: Final = 0.010
 """False raises a point and day one can live with: the national base rate (alarms.md 2.1)."""
 OVER_WHEN_ABNORMAL: Final = 0.90
@@ -19,11 +21,16 @@ WINDOW: Final = 15
 """Samples whose median tells whether a point was beyond its limit or only its noise was."""
 _LEAST: Final = 4 * WINDOW
 _DAY_S: Final = 86_400.0
+_CHAINED: Final = 10
+"""Wider windows have too many states to be predicted in no time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delay:
-    """What n samples to raise and m to return lead to; rates as shares of time."""
+    """What n samples to raise and m to return lead to; rates as shares of time.
+
+    With `window` n of the last so many raise, and fewer return.
+    """
 
     n: int
     m: int
@@ -31,6 +38,7 @@ class Delay:
     missed_alarm_rate: float
     delay_samples: float
     false_raises_per_day: float
+    window: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +77,28 @@ def delay(n: int, m: int, *, p: float, q: float, period_s: float) -> Delay:
     )
 
 
+def confirmed(n: int, window: int, *, p: float, q: float, period_s: float) -> Delay:
+    """Predict what a confirmation by n of the last `window` samples does, without delays.
+
+    `p` and `q` as in `delay`. How many of a window are over is binomial; a raise is a sample over
+    that pushes one not over out of a window with n - 1 others. The time to detect is that of a
+    scan: a chain over the last samples, from a window with none over (Glaz, Naus, Wallenstein, Scan
+    Statistics, 2001, chapter 4).
+    """
+    over = [math.comb(window, k) * p**k * (1 - p) ** (window - k) for k in range(n, window + 1)]
+    short = [math.comb(window, k) * q**k * (1 - q) ** (window - k) for k in range(n)]
+    raises = math.comb(window - 1, n - 1) * (p * (1 - p) * p ** (n - 1) * (1 - p) ** (window - n))
+    return Delay(
+        n=n,
+        m=1,
+        window=window,
+        false_alarm_rate=sum(over),
+        missed_alarm_rate=sum(short),
+        delay_samples=_scan(n, window, q) - 1,
+        false_raises_per_day=_DAY_S / period_s * raises,
+    )
+
+
 def past(times: Instants, values: Values, *, limit: float, above: bool) -> Past | None:
     """Learn from readings in order of time how often a limit is passed; None where there are few.
 
@@ -100,12 +130,19 @@ def past(times: Instants, values: Values, *, limit: float, above: bool) -> Past 
     )
 
 
-def choices(known: Past) -> list[Delay]:
-    """Predict every delay one may choose."""
-    q = OVER_WHEN_ABNORMAL if known.over_when_abnormal is None else known.over_when_abnormal
+def choices(known: Past, present: tuple[int, int] = (1, 1)) -> list[Delay]:
+    """Predict every delay and confirmation one may choose, and the `present` one, n of the last m.
+
+    A present one of more than 10 readings is left out.
+    """
+    found = OVER_WHEN_ABNORMAL if known.over_when_abnormal is None else known.over_when_abnormal
+    p, q, period = known.over_when_normal, max(found, 0.5), known.period_s
+    windows = [*WINDOWS]
+    if 1 < present[1] <= _CHAINED and present not in windows:
+        windows.append(present)
     return [
-        delay(n, m, p=known.over_when_normal, q=max(q, 0.5), period_s=known.period_s)
-        for n, m in CHOICES
+        *(delay(n, m, p=p, q=q, period_s=period) for n, m in CHOICES),
+        *(confirmed(n, window, p=p, q=q, period_s=period) for n, window in windows),
     ]
 
 
@@ -114,7 +151,7 @@ def best(delays: list[Delay]) -> Delay:
     quiet = [each for each in delays if each.false_raises_per_day <= BASE_RATE]
     if not quiet:
         return min(delays, key=lambda each: each.false_raises_per_day)
-    return min(quiet, key=lambda each: (each.n, each.missed_alarm_rate))
+    return min(quiet, key=lambda each: (each.delay_samples, each.missed_alarm_rate))
 
 
 def noise(values: Values) -> float:
@@ -144,3 +181,17 @@ def deadband(values: Values) -> float:
 def _wait(share: float, count: int) -> float:
     """Return how many samples pass until `count` in a row of probability `share` have come."""
     return (1 - share**count) / ((1 - share) * share**count)
+
+
+def _scan(n: int, window: int, share: float) -> float:
+    """Return how many samples pass until n of the last `window`, of probability `share`, came.
+
+    A state is which of the last window - 1 samples came, as bits.
+    """
+    states = 1 << (window - 1)
+    leads = np.eye(states)
+    for past in range(states):
+        leads[past, (past << 1) % states] -= 1 - share
+        if past.bit_count() + 1 < n:
+            leads[past, (past << 1 | 1) % states] -= share
+    return float(np.linalg.solve(leads, np.ones(states))[0])

@@ -85,7 +85,14 @@ def limit_event(
     spoken = slot if change is not Transition.returned else HIGH.start if high else LOW.start
     bar = number(rules.limit(row, spoken), point.engineering_unit)
     words_zh, words_en = level_words(plant, row, rules.level_name(row, spoken))
-    if change is Transition.returned:
+    n, m = rules.confirm[row].tolist()
+    if change is Transition.returned and m > 1:
+        # Up to n - 1 of the last may still be over, the newest among them.
+        passed_zh = f"{'高于' if high else '低于'}或达到{words_zh} {bar}"
+        passed_en = f"at {words_en} {bar} or {'above' if high else 'below'}"
+        zh += f" {shown}，最近 {m} 次中{passed_zh} 的不足 {n} 次，报警恢复"
+        en += f" {shown}, returned: fewer than {n} of the last {m} {passed_en}"
+    elif change is Transition.returned:
         zh += f" {shown}，已恢复至{words_zh} {bar} {'以下' if high else '以上'}"
         en += f" {shown}, back {'below' if high else 'above'} {words_en} {bar}"
     else:
@@ -100,6 +107,9 @@ def limit_event(
             zh += f" {shown}，已不{'高于' if high else '低于'}{words_zh} {bar}，尚未恢复"
             side_en = "above" if high else "below"
             en += f" {shown}, no longer {side_en} {words_en} {bar}, not yet returned"
+        if m > 1:
+            zh += f"（按最近 {m} 次中有 {n} 次确认）"
+            en += f" (confirmed by {n} of the last {m})"
     if lost is not None:
         zh += "（信号中断，按报警处理，待核实）"
         en += " (signal lost; taken as an alarm, to be verified)"

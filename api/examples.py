@@ -142,6 +142,7 @@ POINT: Final[dict[str, Any]] = {
     "on_delay_s": None,
     "off_delay_s": 30.0,
     "delays": {"ll": 0.0, "l": 60.0, "h": 60.0, "hh": 0.0},
+    "confirmation": None,
     "tiers": {},
     "detect": None,
     "gateway": "gw-dyc-01",

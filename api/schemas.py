@@ -303,6 +303,11 @@ THINGS: Final[dict[str, Schema]] = {
             "description": "The on-delay in force of each level judged (ll, l, h, hh, cut), s.",
             "additionalProperties": {"type": "number", "minimum": 0},
         },
+        confirmation={
+            "type": ["object", "null"],
+            "description": "Limits are confirmed by n of the last m readings; null: by each one.",
+            "properties": {"n": {"type": "integer"}, "m": {"type": "integer"}},
+        },
         tiers=OBJECT,
         detect={"type": ["array", "null"], "items": TEXT},
         gateway=TEXT_OR_NULL,

@@ -56,7 +56,7 @@ async def audit(conn: AsyncConnection, *, first: int, end: int) -> Findings:
     opened = await recount.open_at(conn, scope.mark)
     rows = await recount.journalled(conn, scope.mark, stop + TAIL_US)
     last = scope.last(await recount.last_before(conn, plant, scope.mark))
-    steady = _Road(plant, scope, opened, last)
+    steady = _Road(plant, scope, opened, last, await audit_seeds.windows(conn, plant, scope))
     findings = Findings(left_out=sorted(scope.changed), not_recomputed=scope.not_recomputed())
     async for readings in recount.received_between(conn, plant, scope.start, scope.mark):
         findings.readings += len(readings)
@@ -89,12 +89,14 @@ class _Road:
         scope: Scope,
         opened: Sequence[recount.Row],
         last: LastReadings,
+        windows: Readings,
     ) -> None:
         whole = scope.start < scope.mark
         renewed = {plant.points[row].key for row in np.flatnonzero(scope.renewed).tolist()}
         seeds = [row for row in opened if row.key in renewed or not whole]
         states = audit_seeds.states(plant, seeds)
         engine = Engine.build(plant, states=states, last=last, started=scope.start)
+        audit_seeds.fill(engine, windows)
         self._scope = scope
         self._episodes = Episodes()
         self._episodes.add(audit_seeds.events(seeds), now=scope.mark)

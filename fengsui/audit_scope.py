@@ -68,6 +68,11 @@ class Scope:
         never.records[rows] = known.records[rows]
         return never
 
+    @property
+    def begun(self) -> Mask:
+        """Tell which points' judging begins at the mark, with readings before it that count."""
+        return self.renewed | (self.start == self.mark)
+
     def not_recomputed(self) -> list[dict[str, Any]]:
         """Say what is left out and why: kinds or rules, and of which subjects (None: of all)."""
         kinds = [kind.value for kind in LEARNED]

@@ -1,17 +1,22 @@
-"""The alarms that stood where an audit begins, as the engine's states and as events."""
+"""What stood where an audit begins: alarms, as the engine's states and as events, and windows."""
 
 from collections.abc import Iterator, Sequence
 
-from alarms import instants
+from psycopg import AsyncConnection
+
+from alarms import confirmations, instants
 from alarms.alarm import Kind, ProcessEvent, Subject, Tier, Transition
-from alarms.engine import ChannelState
+from alarms.detectors import confirmation
+from alarms.engine import ChannelState, Engine
 from alarms.plant import Plant
 from alarms.raising import STATES
+from alarms.readings import Readings
 from alarms.rules import LEVEL_NAMES, RULES, Ruleset, rules_of
+from alarms.storage import recount
 from alarms.storage.recount import Row
 from alarms.tiers import raises_of
 from fengsui.audit_findings import by_readings
-from fengsui.audit_scope import BALANCE
+from fengsui.audit_scope import BALANCE, Scope
 
 
 def states(plant: Plant, opened: Sequence[Row]) -> list[ChannelState]:
@@ -28,6 +33,22 @@ def states(plant: Plant, opened: Sequence[Row]) -> list[ChannelState]:
             process = {"phase": "ACTIVE", "t0": 0, "seen": 0, "unsure": 0, "memory": None}
             found.append(ChannelState(key=each.key, rule=rule, process=process))
     return found
+
+
+async def windows(conn: AsyncConnection, plant: Plant, scope: Scope) -> Readings:
+    """Return the readings before the mark from which confirmed limits are judged there."""
+    rows = confirmations.rows_of(rules_of(plant))
+    rows = rows[scope.begun[rows]]
+    if len(rows) == 0:
+        return Readings.none()
+    return await recount.judged_before(conn, plant, rows, scope.mark, most=confirmation.LONGEST)
+
+
+def fill(engine: Engine, windows: Readings) -> None:
+    """Let the engine's windows know these readings."""
+    for family in engine.learned:
+        if family.name == confirmations.NAME:
+            family.replay(windows.point, windows.time, windows.value)
 
 
 def events(opened: Sequence[Row]) -> list[ProcessEvent]:

@@ -1,4 +1,4 @@
-"""Tell a batch's messages apart: readings in any dialect, a gateway's state, an edge node's words."""
+"""Tell messages apart: readings in any dialect, a gateway's state, an edge node's words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -113,6 +113,9 @@ class Pipeline:
                 self._steps("learned again")
             behind = recollection.behind
             recollection.learn_late(await memory.judged_behind(conn, registered, behind))
+            confirmed = recollection.confirmed
+            late = await neighbours.around(conn, registered, confirmed, without=Readings.none())
+            recollection.learn_confirmed(late)
             self._engine.settle()
             self._rota = Rota(
                 self._engine, now=now, fresh=recollection.fresh, saved=recollection.saved

@@ -77,7 +77,8 @@ class Layer:
     """One reading for each point in hand, and the judged reading before it.
 
     `judged` and `holding` say what its quality means; where both are False it is only stored.
-    `before` is the time of the judged reading before it, 0 if there is none.
+    `before` is the time of the judged reading before it, 0 if there is none. `faced`, shape (k, 2),
+    is what the low and the high side go by where that is not the value itself; NaN is no news.
     """
 
     time: Instants
@@ -85,6 +86,7 @@ class Layer:
     judged: Mask
     holding: Mask
     before: Instants
+    faced: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +125,8 @@ class Moved:
 def judge(phase: Phases, t0: Onsets, levels: Levels, layer: Layer) -> Moved:
     """Judge one reading a point."""
     time = layer.time[:, None]
-    y = np.where(layer.judged, layer.value, np.nan)[:, None] * _SIGN
+    value = layer.value[:, None] if layer.faced is None else layer.faced[:, _SIDE]
+    y = np.where(layer.judged[:, None], value, np.nan) * _SIGN
     over = y >= levels.on
     under = y < levels.off
     elapsed: list[Steps] = []

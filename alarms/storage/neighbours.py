@@ -6,7 +6,7 @@ from psycopg import AsyncConnection, sql
 from alarms import instants
 from alarms.late import Around
 from alarms.plant import Plant
-from alarms.readings import FAR, Readings
+from alarms.readings import FAR, JUDGED, QUALITY_MASK, Readings
 from alarms.storage.unpacking import Unpacked
 
 
@@ -35,8 +35,36 @@ async def around(
         sql.Literal(instants.to_datetime(int(wanted.until.max()))),
     )
     parts = [part async for part in Unpacked(plant).copied(conn, statement)]
+    if wanted.before.any():
+        parts += [part async for part in Unpacked(plant).copied(conn, _before(plant, wanted))]
     found = Readings.joined(parts) if parts else Readings.none()
     known = set(zip(without.point.tolist(), without.time.tolist(), strict=True))
     identities = zip(found.point.tolist(), found.time.tolist(), strict=True)
     mine = np.array([each not in known for each in identities], np.bool_)
     return found.take(mine & ((found.quality & FAR) == 0))
+
+
+def _before(plant: Plant, wanted: Around) -> sql.Composed:
+    """Ask for the newest judged readings before the others."""
+    mine = np.flatnonzero(wanted.before)
+    return sql.SQL(
+        """
+        copy (select r.ts, r.received, r.value, r.point_id, r.quality
+                from unnest({}::integer[], {}::timestamptz[], {}::integer[])
+                     as asked (point_id, since, many)
+                cross join lateral (
+                     select * from reading
+                      where point_id = asked.point_id and ts < asked.since
+                        and quality & {} = any({}::integer[]) and quality & {} = 0
+                        and value > '-infinity' and value < 'infinity'
+                      order by ts desc limit asked.many
+                ) r) to stdout (format binary)
+        """
+    ).format(
+        sql.Literal(np.asarray(plant.point_ids)[wanted.rows[mine]].tolist()),
+        sql.Literal([instants.to_datetime(at) for at in wanted.since[mine].tolist()]),
+        sql.Literal(wanted.before[mine].tolist()),
+        sql.Literal(QUALITY_MASK),
+        sql.Literal([int(quality) for quality in JUDGED]),
+        sql.Literal(FAR),
+    )

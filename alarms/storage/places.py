@@ -188,7 +188,7 @@ async def points(
                u.code as unit, p.tag, p.name, p.quantity, p.engineering_unit,
                p.range_low, p.range_high, p.period_s, p.limits, p.deadband,
                p.on_delay_s, p.off_delay_s, p.tiers, p.detect, p.gateway_id, p.substance,
-               p.sector, p.registered_at, newest.ts, newest.value, newest.quality
+               p.sector, p.params, p.registered_at, newest.ts, newest.value, newest.quality
           from point p
           join unit u on u.id = p.unit_id
           join source s on s.id = u.source_id

@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
+import numpy as np
 from psycopg import AsyncConnection, sql
 
 from alarms import instants
 from alarms.plant import Plant
 from alarms.proposal import LastReadings
-from alarms.readings import FAR, JUDGED, QUALITY_MASK, Readings
+from alarms.readings import FAR, JUDGED, QUALITY_MASK, Readings, Rows
 from alarms.storage import unpacking
 from alarms.storage.readings import last_of
 
@@ -136,6 +137,39 @@ async def received_between(
     )
     async for readings in unpacking.Unpacked(plant).copied(conn, statement):
         yield readings
+
+
+async def judged_before(
+    conn: AsyncConnection, plant: Plant, rows: Rows, moment: int, *, most: int
+) -> Readings:
+    """Return the newest judged readings, at most so many each, of rows received before a moment.
+
+    By point and time; those that came beyond the bound of lateness are left out.
+    """
+    statement = sql.SQL(
+        """
+        copy (select r.ts, r.received, r.value, r.point_id, r.quality
+                from unnest({}::integer[]) as asked (id)
+                cross join lateral (
+                     select * from reading
+                      where point_id = asked.id and ts <= {} and received < {}
+                        and quality & {} = any({}::integer[]) and quality & {} = 0
+                      order by ts desc limit {}
+                ) r
+               order by r.point_id, r.ts
+              ) to stdout (format binary)
+        """
+    ).format(
+        sql.Literal(np.asarray(plant.point_ids, np.int32)[rows].tolist()),
+        sql.Literal(instants.to_datetime(moment + _AHEAD_US)),
+        sql.Literal(instants.to_datetime(moment)),
+        sql.Literal(QUALITY_MASK),
+        sql.Literal([int(quality) for quality in JUDGED]),
+        sql.Literal(FAR),
+        sql.Literal(most),
+    )
+    found = [each async for each in unpacking.Unpacked(plant).copied(conn, statement)]
+    return Readings.joined(found or [Readings.none()])
 
 
 async def open_at(conn: AsyncConnection, moment: int) -> list[Row]:

@@ -21,7 +21,7 @@ router = APIRouter(prefix="/api/v1", tags=["plant"])
 _ANSWERED = (401, 422)
 _JUDGED_BY = (
     *("enterprise", "source", "unit", "tag", "quantity", "engineering_unit", "limits", "deadband"),
-    *("on_delay_s", "off_delay_s", "tiers"),
+    *("on_delay_s", "off_delay_s", "tiers", "params"),
 )
 
 
@@ -209,11 +209,14 @@ async def points(
 
 def _point(row: places.Row) -> dict[str, Any]:
     low, high, moment = row["range_low"], row["range_high"], row["ts"]
+    n, m = rules.confirmation_of(_judged(row))
     hidden = {"range_low", "range_high", "gateway_id", "ts", "value", "quality", "registered_at"}
+    hidden.add("params")
     return {name: row[name] for name in row if name not in hidden} | {
         "id": str(row["id"]),
         "range": None if low is None else [low, high],
         "delays": rules.on_delays_s(_judged(row)),
+        "confirmation": {"n": n, "m": m} if m > 1 else None,
         "gateway": row["gateway_id"],
         "registered_at": answers.text_of(row["registered_at"]),
         "last": None

@@ -31,6 +31,7 @@ class Advice:
     present_deadband: float
     present_on_delay_s: float
     present_off_delay_s: float
+    present_confirmation: tuple[int, int]
     delays: tuple[tuning.Delay, ...]
 
     @property
@@ -52,16 +53,15 @@ class Advice:
                 "deadband": self.present_deadband,
                 "on_delay_s": self.present_on_delay_s,
                 "off_delay_s": self.present_off_delay_s,
+                **_confirmation(self.present_confirmation),
             },
             "deadband": self.deadband,
-            "on_delay_s": (self.chosen.n - 1) * self.past.period_s,
-            "off_delay_s": (self.chosen.m - 1) * self.past.period_s,
+            **self._settings(self.chosen),
             "choices": [
                 {
                     "n": each.n,
                     "m": each.m,
-                    "on_delay_s": (each.n - 1) * self.past.period_s,
-                    "off_delay_s": (each.m - 1) * self.past.period_s,
+                    **self._settings(each),
                     "false_raises_per_day": each.false_raises_per_day,
                     "missed_share": each.missed_alarm_rate,
                     "delay_s": each.delay_samples * self.past.period_s,
@@ -69,6 +69,11 @@ class Advice:
                 for each in self.delays
             ],
         }
+
+    def _settings(self, delay: tuning.Delay) -> dict[str, Any]:
+        """Return what an engineer would write: delays, or a confirmation without them."""
+        on, off, confirmed = _written(delay, self.past.period_s)
+        return {"on_delay_s": on, "off_delay_s": off, **_confirmation(confirmed)}
 
 
 class History:
@@ -127,7 +132,8 @@ class History:
                     present_deadband=point.deadband,
                     present_on_delay_s=level.on_delay / rules.SECOND,
                     present_off_delay_s=level.off_delay / rules.SECOND,
-                    delays=tuple(tuning.choices(past)),
+                    present_confirmation=rules.confirmation_of(point),
+                    delays=tuple(tuning.choices(past, rules.confirmation_of(point))),
                 )
             )
         return found
@@ -146,13 +152,14 @@ def show(console: Console, advised: list[Advice]) -> None:
     )  # fmt: skip
     for each in advised:
         chosen, period = each.chosen, each.past.period_s
+        present = each.present_on_delay_s, each.present_off_delay_s, each.present_confirmation
         table.add_row(
             each.point,
             f"{each.limit} {each.at:g} {each.engineering_unit}",
             f"{each.present_deadband:g}",
             f"{each.deadband:g}",
-            f"{each.present_on_delay_s:g} / {each.present_off_delay_s:g} s",
-            f"{(chosen.n - 1) * period:g} / {(chosen.m - 1) * period:g} s",
+            _told(*present),
+            _told(*_written(chosen, period)),
             f"{chosen.false_raises_per_day:.2g}",
             f"{chosen.delay_samples * period:.3g} s",
         )
@@ -161,3 +168,20 @@ def show(console: Console, advised: list[Advice]) -> None:
         "Samples are taken as independent: noise that lingers raises falsely more often.",
         highlight=False,
     )
+
+
+def _written(delay: tuning.Delay, period_s: float) -> tuple[float, float, tuple[int, int]]:
+    """Return on-delay and off-delay in seconds, and n and m of a confirmation (1 and 1: none)."""
+    if delay.window is not None:
+        return 0.0, 0.0, (delay.n, delay.window)
+    return (delay.n - 1) * period_s, (delay.m - 1) * period_s, (1, 1)
+
+
+def _confirmation(known: tuple[int, int]) -> dict[str, int | None]:
+    n, m = known if known[1] > 1 else (None, None)
+    return {"confirm_n": n, "confirm_m": m}
+
+
+def _told(on_s: float, off_s: float, confirmation: tuple[int, int]) -> str:
+    n, m = confirmation
+    return f"{on_s:g} / {off_s:g} s" + (f", {n} of {m}" if m > 1 else "")

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from alarms.alarm import ProcessEvent
+from alarms.confirmations import preceding, reach, rows_of
 from alarms.engine import Engine, Proposal
 from alarms.late import KEPT_US, Around
 from alarms.proposal import PointFault
@@ -109,7 +110,11 @@ class Recent:
         self._count += len(readings)
         if self._count > 2 * self._kept + _RUN:
             whole = Readings.joined(self._parts)
-            self._parts = [whole.take(whole.time >= engine.last[whole.point] - KEPT_US)]
+            since = engine.last - KEPT_US
+            kept = whole.time >= since[whole.point]
+            rows = rows_of(engine.rules)
+            kept |= preceding(whole, rows, since[rows], reach(engine.rules, rows))
+            self._parts = [whole.take(kept)]
             self._count = self._kept = len(self._parts[0])
 
     def around(self, wanted: Around) -> Readings:
@@ -122,7 +127,7 @@ class Recent:
         place = np.minimum(place, len(wanted.rows) - 1)
         asked = wanted.rows[place] == whole.point
         asked &= (whole.time >= wanted.since[place]) & (whole.time <= wanted.until[place])
-        return whole.take(asked)
+        return whole.take(asked | preceding(whole, wanted.rows, wanted.since, wanted.before))
 
 
 class Known:

@@ -1,16 +1,18 @@
 """A plain engine that takes one reading at a time: what the vector engine is measured against.
 
 Written after alarms.md 1.3 to 1.5 in plain Python, an object a level and no arrays. It knows limit
-alarms, their delays and row 19b; tests hold the vector engine to it, the bench to its speed.
+alarms, their delays, their confirmation and row 19b; tests hold the vector engine to it, the bench
+to its speed.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from alarms.alarm import Tier
 from alarms.plant import Point
-from alarms.rules import DEFAULT_PERIOD_S, Level, high_levels, low_levels
+from alarms.rules import DEFAULT_PERIOD_S, Level, confirmation_of, high_levels, low_levels
 
 SETTLE: Final = 1_000_000
 _JUDGED: Final = (0, 1, 4)
@@ -37,14 +39,20 @@ class Said:
 class _Level:
     rule: Level
     sign: int
+    n: int
     phase: str = "CLEAR"
     t0: int = 0
 
-    def over(self, value: float) -> bool:
-        return value >= self.rule.limit if self.sign > 0 else value <= self.rule.limit
+    def over(self, values: Sequence[float]) -> bool:
+        """Tell whether n values are at the limit or beyond it."""
+        limit, high = self.rule.limit, self.sign > 0
+        return sum(x >= limit if high else x <= limit for x in values) >= self.n
 
-    def under(self, value: float) -> bool:
-        return value < self.rule.release if self.sign > 0 else value > self.rule.release
+    def under(self, values: Sequence[float]) -> bool:
+        """Tell whether fewer than n values, of n or more, have not left the deadband."""
+        release, high = self.rule.release, self.sign > 0
+        held = sum(x >= release if high else x <= release for x in values)
+        return held < self.n <= len(values)
 
     def due(self) -> int | None:
         if self.phase == "PEND_ON":
@@ -53,8 +61,8 @@ class _Level:
             return self.t0 + self.rule.off_delay
         return None
 
-    def agrees(self, value: float) -> bool:
-        return not (self.under(value) if self.phase == "PEND_ON" else self.over(value))
+    def agrees(self, values: Sequence[float]) -> bool:
+        return not (self.under(values) if self.phase == "PEND_ON" else self.over(values))
 
     def enter(self, phase: str, at: int) -> None:
         self.phase, self.t0 = phase, at
@@ -84,6 +92,7 @@ class OneByOne:
 
     point: Point
     sides: list[_Side] = field(default_factory=list)
+    last: deque[float] = field(default_factory=deque)
     last_time: int = 0
     last_received: int = 0
     judged_time: int = 0
@@ -91,9 +100,11 @@ class OneByOne:
     said: list[Said] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        n, m = confirmation_of(self.point)
+        self.last = deque(maxlen=m)
         self.sides = [
-            _Side("limit.low", [_Level(level, -1) for level in low_levels(self.point)]),
-            _Side("limit.high", [_Level(level, 1) for level in high_levels(self.point)]),
+            _Side("limit.low", [_Level(level, -1, n) for level in low_levels(self.point)]),
+            _Side("limit.high", [_Level(level, 1, n) for level in high_levels(self.point)]),
         ]
 
     @property
@@ -107,13 +118,15 @@ class OneByOne:
     def take(self, time: int, received: int, value: float, quality: int) -> None:
         """Judge one reading, newer than all before it; times in Micros."""
         judged = quality in _JUDGED
+        if judged:
+            self.last.append(value)
         for side in self.sides:
             if not side.levels:
                 continue
             self._elapse(
                 side,
                 lambda level, due: (
-                    due < time or (due == time and (not judged or level.agrees(value)))
+                    due < time or (due == time and (not judged or level.agrees(self.last)))
                 ),
                 reading=(time, value) if judged else None,
             )
@@ -171,16 +184,16 @@ class OneByOne:
         for level in side.levels:
             onset = max(time, level.t0 + 1)
             was = level.phase
-            if was == "CLEAR" and level.over(value):
+            if was == "CLEAR" and level.over(self.last):
                 level.enter("PEND_ON", onset)
                 if level.rule.on_delay == 0:
                     level.enter("ACTIVE", onset)
                     confirmed.append(level)
-            elif was == "PEND_ON" and level.under(value):
+            elif was == "PEND_ON" and level.under(self.last):
                 level.enter("CLEAR", onset)
-            elif was == "ACTIVE" and level.under(value):
+            elif was == "ACTIVE" and level.under(self.last):
                 level.enter("CLEAR" if level.rule.off_delay == 0 else "PEND_OFF", onset)
-            elif was == "PEND_OFF" and level.over(value):
+            elif was == "PEND_OFF" and level.over(self.last):
                 level.enter("ACTIVE", onset)
             elif was in ("PEND_ON", "PEND_OFF") and gap:
                 level.t0 = onset

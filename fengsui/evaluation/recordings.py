@@ -122,6 +122,7 @@ def _seen(recordings: Sequence[Recording], rows: NDArray[np.int32], i: int) -> S
         moves=(),
         swept=None,
         stirred=Readings.none(),
+        faced=None,
     )
 
 

@@ -60,7 +60,8 @@ enterprises:
               - {tag: V1.G1, quantity: toxic_gas, unit: mg/m³, range: [0, 100], period_s: 10,
                  limits: {h: 20, hh: 40}, deadband: 1, substance: 氨, gateway: gw-all}
               - {tag: V1.G2, quantity: toxic_gas, unit: mg/m³, range: [0, 100], period_s: 10,
-                 limits: {h: 20, hh: 40}, deadband: 1, substance: 氨, gateway: gw-all}
+                 limits: {h: 20, hh: 40}, deadband: 1, substance: 氨, gateway: gw-all,
+                 params: {limit: {confirm_n: 2, confirm_m: 3}}}
               - {tag: V1.G3, quantity: toxic_gas, unit: mg/m³, range: [0, 100], period_s: 10,
                  limits: {h: 20, hh: 40}, deadband: 1, substance: 氨, gateway: gw-all}
               - {tag: V1.FI, quantity: flow, unit: m³/h, range: [0, 100], period_s: 10,

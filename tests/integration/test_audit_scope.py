@@ -112,3 +112,14 @@ async def test_a_point_that_changed_in_the_span_is_left_out_with_its_groups(
     found = await audited(database, first=500)
     assert (found.missed, found.extra, found.mistimed) == ([], [], [])
     assert found.left_out == ["QJ-01/L.DIFF", "QJ-01/V1.L1"]
+
+
+async def test_a_confirmed_limit_is_audited_with_the_readings_before_the_span(
+    conn: AsyncConnection, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await serve(conn, range(STEPS))
+    monkeypatch.setattr(audit_scope, "MOST_READINGS", 1000)
+    monkeypatch.setattr(audit_scope, "WARM_UP_US", 0)
+    for first in (544, 546):
+        found = await audited(database, first=first)
+        assert (found.missed, found.extra, found.mistimed) == ([], [], [])

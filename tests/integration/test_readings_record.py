@@ -76,12 +76,15 @@ async def test_the_neighbours_of_late_readings_are_those_asked_for_without_thems
         rows=np.array([0, 2], np.int32),
         since=NOON + SECOND * np.array([20, 50]),
         until=NOON + SECOND * np.array([40, 60]),
+        before=np.array([0, 2]),
     )
     found = await neighbours.around(conn, plant, wanted, without=columns((0, 30, 0.0)))
     seconds = ((found.time - NOON) // SECOND).tolist()
     assert sorted(zip(found.point.tolist(), seconds, found.value.tolist(), strict=True)) == [
         (0, 20, 20.0),
         (0, 40, 40.0),
+        (2, 30, 50.0),
+        (2, 40, 60.0),
         (2, 50, 70.0),
         (2, 60, 80.0),
     ]

@@ -187,6 +187,7 @@ async def test_a_point_tells_the_delays_in_force_where_its_registry_entry_gives_
         point = (await http.get("points", params={"tag": "T1"})).json()["items"][0]
     assert point["on_delay_s"] is None
     assert point["delays"] == {"ll": 0, "l": 60, "h": 60, "hh": 0}
+    assert point["confirmation"] is None
 
 
 async def test_every_answer_carries_the_security_headers(house: House) -> None:

@@ -8,10 +8,11 @@ import numpy as np
 
 from alarms.alarm import Alarm, AlarmId, ProcessEvent, Transition
 from alarms.engine import ChannelState, Engine, LastReadings, Proposal
-from alarms.late import judged_near
+from alarms.late import Around, judged_near
 from alarms.lifecycle import Action, Deed, step, touched, touches
 from alarms.occurrences import Episodes
 from alarms.plant import Plant
+from alarms.proposal import judgeable
 from alarms.readings import FAR, Readings, behind_by, far_marked, newer_than
 from alarms.rules import RULES
 from alarms.wording import LATE_US
@@ -42,9 +43,12 @@ class Server:
 
     def restart(self) -> None:
         """Forget everything but the record."""
+        learned = self.engine.learned if hasattr(self, "engine") else ()
         self.engine = Engine.build(
             self.plant, states=tuple(self.states.values()), last=self.last, started=START
         )
+        for known, family in zip(learned, self.engine.learned, strict=False):
+            family.memory[:] = known.memory
 
     def take(self, rows: Sequence[Row]) -> None:
         """Bring messages into the record."""
@@ -58,7 +62,7 @@ class Server:
         arrived = behind.take(self._store(behind))
         wanted = self.engine.around(arrived, proposals[0])
         if len(arrived) or len(wanted.rows):
-            near = self._near(wanted.rows, wanted.since, wanted.until, arrived)
+            near = self._near(wanted, arrived)
             proposals.append(self.engine.judge_late(arrived, near, wanted, proposals[0]))
         self._commit(proposals, now)
         self.last.follow(news)
@@ -78,20 +82,18 @@ class Server:
                 kept[place] = True
         return kept
 
-    def _near(
-        self, rows: np.ndarray, since: np.ndarray, until: np.ndarray, arrived: Readings
-    ) -> Readings:
-        spans = dict(zip(rows.tolist(), zip(since.tolist(), until.tolist(), strict=True),
-                         strict=True))  # fmt: skip
+    def _near(self, wanted: Around, arrived: Readings) -> Readings:
         mine = set(zip(arrived.point.tolist(), arrived.time.tolist(), strict=True))
-        found = [
-            one
-            for (row, time), one in self.stored.items()
-            if row in spans
-            and spans[row][0] <= time <= spans[row][1]
-            and (row, time) not in mine
-            and not one.quality[0] & FAR
-        ]
+        found: list[Readings] = []
+        for asked, since, until, many in zip(*(part.tolist() for part in wanted), strict=True):
+            near = [
+                (time, one)
+                for (row, time), one in sorted(self.stored.items())
+                if row == asked and (row, time) not in mine and not one.quality[0] & FAR
+            ]
+            early = [one for time, one in near if time < since and judgeable(one).all()]
+            found += early[len(early) - min(many, len(early)) :]
+            found += [one for time, one in near if since <= time <= until]
         return Readings.joined(found) if found else Readings.none()
 
     def _commit(self, proposals: Sequence[Proposal], now: int) -> None:

@@ -81,7 +81,7 @@ def points(draw: st.DrawFn, tag: str) -> Point:
         ),
         gateway=draw(st.sampled_from([None, None, None, *GATEWAYS])),
         latching=draw(st.booleans()),
-        params=draw(st.sampled_from(_PARAMS)),
+        params=draw(st.sampled_from(_PARAMS)) | draw(st.sampled_from(_CONFIRMED)),
     )
     own = sorted(draw(st.lists(st.integers(0, 3), min_size=2, max_size=2)))
     inner, outer = (_TIERS[place] for place in own)
@@ -101,6 +101,16 @@ _PARAMS: Sequence[dict[str, Any]] = (
         "sensor": {"hold_s": 20.0, "learn_s": 60.0},
         "forecast": {"response_s": 600.0},
     },
+)
+
+
+_CONFIRMED: Sequence[dict[str, Any]] = (
+    {},
+    {},
+    *(
+        {"limit": {"confirm_n": n, "confirm_m": m}}
+        for n, m in ((1, 2), (2, 2), (2, 3), (3, 4), (4, 5), (3, 64))
+    ),
 )
 
 

@@ -28,6 +28,22 @@ POINTS = (
         "D", limits={"l": 4, "ll": 2, "h": 6, "hh": 8}, on_delay_s=7.0, off_delay_s=9.0, period_s=4
     ),
     point("E"),
+    point(
+        "F",
+        limits={"l": 1, "h": 6, "hh": 9},
+        deadband=1.0,
+        params={"limit": {"confirm_n": 2, "confirm_m": 3}},
+        on_delay_s=3.0,
+        period_s=5,
+    ),
+    point(
+        "G",
+        limits={"h": 2, "cut": 4, "reset": 3},
+        quantity="methane",
+        params={"limit": {"confirm_n": 4, "confirm_m": 5}},
+        off_delay_s=0.0,
+        period_s=5,
+    ),
 )
 
 
