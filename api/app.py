@@ -13,14 +13,16 @@ from fastapi.openapi.utils import get_openapi
 from alarms.storage import connection
 from api import answers, asyncapi, envelope, parameters, problems, push, schemas, static, values
 from api.feed import Feed
+from api.gateway_life import Entrance
 from api.identity import COOKIE, Gate
 from api.live import Live
-from api.routes import alarms, health, plant, records, registry, rules, session
+from api.routes import alarms, credentials, health, plant, records, registry, rules, session
 from api.service import Service
 
 _ROUTERS = (
     alarms.router,
     plant.router,
+    credentials.router,
     registry.router,
     records.router,
     rules.router,
@@ -30,9 +32,13 @@ _ROUTERS = (
 
 
 def create(
-    database_url: str, *, console: Path | None = None, topic_prefix: str = "fengsui/v1"
+    database_url: str,
+    *,
+    console: Path | None = None,
+    topic_prefix: str = "fengsui/v1",
+    entrance: Entrance | None = None,
 ) -> FastAPI:
-    """Make the app; `console` is the folder of the built console, if there is one."""
+    """Make the app; `console` is the built console's folder, `entrance` leads to the broker."""
     app = FastAPI(
         title="Fengsui",
         version=version("fengsui"),
@@ -40,7 +46,7 @@ def create(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        lifespan=_lifespan(database_url),
+        lifespan=_lifespan(database_url, entrance),
     )
     problems.install(app)
     for router in _ROUTERS:
@@ -55,6 +61,7 @@ def create(
 
 def _lifespan(
     database_url: str,
+    entrance: Entrance | None,
 ) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     """Open the pool and run the readers while the app runs."""
 
@@ -63,7 +70,7 @@ def _lifespan(
         pool = connection.pool(database_url)
         await pool.open(wait=False)
         feed = Feed(database_url)
-        service = Service(pool=pool, gate=Gate(pool), feed=feed, live=Live(pool))
+        service = Service(pool=pool, gate=Gate(pool), feed=feed, live=Live(pool), way_in=entrance)
         app.state.service = service
         readers = [
             asyncio.create_task(_for_ever(feed.run), name="journal reader"),

@@ -173,6 +173,21 @@ GATEWAY: Final[dict[str, Any]] = {
     "loss": 0.0,
     "has_credential": True,
 }
+ISSUED: Final[dict[str, Any]] = {
+    "gateway": "gw-dyc-01",
+    "enterprise": "DY-CHEM-01",
+    "username": "gw-dyc-01",
+    "password": "XHn0yJtOUsTIDvPxmP2PWEyWCEY",
+    "broker": "mqtts://broker.example:8883",
+    "topics": {"readings": "fengsui/v1/gw-dyc-01/readings"},
+    "example": "mosquitto_pub -h broker.example -p 8883 -u gw-dyc-01 …",
+    "told": ["the broker has taken up the account"],
+}
+REVOKED: Final[dict[str, Any]] = {
+    "gateway": "gw-dyc-01",
+    "closed": True,
+    "told": ["the broker has ended its connection and forgotten the account"],
+}
 REJECT: Final[dict[str, Any]] = {
     "id": 9,
     "received": "2026-11-21T08:00:04.180Z",

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from alarms.errors import SettingError
 from api import app as apps
+from api.gateway_life import Entrance
 
 FRAME_MOST: Final = 64 * 1024
 """The longest frame a client may send, in bytes; longer closes with 1009."""
@@ -48,12 +49,13 @@ async def run(
     stop: asyncio.Event,
     console: Path | None = None,
     topic_prefix: str = "fengsui/v1",
+    entrance: Entrance | None = None,
     ready: asyncio.Event | None = None,
 ) -> None:
     """Serve until `stop`; raise SettingError when the port is taken or the host not ours."""
     listening = _listen(host, port)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    app = apps.create(database_url, console=console, topic_prefix=topic_prefix)
+    app = apps.create(database_url, console=console, topic_prefix=topic_prefix, entrance=entrance)
     server = _Server(
         uvicorn.Config(
             app,

@@ -85,6 +85,8 @@ def test_the_routes_of_this_version_and_no_other(openapi: dict[str, Any]) -> Non
         POST /api/v1/alarms/{alarm_id}/{action}|GET /api/v1/points
         GET /api/v1/points/{point_id}/readings|GET /api/v1/regions|GET /api/v1/enterprises
         GET /api/v1/sources|GET /api/v1/units|GET /api/v1/gateways|GET /api/v1/rejects
+        POST /api/v1/gateways|POST /api/v1/gateways/{gateway}/rotate
+        POST /api/v1/gateways/{gateway}/revoke
         GET /api/v1/rules|POST /api/v1/registry
         GET /api/v1/journal|GET /api/v1/audit|POST /api/v1/session|GET /api/v1/session
         DELETE /api/v1/session|GET /api/v1/healthz|GET /api/v1/readyz|GET /metrics
