@@ -12,17 +12,19 @@ from fastapi.openapi.utils import get_openapi
 
 from alarms.storage import connection
 from api import answers, asyncapi, envelope, parameters, problems, push, schemas, static, values
+from api.broker_desk import BrokerDesk
 from api.feed import Feed
 from api.gateway_life import Entrance
 from api.identity import COOKIE, Gate
 from api.live import Live
-from api.routes import alarms, credentials, health, plant, records, registry, rules, session
+from api.routes import alarms, broker, credentials, health, plant, records, registry, rules, session
 from api.service import Service
 
 _ROUTERS = (
     alarms.router,
     plant.router,
     credentials.router,
+    broker.router,
     registry.router,
     records.router,
     rules.router,
@@ -46,7 +48,7 @@ def create(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        lifespan=_lifespan(database_url, entrance),
+        lifespan=_lifespan(database_url, entrance, topic_prefix),
     )
     problems.install(app)
     for router in _ROUTERS:
@@ -62,6 +64,7 @@ def create(
 def _lifespan(
     database_url: str,
     entrance: Entrance | None,
+    topic_prefix: str,
 ) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     """Open the pool and run the readers while the app runs."""
 
@@ -70,7 +73,14 @@ def _lifespan(
         pool = connection.pool(database_url)
         await pool.open(wait=False)
         feed = Feed(database_url)
-        service = Service(pool=pool, gate=Gate(pool), feed=feed, live=Live(pool), way_in=entrance)
+        service = Service(
+            pool=pool,
+            gate=Gate(pool),
+            feed=feed,
+            live=Live(pool),
+            way_in=entrance,
+            desk=BrokerDesk(pool, prefix=topic_prefix),
+        )
         app.state.service = service
         readers = [
             asyncio.create_task(_for_ever(feed.run), name="journal reader"),

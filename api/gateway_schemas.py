@@ -47,6 +47,9 @@ THINGS: Final[dict[str, Schema]] = {
             "description": "What the broker was told, or is to be.",
         },
     ),
+    "EmqxVerdict": thing(
+        "An answer to EMQX.", result={"enum": ["allow", "deny"]}, is_superuser={"const": False}
+    ),
     "RevokedCredential": thing(
         "A revocation; `closed` false: the broker could not be told, revoke again.",
         gateway=TEXT,

@@ -16,6 +16,8 @@ ROLES: Final = (
     "platform",
     "administrator",
 )
+BROKER: Final = "broker"
+"""The role of a broker's token: it asks about gateways (api.routes.broker) and sees nothing."""
 ACTIONS: Final = tuple(deed.value for deed in Deed)
 _ON_SITE: Final = frozenset(ACTIONS) - {"receipt"}
 

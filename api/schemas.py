@@ -6,6 +6,7 @@ import msgspec
 
 from alarms.alarm import ORG_LEVELS, Kind, Nuisance, State, Transition
 from api import actions, frames, gateway_schemas
+from api.routes.broker import EmqxClient, EmqxDeed
 from api.routes.credentials import NewGateway
 from api.routes.session import SignIn
 from api.rule_schema import RULE
@@ -356,6 +357,8 @@ _TAKEN: Final = (
     actions.Wish,
     SignIn,
     NewGateway,
+    EmqxClient,
+    EmqxDeed,
     frames.Auth,
     frames.Subscribe,
     frames.Unsubscribe,

@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 from starlette.requests import HTTPConnection
 
+from api.broker_desk import BrokerDesk
 from api.feed import Feed
 from api.gateway_life import Entrance
 from api.identity import COOKIE, Gate, Identity
@@ -33,6 +34,7 @@ class Service:
     feed: Feed
     live: Live
     way_in: Entrance | None
+    desk: BrokerDesk
     connections: "set[Connection]" = field(default_factory=set)
     consumers: dict[tuple[str, str], object] = field(default_factory=dict)
     """Which subscription serves each named consumer now, by (owner, name)."""
