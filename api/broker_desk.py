@@ -1,8 +1,10 @@
 """Answers to brokers that ask who may enter and which topics a gateway may use. Bounded, quick."""
 
 import asyncio
+import time
 from typing import Final
 
+from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from alarms import topic_rights
@@ -17,6 +19,8 @@ from api.problems import ProblemError, UnauthenticatedError
 
 MOST_WAITING: Final = 256
 """Passwords that wait to be proven; a broker that asks for more is told to come again."""
+TOKEN_S: Final = 5.0
+"""How long a broker's token is taken for valid without another look."""
 _SERVER_TRIES: Final = 2
 """Passwords proven at a time: a restart of the broker must not take the server's cores."""
 
@@ -35,11 +39,15 @@ class BrokerDesk:
         self._throttle = Throttle()
         self._proving = asyncio.Semaphore(_SERVER_TRIES)
         self._waiting = 0
+        self._scopes: dict[bytes, tuple[float, Scope]] = {}  # as many as there are valid tokens
 
     async def may_enter(self, key: str, *, name: str, password: str, client_id: str | None) -> bool:
-        """Tell whether a gateway enters by this password, under a client id of its own."""
+        """Tell whether a gateway enters by this password; its client id, where told, is its id.
+
+        Whoever takes a client id takes over its session, and its connection is ended by it.
+        """
         found = await self._gateway(key, name)
-        if client_id is not None and not owns_client_id(name, client_id):
+        if client_id is not None and client_id != name:
             return False
         if found is None or found.credential is None:
             return False
@@ -70,13 +78,24 @@ class BrokerDesk:
     async def _gateway(self, key: str, name: str) -> Admitted | None:
         """Return a gateway that may be let in; raise UnauthenticatedError for a wrong key."""
         async with self._pool.connection(timeout=5) as conn:
-            token = await accounts.token_of(conn, digest_of(key), now=clock.now())
-            if token is None or token.role != BROKER:
-                raise UnauthenticatedError("the key in this address is no valid broker's token")
+            scope = await self._scope(conn, digest_of(key))
             found = None if "\0" in name else await credentials.entry(conn, name)
         if found is None or found.revoked_at is not None:
             return None
-        return found if _covers(token.scope, found) else None
+        return found if scope.covers(found.region, found.enterprise) else None
+
+    async def _scope(self, conn: AsyncConnection, digest: bytes) -> Scope:
+        """Return the scope of a broker's token, which is looked at again every few seconds."""
+        moment = time.monotonic()
+        known = self._scopes.get(digest)
+        if known is not None and moment < known[0]:
+            return known[1]
+        self._scopes.pop(digest, None)
+        token = await accounts.token_of(conn, digest, now=clock.now())
+        if token is None or token.role != BROKER:
+            raise UnauthenticatedError("the key in this address is no valid broker's token")
+        self._scopes[digest] = moment + TOKEN_S, token.scope
+        return token.scope
 
     async def _fits(self, name: str, known: str, password: str) -> bool:
         if self._waiting >= MOST_WAITING:
@@ -89,15 +108,3 @@ class BrokerDesk:
                 return await asyncio.to_thread(self._proven.fits, name, known, password)
         finally:
             self._waiting -= 1
-
-
-def owns_client_id(gateway: str, client_id: str) -> bool:
-    """Tell whether a client id is a gateway's: its id, or its id, a dot and more.
-
-    Whoever takes a client id takes over its session; no gateway's id has a dot in it.
-    """
-    return client_id == gateway or client_id.startswith(f"{gateway}.")
-
-
-def _covers(scope: Scope, found: Admitted) -> bool:
-    return scope.covers(found.region, found.enterprise)

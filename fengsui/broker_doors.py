@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from alarms.errors import FengsuiError
 from api.gateway_life import Door, Entrance
-from fengsui import embedded, mosquitto
+from fengsui import broker_takeover, embedded, mosquitto
 from fengsui.dynamic_security import DynamicSecurity
 from fengsui.embedded import access
 from fengsui.embedded import broker as embedded_broker
@@ -37,7 +37,7 @@ def _door(settings: Settings, passwd_file: Path | None, acl_file: Path | None) -
     if settings.broker_access == "dynsec":
         return DynamicSecurity(settings.broker_url, prefix=settings.topic_prefix)
     if settings.broker_access == "http":
-        return _Asking()
+        return _Asking(settings.broker_url)
     return _ByFiles(settings.topic_prefix, passwd_file, acl_file)
 
 
@@ -77,17 +77,20 @@ class _Embedded:
 class _Asking:
     """A broker that asks this server about every connection and topic (api.routes.broker)."""
 
+    url: str
+
     async def admit(
         self,
-        gateway: str,  # noqa: ARG002
+        gateway: str,
         password: str | None,  # noqa: ARG002
         digest: str | None,  # noqa: ARG002
     ) -> Sequence[str]:
+        await asyncio.to_thread(broker_takeover.end, self.url, gateway)
         return ("the broker asks this server, which knows the account now",)
 
     async def shut(self, gateway: str) -> Sequence[str]:
-        refused = f"the broker asks this server, which refuses {gateway} from now on"
-        return (f"{refused}; what it allowed already ends as docs/brokers.md says",)
+        await asyncio.to_thread(broker_takeover.end, self.url, gateway)
+        return ("the broker has ended its connection, and is told no when it asks",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,11 +93,6 @@ async def renew(conn: AsyncConnection, gateway: str, *, credential: str, now: da
     )
 
 
-async def let_in_again(conn: AsyncConnection, gateway: str) -> None:
-    """Let a gateway that was revoked enter again, by certificate; it has no password."""
-    await conn.execute("update gateway set revoked_at = null where id = %s", (gateway,))
-
-
 async def revoke(conn: AsyncConnection, gateway: str, *, now: datetime) -> None:
     """Take a gateway's credential and certificates away; what it reported stays."""
     await conn.execute(

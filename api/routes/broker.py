@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from alarms.topic_rights import SPARKPLUG
 from api import answers
-from api.broker_desk import BrokerDesk, owns_client_id
+from api.broker_desk import BrokerDesk
 from api.problems import ProblemError
 from api.service import Shared
 
@@ -105,7 +105,7 @@ async def rabbitmq_vhost(service: Shared, request: Request, key: Key) -> Respons
     openapi_extra=_FORM,
 )
 async def rabbitmq_resource(service: Shared, request: Request, key: Key) -> Response:
-    """Answer `allow` for the exchange of topics, and for the queues of the gateway's client ids."""
+    """Answer `allow` for the exchange of topics, and for the queues of the gateway's client id."""
     form = await _form(request)
     name, resource = form.get("username", ""), form.get("name", "")
     own = (
@@ -178,9 +178,7 @@ def mqtt_topic(routing_key: str) -> str:
 
 
 def _owns_queue(gateway: str, queue: str) -> bool:
-    if not queue.startswith(_SUBSCRIPTION) or queue[-4:] not in ("qos0", "qos1"):
-        return False
-    return owns_client_id(gateway, queue[len(_SUBSCRIPTION) : -4])
+    return queue in (f"{_SUBSCRIPTION}{gateway}qos0", f"{_SUBSCRIPTION}{gateway}qos1")
 
 
 async def _form(request: Request) -> dict[str, str]:

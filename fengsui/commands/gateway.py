@@ -15,12 +15,23 @@ from alarms.storage import credentials
 from api import gateway_life
 from api.gateway_life import Issued, Revoked
 from fengsui import accounts_desk, broker_doors
+from fengsui.commands import gateway_certificates
 from fengsui.settings import Settings
 
 
 @click.group(name="gateway")
 def command() -> None:
     """Credentials and topics of gateways."""
+
+
+for _name, _command in (
+    ("certificate", gateway_certificates.certificate),
+    ("certificates", gateway_certificates.certificates_),
+    ("revoke-certificate", gateway_certificates.revoke_certificate),
+    ("revocations", gateway_certificates.revocations),
+    ("broker-certificate", gateway_certificates.broker_certificate),
+):
+    command.add_command(_command, _name)
 
 
 def _files_options(function: Callable[..., None]) -> Callable[..., None]:

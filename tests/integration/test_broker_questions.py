@@ -96,7 +96,7 @@ async def test_queues_and_client_ids_are_the_gateways_own(asks: Asks) -> None:
     other = f"{asks.gateway}-2"
     for client_id, verdict in (
         (asks.gateway, "allow"),
-        (f"{asks.gateway}.second", "allow"),
+        (f"{asks.gateway}.second", "deny"),
         (other, "deny"),
         ("gw-E1", "deny"),
         ("", "deny"),
