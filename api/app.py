@@ -17,13 +17,25 @@ from api.feed import Feed
 from api.gateway_life import Entrance
 from api.identity import COOKIE, Gate
 from api.live import Live
-from api.routes import alarms, broker, credentials, health, plant, records, registry, rules, session
+from api.routes import (
+    alarms,
+    broker,
+    credentials,
+    gateways,
+    health,
+    plant,
+    records,
+    registry,
+    rules,
+    session,
+)
 from api.service import Service
 
 _ROUTERS = (
     alarms.router,
     plant.router,
     credentials.router,
+    gateways.router,
     broker.router,
     registry.router,
     records.router,

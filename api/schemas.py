@@ -327,6 +327,7 @@ THINGS: Final[dict[str, Schema]] = {
         gateway=TEXT,
         enterprise=TEXT_OR_NULL,
         reason=TEXT,
+        words=WORDS,
         tag=TEXT_OR_NULL,
         count=WHOLE,
         first=OBJECT_OR_NULL,

@@ -20,6 +20,7 @@ from alarms.memory import Recollection, Rota
 from alarms.readings import CORRECTED, STAMPED_HERE, Readings, behind_by, newer_than
 from alarms.storage import (
     alarms,
+    gateway_history,
     gateways,
     memory,
     migrate,
@@ -82,6 +83,7 @@ class Pipeline:
         self._roster: Roster
         self._rota: Rota
         self._started = 0
+        self._condensed = 0
         self._sequences: dict[str, int | None] = {}
         self._months: frozenset[int] | None = frozenset()
 
@@ -151,6 +153,7 @@ class Pipeline:
             events = await self._journal(conn, proposals, now=now)
             await rejects.keep(conn, [self._reject(entry) for entry in sifted.ledger.entries])
             await gateways.note_seen(conn, seen)
+            await gateway_history.add(conn, seen)
             await gateways.note_states(conn, heard.stated)
             self._steps("journaled")
         self._steps("committed")
@@ -180,6 +183,9 @@ class Pipeline:
             events += await alarms.due(conn, now=now)
             await gateways.beat(conn, SERVICE, now=now)
             await memory.save(conn, self._rota.due(now), now=now)
+            if now - self._condensed >= gateway_history.MINUTE_US:
+                await gateway_history.condense(conn, now=now)
+                self._condensed = now
         self._engine.adopt(proposal)
         return events
 

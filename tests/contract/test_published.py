@@ -85,6 +85,7 @@ def test_the_routes_of_this_version_and_no_other(openapi: dict[str, Any]) -> Non
         POST /api/v1/alarms/{alarm_id}/{action}|GET /api/v1/points
         GET /api/v1/points/{point_id}/readings|GET /api/v1/regions|GET /api/v1/enterprises
         GET /api/v1/sources|GET /api/v1/units|GET /api/v1/gateways|GET /api/v1/rejects
+        GET /api/v1/gateways/{gateway}|GET /api/v1/gateways/{gateway}/history
         POST /api/v1/gateways|POST /api/v1/gateways/{gateway}/rotate
         POST /api/v1/gateways/{gateway}/revoke
         POST /api/v1/broker/{key}/rabbitmq/user|POST /api/v1/broker/{key}/rabbitmq/vhost
