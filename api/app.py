@@ -11,11 +11,23 @@ from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 
 from alarms.storage import connection
-from api import answers, asyncapi, envelope, parameters, problems, push, schemas, static, values
+from api import (
+    answers,
+    asyncapi,
+    envelope,
+    parameters,
+    payloads,
+    problems,
+    push,
+    schemas,
+    static,
+    values,
+)
 from api.broker_desk import BrokerDesk
 from api.feed import Feed
 from api.gateway_life import Entrance
 from api.identity import COOKIE, Gate
+from api.inspection import Inspections
 from api.live import Live
 from api.routes import (
     alarms,
@@ -67,6 +79,7 @@ def create(
         app.include_router(router, dependencies=[parameters.ONLY_KNOWN])
     app.include_router(push.router)
     app.include_router(values.router)
+    app.include_router(payloads.router)
     _publish(app, topic_prefix)
     app.router.default = static.Console(console)
     app.add_middleware(envelope.Envelope)
@@ -92,11 +105,13 @@ def _lifespan(
             live=Live(pool),
             way_in=entrance,
             desk=BrokerDesk(pool, prefix=topic_prefix),
+            inspections=Inspections(database_url),
         )
         app.state.service = service
         readers = [
             asyncio.create_task(_for_ever(feed.run), name="journal reader"),
             asyncio.create_task(_for_ever(service.live.run), name="values reader"),
+            asyncio.create_task(_for_ever(service.inspections.run), name="messages reader"),
         ]
         try:
             yield

@@ -81,6 +81,24 @@ THINGS: Final[dict[str, Schema]] = {
             "items": {"type": "array", "minItems": 8, "maxItems": 8, "items": NUMBER_OR_NULL},
         },
     ),
+    "WatchingFrame": thing(
+        "Messages of this gateway follow as they come.", op={"const": "watching"}, gateway=TEXT
+    ),
+    "PayloadFrame": thing(
+        "A message, `text` or `base64`, cut after 2 KiB; `skipped`: how many before it were not "
+        "shown; `refused`: what of it was refused, and why.",
+        op={"const": "payload"},
+        gateway=TEXT,
+        received=WHOLE,
+        topic=TEXT,
+        bytes=WHOLE,
+        skipped=WHOLE,
+        cut=FLAG,
+        refused={
+            "type": "array",
+            "items": thing("A reason.", reason=TEXT, tag=TEXT_OR_NULL, count=WHOLE, words=WORDS),
+        },
+    ),
     "IssuedCredential": thing(
         "What an enterprise is handed for a gateway, the password this once.",
         gateway=TEXT,

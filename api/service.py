@@ -16,6 +16,7 @@ from api.broker_desk import BrokerDesk
 from api.feed import Feed
 from api.gateway_life import Entrance
 from api.identity import COOKIE, Gate, Identity
+from api.inspection import Inspections
 from api.live import Live
 from api.problems import ProblemError, UnauthenticatedError
 
@@ -35,6 +36,7 @@ class Service:
     live: Live
     way_in: Entrance | None
     desk: BrokerDesk
+    inspections: Inspections
     connections: "set[Connection]" = field(default_factory=set)
     consumers: dict[tuple[str, str], object] = field(default_factory=dict)
     """Which subscription serves each named consumer now, by (owner, name)."""

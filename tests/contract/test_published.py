@@ -138,6 +138,7 @@ def test_asyncapi_names_the_topics_and_sockets_of_the_contract() -> None:
         "p/v1/{gateway}/replies",
         "/ws/v1/alarms",
         "/ws/v1/values",
+        "/ws/v1/gateways/{gateway}/payloads",
     }
 
 

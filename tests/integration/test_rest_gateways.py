@@ -58,8 +58,8 @@ async def test_what_an_enterprise_sees_of_its_gateway(house: House) -> None:
         for tag, count in (("X1", 3), ("X2", 4)):
             await conn.execute(
                 """
-                insert into reject (received, gateway, enterprise, region, reason, tag, count, first,
-                                    payload)
+                insert into reject (received, gateway, enterprise, region, reason, tag, count,
+                                    first, payload)
                 values (now(), 'gw-E1', %s, '510603', 'unknown_point', %s, %s, '{"tag": "X"}', '{}')
                 """,
                 (NEAR, tag, count),
