@@ -32,6 +32,7 @@ from api.live import Live
 from api.routes import (
     alarms,
     broker,
+    certificates,
     credentials,
     gateways,
     health,
@@ -47,6 +48,7 @@ _ROUTERS = (
     alarms.router,
     plant.router,
     credentials.router,
+    certificates.router,
     gateways.router,
     broker.router,
     registry.router,

@@ -213,6 +213,17 @@ ISSUED: Final[dict[str, Any]] = {
     "example": "mosquitto_pub -h broker.example -p 8883 -u gw-dyc-01 …",
     "told": ["the broker has taken up the account"],
 }
+ISSUED_CERTIFICATE: Final[dict[str, Any]] = {
+    "gateway": "gw-dyc-01",
+    "serial": "5f2c",
+    "fingerprint": "9b1d…",
+    "not_before": "2026-11-20T00:00:00Z",
+    "not_after": "2027-11-20T00:00:00Z",
+    "certificate": "-----BEGIN CERTIFICATE-----…",
+    "key": None,
+    "ca": "-----BEGIN CERTIFICATE-----…",
+    "told": [],
+}
 REVOKED: Final[dict[str, Any]] = {
     "gateway": "gw-dyc-01",
     "closed": True,

@@ -36,7 +36,6 @@ class Handed(msgspec.Struct, frozen=True, kw_only=True):
 async def issue(
     conn: AsyncConnection,
     entrance: Entrance,
-    authority: Authority,
     *,
     gateway: str,
     scope: Scope,
@@ -58,7 +57,7 @@ async def issue(
             f"--enterprise {before.enterprise}`"
         )
     made = await asyncio.to_thread(
-        authority.for_gateway, gateway, now=now, days=days, request=request
+        entrance.authority.for_gateway, gateway, now=now, days=days, request=request
     )
     await certificates.keep(
         conn,
@@ -87,7 +86,7 @@ async def issue(
         not_after=made.not_after,
         certificate=made.certificate,
         key=made.key,
-        ca=authority.certificate(now),
+        ca=entrance.authority.certificate(now),
         told=told,
     )
 

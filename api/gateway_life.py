@@ -22,6 +22,7 @@ from alarms.scope import Scope
 from alarms.storage import credentials, queries
 from alarms.storage.credentials import Admitted
 from api import machine_passwords
+from api.authority import Authority
 
 ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -40,11 +41,12 @@ class Door(Protocol):
 
 
 class Entrance(msgspec.Struct, frozen=True, kw_only=True):
-    """The way into the broker: its address (no secret in it), its topics' prefix, its door."""
+    """The way into the broker: its address (no secret in it), topics' prefix, door, authority."""
 
     address: str
     prefix: str
     door: Door
+    authority: Authority
 
 
 class Issued(msgspec.Struct, frozen=True, kw_only=True):

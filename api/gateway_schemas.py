@@ -114,6 +114,18 @@ THINGS: Final[dict[str, Schema]] = {
             "description": "What the broker was told, or is to be.",
         },
     ),
+    "IssuedCertificate": thing(
+        "A certificate, PEM; `key` this once, null where the gateway kept its own.",
+        gateway=TEXT,
+        serial=TEXT,
+        fingerprint=TEXT,
+        not_before=MOMENT,
+        not_after=MOMENT,
+        certificate=TEXT,
+        key=TEXT_OR_NULL,
+        ca=TEXT,
+        told=_LINES,
+    ),
     "EmqxVerdict": thing(
         "An answer to EMQX.", result={"enum": ["allow", "deny"]}, is_superuser={"const": False}
     ),

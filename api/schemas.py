@@ -7,6 +7,7 @@ import msgspec
 from alarms.alarm import ORG_LEVELS, Kind, Nuisance, State, Transition
 from api import actions, frames, gateway_schemas
 from api.routes.broker import EmqxClient, EmqxDeed
+from api.routes.certificates import CertificateWish
 from api.routes.credentials import NewGateway
 from api.routes.session import SignIn
 from api.rule_schema import RULE
@@ -358,6 +359,7 @@ _TAKEN: Final = (
     actions.Wish,
     SignIn,
     NewGateway,
+    CertificateWish,
     EmqxClient,
     EmqxDeed,
     frames.Auth,

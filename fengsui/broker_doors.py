@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from alarms.errors import FengsuiError
+from api.authority import Authority
 from api.gateway_life import Door, Entrance
 from fengsui import broker_takeover, embedded, mosquitto
 from fengsui.dynamic_security import DynamicSecurity
@@ -28,6 +29,7 @@ def entrance(
         address=f"{parts.scheme}://{where}",
         prefix=settings.topic_prefix,
         door=_door(settings, passwd_file, acl_file),
+        authority=Authority(settings.data_dir / "authority"),
     )
 
 

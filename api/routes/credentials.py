@@ -61,7 +61,7 @@ async def create(identity: Asking, service: Shared, request: Request) -> Respons
 async def rotate(identity: Asking, service: Shared, gateway: GatewayId) -> Response:
     """Answer the new credential, this once."""
     async with service.transaction() as conn:
-        done = await gateway_life.rotate(conn, service.entrance, **_wish(identity, gateway))
+        done = await gateway_life.rotate(conn, service.entrance, **wish(identity, gateway))
     return answers.answer(done)
 
 
@@ -73,12 +73,15 @@ async def rotate(identity: Asking, service: Shared, gateway: GatewayId) -> Respo
 async def revoke(identity: Asking, service: Shared, gateway: GatewayId) -> Response:
     """Answer whether the broker was told; where not, it is to be asked for again."""
     async with service.transaction() as conn:
-        done = await gateway_life.revoke(conn, service.entrance, **_wish(identity, gateway))
+        done = await gateway_life.revoke(conn, service.entrance, **wish(identity, gateway))
     return answers.answer(done)
 
 
-def _wish(identity: Identity, gateway: str) -> dict[str, Any]:
-    """Return who wants it of which gateway; raise ProblemError 403 for a role that may not."""
+def wish(identity: Identity, gateway: str) -> dict[str, Any]:
+    """Return who wants what of which gateway, for our deeds.
+
+    Raises ProblemError 403 for a role that may not.
+    """
     _allowed(identity)
     return {
         "gateway": gateway,

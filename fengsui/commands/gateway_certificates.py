@@ -12,18 +12,12 @@ from psycopg import AsyncConnection
 from alarms import scope
 from alarms.storage import certificates
 from api import gateway_certificates
-from api.authority import Authority
 from api.gateway_certificates import Handed
 from fengsui import accounts_desk, broker_doors
 from fengsui.settings import Settings
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
-
-
-def authority(settings: Settings) -> Authority:
-    """Return the authority of the settings' data directory."""
-    return Authority(settings.data_dir / "authority")
 
 
 @click.command()
@@ -48,7 +42,6 @@ def certificate(
         return await gateway_certificates.issue(
             conn,
             broker_doors.entrance(settings),
-            authority(settings),
             gateway=gateway,
             scope=scope.ALL,
             actor=accounts_desk.actor(),
@@ -118,7 +111,7 @@ def revocations(settings: Settings, *, file: Path) -> None:
 
     async def act(conn: AsyncConnection) -> str:
         return await gateway_certificates.revocations(
-            conn, authority(settings), now=datetime.now(UTC)
+            conn, broker_doors.entrance(settings).authority, now=datetime.now(UTC)
         )
 
     listed = accounts_desk.run(settings, act)
@@ -141,7 +134,7 @@ def broker_certificate(
 ) -> None:
     """Issue a certificate for the broker at HOST, by name or address."""
     now = datetime.now(UTC)
-    own = authority(settings)
+    own = broker_doors.entrance(settings).authority
     made = own.for_broker(hosts, now=now, days=days)
     if as_json:
         shown = {"certificate": made.certificate, "key": made.key, "ca": own.certificate(now)}

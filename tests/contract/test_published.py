@@ -88,6 +88,9 @@ def test_the_routes_of_this_version_and_no_other(openapi: dict[str, Any]) -> Non
         GET /api/v1/gateways/{gateway}|GET /api/v1/gateways/{gateway}/history
         POST /api/v1/gateways|POST /api/v1/gateways/{gateway}/rotate
         POST /api/v1/gateways/{gateway}/revoke
+        POST /api/v1/gateways/{gateway}/certificates
+        POST /api/v1/gateways/{gateway}/certificates/{serial}/revoke
+        GET /api/v1/authority/ca.pem|GET /api/v1/authority/revocations.pem
         POST /api/v1/broker/{key}/rabbitmq/user|POST /api/v1/broker/{key}/rabbitmq/vhost
         POST /api/v1/broker/{key}/rabbitmq/resource|POST /api/v1/broker/{key}/rabbitmq/topic
         POST /api/v1/broker/{key}/emqx/authentication|POST /api/v1/broker/{key}/emqx/authorization
