@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from paho.mqtt.client import topic_matches_sub
 
@@ -23,6 +23,9 @@ TOPICS = [
 ]
 
 
+@example("a/+", "a/#")
+@example("+", "#")
+@example("a/#", "a")
 @given(FILTERS, FILTERS)
 def test_a_filter_covers_another_when_it_matches_all_its_topics(allowed: str, wanted: str) -> None:
     reached = [topic for topic in TOPICS if topic_matches_sub(wanted, topic)]

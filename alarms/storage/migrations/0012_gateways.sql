@@ -33,7 +33,7 @@ create table gateway_minute (
 ) with (fillfactor = 80);
 create index gateway_minute_at on gateway_minute (at);
 
-create table gateway_hour (like gateway_minute including comments);
+create table gateway_hour (like gateway_minute including comments) with (fillfactor = 50);
 alter table gateway_hour
     alter column messages type bigint,
     alter column accepted type bigint,
