@@ -4,10 +4,10 @@ import base64
 import binascii
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
-from fastapi import Query, Response
+from fastapi import Query, Request, Response
 
 from alarms import instants
 from api.problems import MEDIA_TYPE, ProblemError
@@ -16,6 +16,7 @@ Limit = Annotated[int, Query(ge=1, le=1000, description="How many items a page h
 Cursor = Annotated[
     str | None, Query(max_length=200, description="`next` of the page before; opaque.")
 ]
+_Body = TypeVar("_Body")
 PROBLEMS: Final = (401, 403, 404, 422)
 
 
@@ -34,6 +35,14 @@ def raw(content: str, *, status: int = 200, etag: str | None = None) -> Response
     """Return JSON that is text already."""
     headers = {} if etag is None else {"etag": etag}
     return Response(content, status_code=status, media_type="application/json", headers=headers)
+
+
+async def body_of(request: Request, kind: type[_Body]) -> _Body:
+    """Read a request's JSON body; raise ProblemError 422 that says what was wanted."""
+    try:
+        return msgspec.json.decode(await request.body(), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProblemError(422, f"the body cannot be used: {error}") from error
 
 
 def page(items: Sequence[object], *, limit: int, place: str | None) -> Response:

@@ -11,17 +11,48 @@ from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 
 from alarms.storage import connection
-from api import answers, asyncapi, envelope, parameters, problems, push, schemas, static, values
+from api import (
+    answers,
+    asyncapi,
+    envelope,
+    parameters,
+    payloads,
+    problems,
+    push,
+    schemas,
+    static,
+    values,
+)
+from api.broker_desk import BrokerDesk
 from api.feed import Feed
+from api.gateway_life import Entrance
 from api.identity import COOKIE, Gate
+from api.inspection import Inspections
 from api.live import Live
-from api.routes import alarms, health, plant, previews, records, registry, rules, session
+from api.routes import (
+    alarms,
+    broker,
+    certificates,
+    credentials,
+    gateways,
+    health,
+    plant,
+    previews,
+    records,
+    registry,
+    rules,
+    session,
+)
 from api.service import Preview, Service
 
 _ROUTERS = (
     alarms.router,
     plant.router,
     previews.router,
+    credentials.router,
+    certificates.router,
+    gateways.router,
+    broker.router,
     registry.router,
     records.router,
     rules.router,
@@ -35,9 +66,10 @@ def create(
     *,
     console: Path | None = None,
     topic_prefix: str = "fengsui/v1",
+    entrance: Entrance | None = None,
     preview: Preview | None = None,
 ) -> FastAPI:
-    """Make the app; `console` is the folder of the built console, if there is one.
+    """Make the app; `console` is the built console's folder, `entrance` leads to the broker.
 
     `preview` says what ingest would make of a gateway's message; without it that is answered 503.
     """
@@ -48,13 +80,14 @@ def create(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        lifespan=_lifespan(database_url, preview),
+        lifespan=_lifespan(database_url, entrance, preview, topic_prefix),
     )
     problems.install(app)
     for router in _ROUTERS:
         app.include_router(router, dependencies=[parameters.ONLY_KNOWN])
     app.include_router(push.router)
     app.include_router(values.router)
+    app.include_router(payloads.router)
     _publish(app, topic_prefix)
     app.router.default = static.Console(console)
     app.add_middleware(envelope.Envelope)
@@ -63,7 +96,9 @@ def create(
 
 def _lifespan(
     database_url: str,
+    entrance: Entrance | None,
     preview: Preview | None,
+    topic_prefix: str,
 ) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     """Open the pool and run the readers while the app runs."""
 
@@ -72,11 +107,21 @@ def _lifespan(
         pool = connection.pool(database_url)
         await pool.open(wait=False)
         feed = Feed(database_url)
-        service = Service(pool=pool, gate=Gate(pool), feed=feed, live=Live(pool), preview=preview)
+        service = Service(
+            pool=pool,
+            gate=Gate(pool),
+            feed=feed,
+            live=Live(pool),
+            way_in=entrance,
+            preview=preview,
+            desk=BrokerDesk(pool, prefix=topic_prefix),
+            inspections=Inspections(database_url),
+        )
         app.state.service = service
         readers = [
             asyncio.create_task(_for_ever(feed.run), name="journal reader"),
             asyncio.create_task(_for_ever(service.live.run), name="values reader"),
+            asyncio.create_task(_for_ever(service.inspections.run), name="messages reader"),
         ]
         try:
             yield

@@ -150,6 +150,8 @@ def document(*, version: str, topic_prefix: str = "fengsui/v1") -> dict[str, Any
     channel("status", f"{topic}/status", "mqtt", ("GatewayStatus",), ())
     channel("replies", f"{topic}/replies", "mqtt", (), ("GatewayReplies",))
     channel("alarms", "/ws/v1/alarms", "websocket", _CLIENT, tuple(schemas.SERVER_FRAMES))
+    shown = ("WatchingFrame", "PayloadFrame", "GoawayFrame", "ErrorFrame")
+    channel("payloads", "/ws/v1/gateways/{gateway}/payloads", "websocket", ("Auth",), shown)
     values = (*schemas.VALUE_FRAMES, "GoawayFrame", "ErrorFrame")
     channel("values", "/ws/v1/values", "websocket", _VALUE_CLIENT, values)
     return {
@@ -158,7 +160,7 @@ def document(*, version: str, topic_prefix: str = "fengsui/v1") -> dict[str, Any
             "title": "Fengsui",
             "version": version,
             "description": "Readings of gateways in, tiered alarms out. Sub-protocols: "
-            f"`{frames.ALARM_PROTOCOL}`, `{frames.VALUE_PROTOCOL}`.",
+            f"`{frames.ALARM_PROTOCOL}`, `{frames.VALUE_PROTOCOL}`, `{frames.PAYLOAD_PROTOCOL}`.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",

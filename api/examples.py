@@ -176,12 +176,69 @@ GATEWAY: Final[dict[str, Any]] = {
     "dialect": "neuron",
     "mapping": [{"field": "LT", "tag": "TK101.LT", "scale": 1.0, "offset": 0.0, "unit": "m"}],
 }
+GATEWAY_DETAIL: Final[dict[str, Any]] = {
+    **GATEWAY,
+    "rates": {
+        "messages_per_s": {"1m": 0.1, "15m": 0.1},
+        "readings_per_s": {"1m": 8.8, "15m": 8.8},
+    },
+    "credential": {"standing": "given", "since": "2026-11-20T00:00:00Z"},
+    "certificates": [],
+    "refused": [
+        {
+            "reason": "unknown_point",
+            "words": {
+                "zh": "本企业没有登记该位号。",
+                "en": "No point of this enterprise has this tag.",
+            },
+            "count": 3,
+            "first_at": "2026-11-21T08:00:04.180Z",
+            "last_at": "2026-11-21T08:00:04.180Z",
+            "tags": ["TK999.LT"],
+            "sample": {"tag": "TK999.LT", "value": 1.0},
+            "payload": '{"ts": 1763712000120, "values": {"TK999.LT": 1.0}}',
+            "payload_base64": None,
+        }
+    ],
+}
+GATEWAY_HISTORY: Final[dict[str, Any]] = {
+    "gateway": "gw-dyc-01",
+    "resolution": "1m",
+    "rows": [[1763712000000, 6, 528, 0, 0, -0.06, -0.07, -0.05]],
+}
+ISSUED: Final[dict[str, Any]] = {
+    "gateway": "gw-dyc-01",
+    "enterprise": "DY-CHEM-01",
+    "username": "gw-dyc-01",
+    "password": "XHn0yJtOUsTIDvPxmP2PWEyWCEY",
+    "broker": "mqtts://broker.example:8883",
+    "topics": {"readings": "fengsui/v1/gw-dyc-01/readings"},
+    "example": "mosquitto_pub -h broker.example -p 8883 -u gw-dyc-01 …",
+    "told": ["the broker has taken up the account"],
+}
+ISSUED_CERTIFICATE: Final[dict[str, Any]] = {
+    "gateway": "gw-dyc-01",
+    "serial": "5f2c",
+    "fingerprint": "9b1d…",
+    "not_before": "2026-11-20T00:00:00Z",
+    "not_after": "2027-11-20T00:00:00Z",
+    "certificate": "-----BEGIN CERTIFICATE-----…",
+    "key": None,
+    "ca": "-----BEGIN CERTIFICATE-----…",
+    "told": [],
+}
+REVOKED: Final[dict[str, Any]] = {
+    "gateway": "gw-dyc-01",
+    "closed": True,
+    "told": ["the broker has ended its connection and forgotten the account"],
+}
 REJECT: Final[dict[str, Any]] = {
     "id": 9,
     "received": "2026-11-21T08:00:04.180Z",
     "gateway": "gw-dyc-01",
     "enterprise": "DY-CHEM-01",
     "reason": "unknown_point",
+    "words": {"zh": "本企业没有登记该位号。", "en": "No point of this enterprise has this tag."},
     "tag": "TK999.LT",
     "count": 3,
     "first": {"tag": "TK999.LT", "value": 1.0},

@@ -14,6 +14,7 @@ from alarms.storage.journal import JournalRow
 
 ALARM_PROTOCOL: Final = "fengsui.alarm.v1+json"
 VALUE_PROTOCOL: Final = "fengsui.values.v1+json"
+PAYLOAD_PROTOCOL: Final = "fengsui.payloads.v1+json"
 TYPE_PREFIX: Final = "cn.fengsui.alarm."
 WINDOW: Final = 500
 """Events a named consumer may leave unacknowledged before it waits."""

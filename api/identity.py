@@ -15,7 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from alarms.scope import Scope
 from alarms.storage import accounts
-from api import clock
+from api import clock, permissions
 from api.problems import ProblemError, UnauthenticatedError
 
 COOKIE: Final = "fengsui_session"
@@ -112,10 +112,12 @@ class Gate:
         self._hashing = asyncio.Semaphore(2)
 
     async def by_token(self, token: str) -> Identity | None:
-        """Return whose token this is, or None."""
+        """Return whose token this is, or None; a broker's opens its own door only."""
         digest = digest_of(token)
         async with self._pool.connection(timeout=5) as conn:
             found = await accounts.token_of(conn, digest, now=clock.now())
+        if found is not None and found.role == permissions.BROKER:
+            return None
         return None if found is None else _identity(found, digest, by_cookie=False)
 
     async def by_session(self, session: str) -> Identity | None:

@@ -16,6 +16,8 @@ ROLES: Final = (
     "platform",
     "administrator",
 )
+BROKER: Final = "broker"
+"""The role of a broker's token: it asks about gateways (api.routes.broker) and sees nothing."""
 ACTIONS: Final = tuple(deed.value for deed in Deed)
 _ON_SITE: Final = frozenset(ACTIONS) - {"receipt"}
 
@@ -31,6 +33,7 @@ _MAY: Final[dict[str, frozenset[str]]] = {
     "administrator": frozenset(ACTIONS),
 }
 _LEVEL_OF_PREFIX: Final = {2: "province", 4: "city"}
+_RUNS_GATEWAYS: Final = frozenset({"enterprise", "administrator"})
 _READS_AUDIT: Final = frozenset({"auditor", "administrator"})
 
 
@@ -70,6 +73,11 @@ def refusal(
     if role == "operator" and action == "unshelve" and not own_shelf:
         return "an operator lifts only their own shelving; ask a supervisor"
     return None
+
+
+def runs_gateways(role: str) -> bool:
+    """Tell whether a role may give, change and take away gateways' credentials in its scope."""
+    return role in _RUNS_GATEWAYS
 
 
 def reads_audit(role: str) -> bool:

@@ -5,8 +5,11 @@ from typing import Final
 import msgspec
 
 from alarms.alarm import ORG_LEVELS, Kind, Nuisance, State, Transition
-from api import actions, frames
+from api import actions, frames, gateway_schemas
 from api.preview_schema import PREVIEW
+from api.routes.broker import EmqxClient, EmqxDeed
+from api.routes.certificates import CertificateWish
+from api.routes.credentials import NewGateway
 from api.routes.session import SignIn
 from api.rule_schema import RULE
 from api.schema_terms import (
@@ -323,24 +326,7 @@ THINGS: Final[dict[str, Schema]] = {
         unit=TEXT,
         rows={"type": "array", "items": {"type": "array"}},
     ),
-    "Gateway": thing(
-        "A gateway and how well it is heard.",
-        id=TEXT,
-        **_PLACE,
-        state={"enum": ["unknown", "online", "offline"]},
-        state_at=MOMENT_OR_NULL,
-        last_seen=MOMENT_OR_NULL,
-        clock_error_s=NUMBER_OR_NULL,
-        last_seq={"type": ["integer", "null"]},
-        messages=WHOLE,
-        accepted=WHOLE,
-        rejected=WHOLE,
-        lost=WHOLE,
-        loss={"type": "number"},
-        has_credential=FLAG,
-        dialect=TEXT_OR_NULL,
-        mapping={"type": "array", "items": OBJECT},
-    ),
+    **gateway_schemas.THINGS,
     "Reject": thing(
         "What was refused.",
         id=WHOLE,
@@ -348,6 +334,7 @@ THINGS: Final[dict[str, Schema]] = {
         gateway=TEXT,
         enterprise=TEXT_OR_NULL,
         reason=TEXT,
+        words=WORDS,
         tag=TEXT_OR_NULL,
         count=WHOLE,
         first=OBJECT_OR_NULL,
@@ -378,6 +365,10 @@ THINGS: Final[dict[str, Schema]] = {
 _TAKEN: Final = (
     actions.Wish,
     SignIn,
+    NewGateway,
+    CertificateWish,
+    EmqxClient,
+    EmqxDeed,
     frames.Auth,
     frames.Subscribe,
     frames.Unsubscribe,

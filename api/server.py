@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from alarms.errors import SettingError
 from api import app as apps
+from api.gateway_life import Entrance
 from api.service import Preview
 
 FRAME_MOST: Final = 64 * 1024
@@ -49,13 +50,20 @@ async def run(
     stop: asyncio.Event,
     console: Path | None = None,
     topic_prefix: str = "fengsui/v1",
+    entrance: Entrance | None = None,
     preview: Preview | None = None,
     ready: asyncio.Event | None = None,
 ) -> None:
     """Serve until `stop`; raise SettingError when the port is taken or the host not ours."""
     listening = _listen(host, port)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    app = apps.create(database_url, console=console, topic_prefix=topic_prefix, preview=preview)
+    app = apps.create(
+        database_url,
+        console=console,
+        topic_prefix=topic_prefix,
+        entrance=entrance,
+        preview=preview,
+    )
     server = _Server(
         uvicorn.Config(
             app,

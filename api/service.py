@@ -13,8 +13,11 @@ from psycopg_pool import AsyncConnectionPool
 from starlette.requests import HTTPConnection
 
 from alarms.plant import Plant
+from api.broker_desk import BrokerDesk
 from api.feed import Feed
+from api.gateway_life import Entrance
 from api.identity import COOKIE, Gate, Identity
+from api.inspection import Inspections
 from api.live import Live
 from api.problems import ProblemError, UnauthenticatedError
 
@@ -46,11 +49,21 @@ class Service:
     gate: Gate
     feed: Feed
     live: Live
+    way_in: Entrance | None
+    desk: BrokerDesk
+    inspections: Inspections
     preview: Preview | None = None
     connections: "set[Connection]" = field(default_factory=set)
     consumers: dict[tuple[str, str], object] = field(default_factory=dict)
     """Which subscription serves each named consumer now, by (owner, name)."""
     _empty: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def entrance(self) -> Entrance:
+        """Return the way into the broker; a server that was told of none changes no credential."""
+        if self.way_in is None:
+            raise ProblemError(503, "this server knows no broker; set FENGSUI_BROKER_URL")
+        return self.way_in
 
     def left(self, connection: "Connection") -> None:
         """Forget a socket that is gone."""

@@ -32,15 +32,16 @@ async def trail(conn: AsyncConnection, action: str, subject: str, after: object)
     await queries.record_trail(
         conn,
         at=datetime.now(UTC),
-        actor=f"command:{_user()}",
+        actor=actor(),
         action=action,
         subject=subject,
         after=after,
     )
 
 
-def _user() -> str:
+def actor() -> str:
+    """Name whoever gave the command, as journals and the audit trail do."""
     try:
-        return getpass.getuser()
+        return f"command:{getpass.getuser()}"
     except (KeyError, OSError):
-        return "unknown"
+        return "command:unknown"

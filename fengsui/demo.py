@@ -22,7 +22,7 @@ from alarms.errors import ConflictError, FengsuiError, UnavailableError
 from alarms.storage import accounts, credentials, migrate
 from alarms.storage import plant as plants
 from alarms.storage.connection import connect
-from api import identity
+from api import identity, machine_passwords
 from fengsui import console, embedded, plant_copies
 from fengsui.embedded import access
 from fengsui.embedded.broker import Files, address
@@ -227,9 +227,9 @@ async def _admit_gateways(conn: AsyncConnection, data_dir: Path) -> None:
     for gateway in (await plants.load(conn)).gateways:
         if gateway in passwords and gateway in there:
             continue
-        passwords[gateway] = access.new_password()
-        digest = await asyncio.to_thread(access.hashed, passwords[gateway])
-        await credentials.renew(conn, gateway, credential=digest)
+        passwords[gateway] = machine_passwords.new()
+        digest = await asyncio.to_thread(machine_passwords.hashed, passwords[gateway])
+        await credentials.renew(conn, gateway, credential=digest, now=datetime.now(UTC))
         access.put(accounts_file, gateway, access.Account(hash=digest, gateway=True))
     access.write_secret(file, msgspec.json.encode(passwords))
 
@@ -241,7 +241,7 @@ async def _logins(conn: AsyncConnection, data_dir: Path) -> tuple[Login, ...]:
     found: list[Login] = []
     for name, role in PEOPLE:
         if name not in passwords:
-            passwords[name] = access.new_password()
+            passwords[name] = machine_passwords.new()
         access.write_secret(file, msgspec.json.encode(passwords))
         digest = await asyncio.to_thread(identity.hash_password, passwords[name])
         with contextlib.suppress(ConflictError):

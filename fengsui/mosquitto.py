@@ -7,19 +7,22 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from alarms import topic_rights
+
 _ROUNDS: Final = 101
 """What mosquitto_passwd 2.0 uses for `$7$`, PBKDF2 with HMAC-SHA-512."""
 _SALT_BYTES: Final = 12
 
 
 def topics(gateway: str, prefix: str) -> tuple[str, ...]:
-    """Return the access lines of one gateway, below its `user` line."""
-    own = f"{prefix}/{gateway}"
+    """Return the access lines of one gateway, below its `user` line.
+
+    A file cannot forbid writing where it allows reading: a gateway may write its own replies here,
+    and deceives itself alone.
+    """
     return (
-        f"topic write {own}/readings",
-        f"topic write {own}/status",
-        f"topic write {own}/senml",
-        f"topic read {own}/replies",
+        *(f"topic write {one}" for one in topic_rights.writes(gateway, prefix)),
+        *(f"topic read {one}" for one in topic_rights.reads(gateway, prefix)),
     )
 
 

@@ -14,6 +14,8 @@ from alarms.errors import SettingError
 PREFIX: Final = "FENGSUI_"
 _NOT_SETTINGS: Final = ("FENGSUI_TEST_", "FENGSUI_NODE", "FENGSUI_CONFIG")
 """Variables of tests and of the build, and the name of the file itself."""
+BROKER_ACCESS: Final = ("files", "dynsec", "http")
+"""How a broker of one's own learns of gateways: files, Mosquitto's plugin, or by asking us."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +24,7 @@ class Settings:
 
     database_url: str | None = None
     broker_url: str | None = None
+    broker_access: str = "files"
     data_dir: Path = Path(".fengsui")
     http_host: str = "127.0.0.1"
     http_port: int = 8000
@@ -31,6 +34,8 @@ class Settings:
     def __post_init__(self) -> None:
         _check_url("database_url", self.database_url, ("postgresql", "postgres"))
         _check_url("broker_url", self.broker_url, ("mqtt", "mqtts"))
+        if self.broker_access not in BROKER_ACCESS:
+            raise _bad("broker_access", self.broker_access, "one of " + ", ".join(BROKER_ACCESS))
         if not 0 <= self.http_port <= 65535:
             raise _bad("http_port", self.http_port, "a port from 0 to 65535")
         if not re.fullmatch(r"[^/+#\s$][^+#\s]*(?<!/)", self.topic_prefix):

@@ -22,6 +22,7 @@ from alarms.memory import Recollection, Rota
 from alarms.readings import CORRECTED, Readings, behind_by, far_marked, newer_than
 from alarms.storage import (
     alarms,
+    gateway_history,
     gateways,
     memory,
     migrate,
@@ -82,6 +83,7 @@ class Pipeline:
         self._unsaved = 0
         self._started = 0
         self.edge_nodes = EdgeNodes()
+        self._condensed = 0
         self._sequences: dict[str, int | None] = {}
         self._months: frozenset[int] | None = frozenset()
 
@@ -169,6 +171,7 @@ class Pipeline:
             events = await self._journal(conn, proposals, now=now)
             await rejects.keep(conn, [self._reject(entry) for entry in sifted.ledger.entries])
             await gateways.note_seen(conn, seen)
+            await gateway_history.add(conn, seen)
             await gateways.note_states(conn, heard.stated)
             await heard.edge.store(conn)
             self._steps("journaled")
@@ -202,6 +205,9 @@ class Pipeline:
             await gateways.beat(conn, SERVICE, now=now)
             due = self._rota.due(now, stored=self._unsaved)
             await memory.save(conn, due, now=now)
+            if now - self._condensed >= gateway_history.MINUTE_US:
+                await gateway_history.condense(conn, now=now)
+                self._condensed = now
         self._unsaved = 0
         self._engine.adopt(proposal)
         return events

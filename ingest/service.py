@@ -14,6 +14,7 @@ from alarms.errors import UnavailableError
 from alarms.storage import connection, writer
 from ingest import topics
 from ingest.address import Address, client_id
+from ingest.inspector import Inspector
 from ingest.messages import Batch
 from ingest.mqtt import Source
 from ingest.pipeline import Outcome, Pipeline, no_step
@@ -62,10 +63,12 @@ async def run(
         )
         async with source:
             ending = asyncio.create_task(_finish(source, stop), name="ingest stop")
+            showing = asyncio.create_task(service.inspector.run(), name="ingest inspector")
             try:
                 await service.work(source)
             finally:
                 ending.cancel()
+                showing.cancel()
     except _Stopped:
         return
     finally:
@@ -95,6 +98,7 @@ class _Service:
         self._steps = steps
         self._pipeline = Pipeline(prefix=prefix, steps=steps)
         self._replies = Replies()
+        self.inspector = Inspector(database_url, prefix=prefix)
         self._tally = Tally(log)
         self._conn: AsyncConnection | None = None
         self._ticked = 0
@@ -144,6 +148,7 @@ class _Service:
         else:
             self._replies.add(outcome.accounts, outcome.refused)
             self._tally.add(outcome)
+            self.inspector.offer(batch.messages, outcome.refused)
         await self._source.commit(batch)
         self._steps("acknowledged")
 

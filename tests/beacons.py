@@ -260,7 +260,8 @@ async def client(
 ) -> AsyncIterator[Client]:
     """Open a socket, with a token in its header if one is given."""
     known = {} if token is None else {"authorization": f"Bearer {token}"}
-    protocol = "fengsui.alarm.v1+json" if "alarms" in path else "fengsui.values.v1+json"
+    kind = next((kind for kind in ("alarm", "payloads") if kind in path), "values")
+    protocol = f"fengsui.{kind}.v1+json"
     async with websockets.connect(
         serve.url.replace("http", "ws") + path,
         additional_headers={**known, **(headers or {})},

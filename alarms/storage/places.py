@@ -152,6 +152,20 @@ async def gateways(
     """Return gateways by id; credentials stay in the record."""
     conditions = _owned(scope, region=None, enterprise=enterprise)
     conditions.add("g.id > %s", page.after)
+    return await _gateways(conn, conditions, limit=page.limit)
+
+
+async def gateway(conn: AsyncConnection, scope: Scope, gateway_id: str) -> Row | None:
+    """Return one gateway within a scope as `gateways` does, or None."""
+    conditions = _owned(scope, region=None, enterprise=None)
+    conditions.add("g.id = %s", gateway_id)
+    rows = await _gateways(conn, conditions, limit=1)
+    return rows[0] if rows else None
+
+
+async def _gateways(
+    conn: AsyncConnection, conditions: fences.Conditions, *, limit: int
+) -> list[Row]:
     query = sql.SQL(
         """
         select g.id, e.code as enterprise, e.region, e.simulated, g.state, g.state_at,
@@ -161,7 +175,7 @@ async def gateways(
          where {} order by g.id limit %s
         """
     ).format(conditions.where())
-    return await _rows(conn, query, (*conditions.values, page.limit))
+    return await _rows(conn, query, (*conditions.values, limit))
 
 
 async def points(

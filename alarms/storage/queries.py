@@ -216,21 +216,27 @@ async def trail(conn: AsyncConnection, *, before: int | None, limit: int) -> lis
 
 
 async def record_trail(
-    conn: AsyncConnection, *, at: datetime, actor: str, action: str, subject: str, after: object
+    conn: AsyncConnection,
+    *,
+    at: datetime,
+    actor: str,
+    action: str,
+    subject: str,
+    after: object,
+    before: object = None,
 ) -> None:
-    """Write down who did what to which object."""
+    """Write down who did what to which object, from what to what."""
     await conn.execute(
         """
-        insert into audit_trail (at, actor, action, object, after) values (%s, %s, %s, %s, %s)
+        insert into audit_trail (at, actor, action, object, before, after)
+        values (%s, %s, %s, %s, %s, %s)
         """,
-        (
-            at,
-            actor,
-            action,
-            subject,
-            None if after is None else msgspec.json.encode(after).decode(),
-        ),
+        (at, actor, action, subject, _written(before), _written(after)),
     )
+
+
+def _written(document: object) -> str | None:
+    return None if document is None else msgspec.json.encode(document).decode()
 
 
 async def schema_version(conn: AsyncConnection) -> str | None:

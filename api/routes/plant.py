@@ -15,6 +15,7 @@ from alarms.storage import places, trends
 from alarms.storage.places import Count, Page
 from api import answers, clock, examples
 from api.problems import ProblemError
+from api.routes.gateways import places_shown
 from api.service import Asking, Shared
 
 router = APIRouter(prefix="/api/v1", tags=["plant"])
@@ -157,18 +158,8 @@ async def gateways(
     page = Page(answers.place_of(cursor) or "", limit)
     async with service.transaction() as conn:
         rows = await places.gateways(conn, identity.scope, enterprise=enterprise, page=page)
-    items = [_gateway(row) for row in rows]
+    items = [places_shown(row) for row in rows]
     return answers.page(items, limit=limit, place=rows[-1]["id"] if rows else None)
-
-
-def _gateway(row: places.Row) -> dict[str, Any]:
-    carried = row["messages"] + row["lost"]
-    shown = {name: row[name] for name in row if name not in {"last_seen_at", "state_at"}}
-    return shown | {
-        "state_at": answers.text_of(row["state_at"]),
-        "last_seen": answers.text_of(row["last_seen_at"]),
-        "loss": row["lost"] / carried if carried else 0.0,
-    }
 
 
 @router.get(

@@ -1,13 +1,12 @@
 """What the record keeps for readers: the journal as a long-poll, what was refused, who did what."""
 
 import asyncio
-import base64
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Response
 
 from alarms.storage import journal, queries
-from api import answers, clock, examples, frames, permissions
+from api import answers, clock, examples, frames, permissions, refusal_words, wire_text
 from api.problems import ProblemError
 from api.service import Asking, Shared
 
@@ -118,19 +117,14 @@ async def rejects(
 
 def _reject(row: queries.Reject) -> dict[str, Any]:
     """Return a reject as it is shown: its message as text where it is text."""
-    text: str | None = None
-    packed: str | None = None
-    if row.payload is not None:
-        try:
-            text = row.payload.decode()
-        except UnicodeDecodeError:
-            packed = base64.b64encode(row.payload).decode()
+    text, packed = wire_text.of(row.payload)
     return {
         "id": row.id,
         "received": answers.text_of(row.received),
         "gateway": row.gateway,
         "enterprise": row.enterprise,
         "reason": row.reason,
+        "words": refusal_words.of(row.reason),
         "tag": row.tag,
         "count": row.number,
         "first": row.first,

@@ -1,33 +1,14 @@
 #!/bin/sh
-# Write Mosquitto's password and topic lists at its start: the server's account, and gateways'.
+# Make Mosquitto's list of accounts at its first start: the server's account, which runs the list.
 #
-# The server may read and write everything under its prefix. A gateway signs in with its id as user name
-# and may use its own topics only. Add one with:
-#   docker compose exec broker mosquitto_passwd /mosquitto/access/passwords gw-dyc-01
-#   docker compose kill -s HUP broker
+# Gateways are let in by the server, over MQTT, while the broker runs:
+#   docker compose exec server fengsui gateway create gw-dyc-01 --enterprise DY-CHEM-01
+# The password of the server's account is that of the first start; to change it:
+#   mosquitto_ctrl -u fengsui dynsec setClientPassword fengsui
 set -eu
 access=/mosquitto/access
 umask 077
-[ -e "$access/passwords" ] || : >"$access/passwords"
-mosquitto_passwd -b "$access/passwords" fengsui "${FENGSUI_BROKER_PASSWORD:?}"
-cat >"$access/topics" <<END
-user fengsui
-topic readwrite fengsui/v1/#
-topic readwrite spBv1.0/#
-
-pattern write fengsui/v1/%u/readings
-pattern write fengsui/v1/%u/senml
-pattern write fengsui/v1/%u/status
-pattern read fengsui/v1/%u/replies
-pattern write spBv1.0/+/NBIRTH/%u
-pattern write spBv1.0/+/NDATA/%u
-pattern write spBv1.0/+/NDEATH/%u
-pattern write spBv1.0/+/DBIRTH/%u/+
-pattern write spBv1.0/+/DDATA/%u/+
-pattern write spBv1.0/+/DDEATH/%u/+
-pattern read spBv1.0/+/NCMD/%u
-pattern read spBv1.0/+/DCMD/%u/+
-pattern read spBv1.0/STATE/+
-END
+[ -e "$access/dynamic-security.json" ] ||
+  mosquitto_ctrl dynsec init "$access/dynamic-security.json" fengsui "${FENGSUI_BROKER_PASSWORD:?}"
 chown -R mosquitto:mosquitto "$access" /mosquitto/data
 exec mosquitto -c /mosquitto/config/mosquitto.conf

@@ -1,29 +1,22 @@
 """`fengsui gateway`: credentials of gateways, made, listed, renewed and taken away."""
 
-import asyncio
 import json
-import re
-import shlex
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TypeVar
-from urllib.parse import urlsplit
 
 import click
+import msgspec
 from psycopg import AsyncConnection
 
-from alarms.errors import FengsuiError
-from alarms.storage import credentials, migrate
-from alarms.storage.connection import connect
-from fengsui import embedded, mosquitto
-from fengsui.commands import gateway_test
-from fengsui.embedded import access
-from fengsui.embedded.broker import Files
+from alarms import scope
+from alarms.errors import UnavailableError
+from alarms.storage import credentials
+from api import gateway_life
+from api.gateway_life import Issued, Revoked
+from fengsui import accounts_desk, broker_doors
+from fengsui.commands import gateway_certificates, gateway_test
 from fengsui.settings import Settings
-
-_T = TypeVar("_T")
-_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @click.group(name="gateway")
@@ -32,6 +25,16 @@ def command() -> None:
 
 
 command.add_command(gateway_test.command)
+
+
+for _name, _command in (
+    ("certificate", gateway_certificates.certificate),
+    ("certificates", gateway_certificates.certificates_),
+    ("revoke-certificate", gateway_certificates.revoke_certificate),
+    ("revocations", gateway_certificates.revocations),
+    ("broker-certificate", gateway_certificates.broker_certificate),
+):
+    command.add_command(_command, _name)
 
 
 def _files_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -63,20 +66,24 @@ def create(
     as_json: bool,
 ) -> None:
     """Make credentials for gateway ID; the password is shown once."""
-    if not _ID.fullmatch(gateway):
+    if not gateway_life.ID.fullmatch(gateway):
         raise click.BadParameter(
             f"{gateway!r} is no gateway id: 1 to 64 of the letters A-Z a-z 0-9 _ -",
             param_hint="ID",
         )
-    password, digest = _secret()
 
-    async def act(conn: AsyncConnection) -> str:
-        now = datetime.now(UTC)
-        await credentials.admit(conn, gateway, enterprise=enterprise, credential=digest, now=now)
-        return enterprise
+    async def act(conn: AsyncConnection) -> Issued:
+        return await gateway_life.create(
+            conn,
+            broker_doors.entrance(settings, passwd_file=passwd_file, acl_file=acl_file),
+            gateway=gateway,
+            enterprise=enterprise,
+            scope=scope.ALL,
+            actor=accounts_desk.actor(),
+            now=datetime.now(UTC),
+        )
 
-    asyncio.run(_in_database(settings, act))
-    _hand_over(settings, gateway, enterprise, password, digest, passwd_file, acl_file, as_json)
+    _hand_over(accounts_desk.run(settings, act), as_json=as_json)
 
 
 @command.command()
@@ -92,44 +99,53 @@ def rotate(
     as_json: bool,
 ) -> None:
     """Give gateway ID a new password; the old one is refused at once."""
-    password, digest = _secret()
 
-    async def act(conn: AsyncConnection) -> str:
-        return await credentials.renew(conn, gateway, credential=digest)
+    async def act(conn: AsyncConnection) -> Issued:
+        return await gateway_life.rotate(
+            conn,
+            broker_doors.entrance(settings, passwd_file=passwd_file, acl_file=acl_file),
+            gateway=gateway,
+            scope=scope.ALL,
+            actor=accounts_desk.actor(),
+            now=datetime.now(UTC),
+        )
 
-    enterprise = asyncio.run(_in_database(settings, act))
-    _hand_over(settings, gateway, enterprise, password, digest, passwd_file, acl_file, as_json)
+    _hand_over(accounts_desk.run(settings, act), as_json=as_json)
 
 
 @command.command()
 @click.argument("gateway", metavar="ID")
-@click.option("--passwd-file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--acl-file", type=click.Path(dir_okay=False, path_type=Path))
+@_files_options
 @click.pass_obj
 def revoke(
-    settings: Settings, *, gateway: str, passwd_file: Path | None, acl_file: Path | None
+    settings: Settings,
+    *,
+    gateway: str,
+    passwd_file: Path | None,
+    acl_file: Path | None,
+    as_json: bool,
 ) -> None:
-    """Take the credentials of gateway ID away; what it reported stays."""
+    """Take password and certificates of gateway ID away; what it reported stays."""
 
-    async def act(conn: AsyncConnection) -> str:
-        await credentials.revoke(conn, gateway, now=datetime.now(UTC))
-        return gateway
-
-    asyncio.run(_in_database(settings, act))
-    if settings.broker_url is None:
-        access.put(Files(data_dir=settings.data_dir).credentials, gateway, None)
-        click.echo(f"{gateway} is revoked; the embedded broker ends its connection")
-        return
-    if passwd_file is not None:
-        mosquitto.put_account(passwd_file, gateway, None)
-    if acl_file is not None:
-        mosquitto.put_topics(acl_file, gateway, ())
-    click.echo(f"{gateway} is revoked in the database")
-    if passwd_file is None:
-        click.echo(
-            f"remove it from the broker too: mosquitto_passwd -D PASSWORD_FILE {gateway}; "
-            "then reload Mosquitto (SIGHUP)"
+    async def act(conn: AsyncConnection) -> Revoked:
+        return await gateway_life.revoke(
+            conn,
+            broker_doors.entrance(settings, passwd_file=passwd_file, acl_file=acl_file),
+            gateway=gateway,
+            scope=scope.ALL,
+            actor=accounts_desk.actor(),
+            now=datetime.now(UTC),
         )
+
+    done = accounts_desk.run(settings, act)
+    if not done.closed:
+        raise UnavailableError(f"{gateway} is revoked in the database, but {done.told[0]}")
+    if as_json:
+        click.echo(msgspec.json.encode(done).decode())
+        return
+    click.echo(f"{gateway} is revoked")
+    for line in done.told:
+        click.echo(line)
 
 
 @command.command(name="list")
@@ -137,17 +153,13 @@ def revoke(
 @click.pass_obj
 def list_(settings: Settings, *, as_json: bool) -> None:
     """List the gateways and whether they have credentials."""
-
-    async def act(conn: AsyncConnection) -> list[credentials.Admitted]:
-        return await credentials.listed(conn)
-
-    found = asyncio.run(_in_database(settings, act))
+    found = accounts_desk.run(settings, credentials.listed)
     if as_json:
         items = [
             {
                 "id": one.id,
                 "enterprise": one.enterprise,
-                "credentials": _standing(one),
+                "credentials": one.standing,
                 "state": one.state,
                 "last_seen": None if one.last_seen_at is None else one.last_seen_at.isoformat(),
             }
@@ -157,119 +169,28 @@ def list_(settings: Settings, *, as_json: bool) -> None:
         return
     for one in found:
         seen = "never" if one.last_seen_at is None else f"{one.last_seen_at:%Y-%m-%d %H:%M:%SZ}"
-        click.echo(f"{one.id:<24} {one.enterprise:<16} {_standing(one):<8} {one.state:<8} {seen}")
+        click.echo(f"{one.id:<24} {one.enterprise:<16} {one.standing:<8} {one.state:<8} {seen}")
     if not found:
         click.echo("no gateway is registered; `fengsui import FILE` or `fengsui gateway create`")
 
 
-def _standing(one: credentials.Admitted) -> str:
-    if one.revoked_at is not None:
-        return "revoked"
-    return "given" if one.credential else "none"
-
-
-def _secret() -> tuple[str, str]:
-    password = access.new_password()
-    return password, access.hashed(password)
-
-
-async def _in_database(settings: Settings, act: Callable[[AsyncConnection], Awaitable[_T]]) -> _T:
-    """Run one action in one transaction of the settings' database, brought up to date first."""
-    async with embedded.servers(settings, broker=False) as served:
-        await migrate.migrate(served.database_url)
-        async with await connect(served.database_url) as conn:
-            return await act(conn)
-
-
-def _hand_over(
-    settings: Settings,
-    gateway: str,
-    enterprise: str,
-    password: str,
-    digest: str,
-    passwd_file: Path | None,
-    acl_file: Path | None,
-    as_json: bool,  # noqa: FBT001  # one caller's words, passed on
-) -> None:
-    """Tell the broker of the account, and the person of the password, this once."""
-    prefix = settings.topic_prefix
-    topics = {
-        "readings": f"{prefix}/{gateway}/readings",
-        "status": f"{prefix}/{gateway}/status",
-        "senml": f"{prefix}/{gateway}/senml",
-        "replies": f"{prefix}/{gateway}/replies",
-    }
-    told: list[str]
-    if settings.broker_url is None:
-        files = Files(data_dir=settings.data_dir)
-        access.put(files.credentials, gateway, access.Account(hash=digest, gateway=True))
-        told = ["the embedded broker has taken up the account"]
-        url = embedded.broker_url(settings) or "mqtt://127.0.0.1:1883"
-    else:
-        told = _tell_mosquitto(gateway, password, prefix, passwd_file, acl_file)
-        url = settings.broker_url
-    parts = urlsplit(url)
-    host, port = (
-        parts.hostname or "127.0.0.1",
-        parts.port or (8883 if parts.scheme == "mqtts" else 1883),
-    )
-    example = shlex.join(
-        [
-            *("mosquitto_pub", "-h", host, "-p", str(port), "-u", gateway, "-P", password),
-            *("-q", "1", "-i", gateway, "-t", topics["readings"], "-m", '{"values": {"TAG": 1.0}}'),
-        ]
-    )
+def _hand_over(issued: Issued, *, as_json: bool) -> None:
+    """Show what the enterprise is to be given, this once."""
     if as_json:
-        shown = {
-            "gateway": gateway,
-            "enterprise": enterprise,
-            "username": gateway,
-            "password": password,
-            "broker": f"{parts.scheme}://{host}:{port}",
-            "topics": topics,
-            "example": example,
-        }
+        shown = {name: getattr(issued, name) for name in Issued.__struct_fields__ if name != "told"}
         click.echo(json.dumps(shown, ensure_ascii=False))
-        for line in told:
+        for line in issued.told:
             click.echo(line, err=True)
         return
-    click.echo(f"gateway    {gateway} of enterprise {enterprise}")
-    click.echo(f"broker     {parts.scheme}://{host}:{port}")
-    click.echo(f"user name  {gateway}")
-    click.echo(f"password   {password}   (shown this once)")
+    click.echo(f"gateway    {issued.gateway} of enterprise {issued.enterprise}")
+    click.echo(f"broker     {issued.broker}")
+    click.echo(f"user name  {issued.username}")
+    click.echo(f"password   {issued.password}   (shown this once)")
     click.echo(
-        f"publish    {topics['readings']}   QoS 1; also .../status (retained, will), .../senml"
+        f"publish    {issued.topics['readings']}   QoS 1; also .../status (retained, will), "
+        ".../senml"
     )
-    click.echo(f"subscribe  {topics['replies']}")
-    click.echo(f"try        {example}")
-    for line in told:
+    click.echo(f"subscribe  {issued.topics['replies']}")
+    click.echo(f"try        {issued.example}")
+    for line in issued.told:
         click.echo(line)
-
-
-def _tell_mosquitto(
-    gateway: str, password: str, prefix: str, passwd_file: Path | None, acl_file: Path | None
-) -> list[str]:
-    """Write the files that were named; return the lines to add by hand for those that were not."""
-    told: list[str] = []
-    topics = mosquitto.topics(gateway, prefix)
-    try:
-        if passwd_file is not None:
-            mosquitto.put_account(passwd_file, gateway, password)
-            told.append(f"{passwd_file}: the account is written")
-        else:
-            words = shlex.join(["mosquitto_passwd", "-b", "PASSWORD_FILE", gateway, password])
-            told.append(f"add the account to the broker: {words}")
-        if acl_file is not None:
-            mosquitto.put_topics(acl_file, gateway, topics)
-            told.append(f"{acl_file}: the topics are written")
-        else:
-            told.append("add to the broker's acl_file:")
-            told += [f"  {line}" for line in (f"user {gateway}", *topics)]
-    except OSError as fault:
-        raise FengsuiError(
-            f"{fault.filename} could not be written ({fault.strerror}); the gateway's credentials "
-            f"are in the database: give this user rights there and run `fengsui gateway rotate "
-            f"{gateway}`"
-        ) from fault
-    told.append("then reload Mosquitto: kill -HUP, or systemctl reload mosquitto")
-    return told

@@ -20,7 +20,12 @@ def command() -> None:
 @command.command()
 @click.option("--name", required=True, help="What it is for; stands in journals.")
 @click.option("--scope", required=True, help="all, a region's code or an enterprise's code.")
-@click.option("--role", type=click.Choice(permissions.ROLES), default="platform", show_default=True)
+@click.option(
+    "--role",
+    type=click.Choice([*permissions.ROLES, permissions.BROKER]),
+    default="platform",
+    show_default=True,
+)
 @click.option(
     "--expires", type=click.IntRange(1, 3650), metavar="DAYS", help="Days it lasts; else for ever."
 )

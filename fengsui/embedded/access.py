@@ -1,25 +1,21 @@
 """Who may connect to the embedded broker, and which topics an account may use."""
 
 import contextlib
-import hashlib
+import fcntl
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import argon2
 import msgspec
 
+from alarms import topic_rights
 from alarms.errors import FengsuiError
+from api.machine_passwords import Proven
 
 SERVER: Final = "fengsui.server"
 """The server's own account; the dot keeps it apart from every gateway's id."""
-SPARKPLUG: Final = "spBv1.0"
-_SPARKPLUG_UP: Final = frozenset({"NBIRTH", "NDEATH", "NDATA", "DBIRTH", "DDEATH", "DDATA"})
-_SPARKPLUG_DOWN: Final = frozenset({"NCMD", "DCMD"})
-_HASHER: Final = argon2.PasswordHasher()
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,16 +29,6 @@ class Accounts(msgspec.Struct, frozen=True, kw_only=True):
     """The credentials file: `<data_dir>/broker/credentials`, 0600, JSON, no password in it."""
 
     accounts: dict[str, Account] = {}
-
-
-def hashed(password: str) -> str:
-    """Return a password's argon2id hash."""
-    return _HASHER.hash(password)
-
-
-def new_password() -> str:
-    """Return a password of 160 random bits."""
-    return secrets.token_urlsafe(20)
 
 
 def read(path: Path) -> Accounts:
@@ -59,14 +45,20 @@ def read(path: Path) -> Accounts:
 
 
 def put(path: Path, name: str, account: Account | None) -> None:
-    """Set one account, or remove it with None; a running broker takes it up within a second."""
-    accounts = dict(read(path).accounts)
-    if account is None:
-        accounts.pop(name, None)
-    else:
-        accounts[name] = account
+    """Set one account, or remove it with None; a running broker takes it up within a second.
+
+    Server and commands write this file: they take turns.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_secret(path, msgspec.json.encode(Accounts(accounts=accounts)))
+    turn = os.open(path.with_name(f"{path.name}.lock"), os.O_WRONLY | os.O_CREAT, 0o600)
+    with os.fdopen(turn, "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        accounts = dict(read(path).accounts)
+        if account is None:
+            accounts.pop(name, None)
+        else:
+            accounts[name] = account
+        write_secret(path, msgspec.json.encode(Accounts(accounts=accounts)))
 
 
 def write_secret(path: Path, content: bytes) -> None:
@@ -89,8 +81,7 @@ class Gate:
     prefix: str
     accounts: Mapping[str, Account] = field(default_factory=dict)
     _stamp: tuple[int, int] = (0, 0)
-    _salt: bytes = field(default_factory=lambda: secrets.token_bytes(16))
-    _proven: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    _proven: Proven = field(default_factory=Proven)
 
     def refresh(self) -> frozenset[str]:
         """Read the file again if it changed; return the names removed or given a new password."""
@@ -111,15 +102,7 @@ class Gate:
         account = self.accounts.get(name or "")
         if name is None or account is None or not password:
             return False
-        quick = hashlib.blake2b(password.encode(), key=self._salt).digest()
-        if self._proven.get(name) == (account.hash, quick):
-            return True
-        try:
-            _HASHER.verify(account.hash, password)
-        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
-            return False
-        self._proven[name] = (account.hash, quick)
-        return True
+        return self._proven.fits(name, account.hash, password)
 
     def is_server(self, name: str | None) -> bool:
         """Return whether this is the server's account, which may do everything."""
@@ -127,30 +110,13 @@ class Gate:
         return account is not None and not account.gateway
 
     def may_publish(self, name: str | None, topic: str) -> bool:
-        """A gateway publishes below `{prefix}/{gateway}/` and its Sparkplug messages, no more."""
+        """Return whether an account may publish there; the server may everywhere."""
         if name is None or name not in self.accounts:
             return False
-        if self.is_server(name):
-            return True
-        levels = topic.split("/")
-        if levels[0] == SPARKPLUG:
-            return len(levels) >= 4 and levels[2] in _SPARKPLUG_UP and levels[3] == name
-        own = f"{self.prefix}/{name}/"
-        return topic.startswith(own) and topic != f"{own}replies"
+        return self.is_server(name) or topic_rights.may_publish(name, topic, self.prefix)
 
     def may_read(self, name: str | None, wanted: str) -> bool:
-        """A gateway reads its own replies, Sparkplug commands to it, and the host's state.
-
-        `wanted` is a topic or a filter: a wildcard is wider than any one name and is refused
-        wherever it could reach another gateway.
-        """
+        """Return whether an account may read a topic or a filter; the server may everything."""
         if name is None or name not in self.accounts:
             return False
-        if self.is_server(name):
-            return True
-        levels = wanted.split("/")
-        if levels[0] == SPARKPLUG:
-            if levels[1:2] == ["STATE"]:
-                return True
-            return len(levels) >= 4 and levels[2] in _SPARKPLUG_DOWN and levels[3] == name
-        return wanted.startswith(f"{self.prefix}/{name}/")
+        return self.is_server(name) or topic_rights.may_read(name, wanted, self.prefix)

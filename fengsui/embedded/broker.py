@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from alarms.errors import UnavailableError
+from api import machine_passwords
 from fengsui.embedded import access
 from fengsui.embedded.kept import Kept, Program
 from fengsui.embedded.postgres import free_port
@@ -141,7 +142,7 @@ def _server_password(files: Files) -> str:
         password = urlsplit(last.url).password
         if password:
             return password
-    password = access.new_password()
-    account = access.Account(hash=access.hashed(password), gateway=False)
+    password = machine_passwords.new()
+    account = access.Account(hash=machine_passwords.hashed(password), gateway=False)
     access.put(files.credentials, access.SERVER, account)
     return password

@@ -5,7 +5,7 @@ import logging
 
 from alarms.errors import SettingError
 from api import server
-from fengsui import console
+from fengsui import broker_doors, console
 from fengsui.settings import Settings
 from ingest import preview
 
@@ -28,6 +28,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             port=settings.http_port,
             console=console.folder(),
             topic_prefix=settings.topic_prefix,
+            entrance=broker_doors.entrance(settings),
             preview=preview.preview,
             stop=stop,
             ready=ready,

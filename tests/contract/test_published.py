@@ -85,6 +85,15 @@ def test_the_routes_of_this_version_and_no_other(openapi: dict[str, Any]) -> Non
         POST /api/v1/alarms/{alarm_id}/{action}|GET /api/v1/points
         GET /api/v1/points/{point_id}/readings|GET /api/v1/regions|GET /api/v1/enterprises
         GET /api/v1/sources|GET /api/v1/units|GET /api/v1/gateways|GET /api/v1/rejects
+        GET /api/v1/gateways/{gateway}|GET /api/v1/gateways/{gateway}/history
+        POST /api/v1/gateways|POST /api/v1/gateways/{gateway}/rotate
+        POST /api/v1/gateways/{gateway}/revoke
+        POST /api/v1/gateways/{gateway}/certificates
+        POST /api/v1/gateways/{gateway}/certificates/{serial}/revoke
+        GET /api/v1/authority/ca.pem|GET /api/v1/authority/revocations.pem
+        POST /api/v1/broker/{key}/rabbitmq/user|POST /api/v1/broker/{key}/rabbitmq/vhost
+        POST /api/v1/broker/{key}/rabbitmq/resource|POST /api/v1/broker/{key}/rabbitmq/topic
+        POST /api/v1/broker/{key}/emqx/authentication|POST /api/v1/broker/{key}/emqx/authorization
         GET /api/v1/rules|POST /api/v1/registry
         POST /api/v1/gateways/{gateway_id}/preview
         GET /api/v1/journal|GET /api/v1/audit|POST /api/v1/session|GET /api/v1/session
@@ -134,6 +143,7 @@ def test_asyncapi_names_the_topics_and_sockets_of_the_contract() -> None:
         "p/v1/{gateway}/replies",
         "/ws/v1/alarms",
         "/ws/v1/values",
+        "/ws/v1/gateways/{gateway}/payloads",
     }
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
+from api import machine_passwords
 from fengsui.embedded import access, broker
 from tests.broker_clients import PREFIX, WAIT_S, Client, connected, gateway
 
@@ -16,7 +17,7 @@ from tests.broker_clients import PREFIX, WAIT_S, Client, connected, gateway
 async def served(tmp_path: Path) -> AsyncIterator[broker.Broker]:
     server = await broker.start(tmp_path, prefix=PREFIX)
     for name in ("gw-a", "gw-b"):
-        account = access.Account(hash=access.hashed(f"secret of {name}"), gateway=True)
+        account = access.Account(hash=machine_passwords.hashed(f"secret of {name}"), gateway=True)
         access.put(server.files.credentials, name, account)
     yield server
     await server.stop()

@@ -164,5 +164,5 @@ def test_without_files_to_write_the_lines_for_mosquitto_are_printed(
         )
     )
     assert "mosquitto_passwd -b PASSWORD_FILE gw-1 " in told
-    assert "  topic write fengsui/v1/gw-1/readings" in told
+    assert "  topic write fengsui/v1/gw-1/#" in told
     assert "mosquitto_pub -h mqtt.example -p 1884 -u gw-1" in told

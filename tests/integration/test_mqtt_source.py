@@ -5,6 +5,7 @@ import contextlib
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from api import machine_passwords
 from fengsui.embedded import access
 from fengsui.embedded import broker as embedded
 from ingest.address import Address
@@ -74,7 +75,7 @@ async def test_no_more_than_the_window_is_in_hand(broker: Broker) -> None:
 
 async def test_in_mqtt_3_1_1_the_window_holds_too_and_nothing_is_dropped(tmp_path: Path) -> None:
     server = await embedded.start(tmp_path, prefix="x/v1")
-    account = access.Account(hash=access.hashed("secret"), gateway=True)
+    account = access.Account(hash=machine_passwords.hashed("secret"), gateway=True)
     access.put(server.files.credentials, "gw", account)
     port = urlsplit(server.url).port
     try:

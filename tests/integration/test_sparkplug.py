@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from alarms.storage import connection
+from api import machine_passwords
 from fengsui.embedded import access
 from fengsui.embedded import broker as embedded
 from ingest import service
@@ -241,7 +242,7 @@ async def test_the_embedded_broker_serves_an_edge_node_as_well(
     database: str, plant: None, tmp_path: Path
 ) -> None:
     server = await embedded.start(tmp_path, prefix="fengsui/v1")
-    account = access.Account(hash=access.hashed("secret"), gateway=True)
+    account = access.Account(hash=machine_passwords.hashed("secret"), gateway=True)
     access.put(server.files.credentials, "gw", account)
     address = urlsplit(server.url)
     mine = f"mqtt://gw:secret@{address.hostname}:{address.port}"

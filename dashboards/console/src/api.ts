@@ -1,5 +1,5 @@
 /** REST calls to our own origin, relative to the page so that any sub-path works. */
-import type { Alarm, Enterprise, Gateway, JournalRow, Pending, Point, Problem, ReadingRows, Region, Session, Source } from './contract'
+import type { Alarm, Enterprise, Gateway, GatewayDetail, GatewayHistory, JournalRow, Pending, Point, Problem, ReadingRows, Region, Session, Source } from './contract'
 
 const PAGE = 1000
 const MOST_PAGES = 20
@@ -115,6 +115,12 @@ export const regions = (): Promise<Region[]> => items('regions?used=true')
 export const enterprises = (): Promise<Enterprise[]> => items('enterprises')
 export const sources = (): Promise<Source[]> => items('sources')
 export const gateways = (): Promise<Gateway[]> => items('gateways')
+export const gateway = (id: string): Promise<GatewayDetail> => get(`gateways/${encodeURIComponent(id)}`)
+
+export function gatewayHistory(id: string, from: number, to: number): Promise<GatewayHistory> {
+  const query = new URLSearchParams({ from: new Date(from).toISOString(), to: new Date(to).toISOString() })
+  return get(`gateways/${encodeURIComponent(id)}/history?${query}`)
+}
 
 export function points(of: { enterprise: string; source?: string; unit?: string; tag?: string }): Promise<Point[]> {
   const query = new URLSearchParams(Object.entries(of).filter(([, value]) => value !== undefined) as string[][])

@@ -174,6 +174,37 @@ export interface Gateway {
   clock_error_s?: number | null
 }
 
+interface Words {
+  zh: string
+  en: string
+}
+
+export interface GatewayDetail extends Gateway {
+  simulated: boolean
+  lost: number
+  loss: number
+  rates: Record<'messages_per_s' | 'readings_per_s', Record<'1m' | '15m', number>>
+  credential: { standing: string; since: string | null } | null
+  refused: Array<{ reason: string; words: Words; count: number; first_at: string; last_at: string; tags: string[]; payload: string | null }>
+}
+
+/** Rows of ms, messages, accepted, rejected, lost, and the clock's error: newest, lowest, highest, s. */
+export interface GatewayHistory {
+  resolution: '1m' | '1h' | '1d'
+  rows: Array<Array<number | null>>
+}
+
+export interface GatewayPayload {
+  received: number
+  topic: string
+  bytes: number
+  skipped: number
+  cut: boolean
+  text?: string
+  base64?: string
+  refused: Array<{ reason: string; tag: string | null; count: number; words: Words }>
+}
+
 export interface JournalRow {
   offset?: number
   rev: number

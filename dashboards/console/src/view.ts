@@ -12,6 +12,7 @@ export const router = createRouter({
   routes: [
     { path: '/', name: 'alarms', component: AlarmsPage },
     { path: '/area/:path(.*)*', name: 'area', component: () => import('./views/AreaPage.vue') },
+    { path: '/gateways/:id?', name: 'gateways', component: () => import('./views/GatewaysPage.vue') },
     { path: '/:rest(.*)*', redirect: '/' },
   ],
 })
