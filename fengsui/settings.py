@@ -14,6 +14,8 @@ from alarms.errors import SettingError
 PREFIX: Final = "FENGSUI_"
 _NOT_SETTINGS: Final = ("FENGSUI_TEST_", "FENGSUI_NODE", "FENGSUI_CONFIG")
 """Variables of tests and of the build, and the name of the file itself."""
+_WHOLE_NUMBERS: Final = ("http_port", "raw_days", "rollup_days", "journal_days")
+_LONGEST_DAYS: Final = 36_500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,9 @@ class Settings:
     http_host: str = "127.0.0.1"
     http_port: int = 8000
     topic_prefix: str = "fengsui/v1"
+    raw_days: int = 400
+    rollup_days: int = 730
+    journal_days: int = 1095
 
     def __post_init__(self) -> None:
         _check_url("database_url", self.database_url, ("postgresql", "postgres"))
@@ -34,6 +39,12 @@ class Settings:
             raise _bad("http_port", self.http_port, "a port from 0 to 65535")
         if not re.fullmatch(r"[^/+#\s$][^+#\s]*(?<!/)", self.topic_prefix):
             raise _bad("topic_prefix", self.topic_prefix, "an MQTT topic without + # or a last /")
+        for name in ("raw_days", "rollup_days", "journal_days"):
+            if not 1 <= getattr(self, name) <= _LONGEST_DAYS:
+                raise _bad(name, getattr(self, name), f"whole days from 1 to {_LONGEST_DAYS}")
+        if self.rollup_days < self.raw_days:
+            wanted = f"no less than {variable('raw_days')}, {self.raw_days}"
+            raise _bad("rollup_days", self.rollup_days, wanted)
 
     @classmethod
     def load(cls, *, file: Path | None, environment: Mapping[str, str]) -> Self:
@@ -122,7 +133,7 @@ def _refuse_unknown(found: Mapping[str, Any], place: Callable[[str], str]) -> No
 
 def _convert(name: str, value: object) -> str | int | Path:
     """Turn a text or TOML value into the setting's type."""
-    if name == "http_port":
+    if name in _WHOLE_NUMBERS:
         try:
             return int(str(value))
         except ValueError as error:

@@ -24,9 +24,11 @@ from alarms.storage import (
     memory,
     migrate,
     neighbours,
+    partitions,
     plant,
     readings,
     rejects,
+    rollups,
     writer,
 )
 from ingest import sequence, topics
@@ -34,7 +36,7 @@ from ingest.decoders import native, status
 from ingest.decoders.decoded import Decoded, Reason, printable, refused_whole
 from ingest.mqtt import Message
 from ingest.refusals import Ledger, Refused
-from ingest.roster import Roster
+from ingest.roster import RAW_RETENTION_US, Roster
 from ingest.sifting import Account, Arrived, Sifted, sift
 
 SERVICE: Final = "ingest"
@@ -74,8 +76,15 @@ class Pipeline:
     committed, adopted. The connections given must be in autocommit; all times are Micros.
     """
 
-    def __init__(self, *, prefix: str, steps: Callable[[str], None] = no_step) -> None:
+    def __init__(
+        self,
+        *,
+        prefix: str,
+        steps: Callable[[str], None] = no_step,
+        keeps_us: int = RAW_RETENTION_US,
+    ) -> None:
         self._prefix = prefix
+        self._keeps_us = keeps_us
         self._steps = steps
         self._engine: Engine
         self._computed: Computed
@@ -84,6 +93,7 @@ class Pipeline:
         self._started = 0
         self._sequences: dict[str, int | None] = {}
         self._months: frozenset[int] | None = frozenset()
+        self._owed = rollups.NOTHING
 
     async def recall(self, conn: AsyncConnection, *, now: int) -> None:
         """Build everything anew from the record; silence counts from `now` at the earliest."""
@@ -106,10 +116,11 @@ class Pipeline:
             self._engine.settle()
             self._rota = Rota(self._engine, now=now, fresh=recollection.fresh)
             self._computed = Computed(registered)
-            self._roster = Roster.of(registered, self._engine.gateways)
+            self._roster = Roster.of(registered, self._engine.gateways, keeps_us=self._keeps_us)
             self._sequences = await gateways.sequences(conn)
             self._started = now
             self._months = None if await migrate.edition(conn) != "none" else frozenset()
+            self._owed = rollups.NOTHING
 
     async def refresh(self, conn: AsyncConnection) -> bool:
         """Recall everything if the registry has changed since, and tell whether it had."""
@@ -147,6 +158,7 @@ class Pipeline:
                 wanted = self._engine.around(arrived, behind_us)
                 near = await neighbours.around(conn, self._engine.plant, wanted, without=arrived)
                 proposals.append(self._engine.judge_late(arrived, near))
+            owed = await rollups.owe(conn, derived.readings, self._owed)
             self._steps("copied")
             events = await self._journal(conn, proposals, now=now)
             await rejects.keep(conn, [self._reject(entry) for entry in sifted.ledger.entries])
@@ -156,6 +168,7 @@ class Pipeline:
         self._steps("committed")
         for proposal in proposals:
             self._engine.adopt(proposal)
+        self._owed = owed
         self._sequences.update(newest)
         if self._months is not None:
             self._months |= months
@@ -180,7 +193,9 @@ class Pipeline:
             events += await alarms.due(conn, now=now)
             await gateways.beat(conn, SERVICE, now=now)
             await memory.save(conn, self._rota.due(now), now=now)
+            handed = await rollups.hand_over(conn, self._owed, now=now)
         self._engine.adopt(proposal)
+        self._owed = handed
         return events
 
     async def reject(self, conn: AsyncConnection, message: Message, why: str) -> list[Refused]:
@@ -278,9 +293,9 @@ class Pipeline:
     async def _ensure_partitions(self, conn: AsyncConnection, arrived: Readings) -> frozenset[int]:
         if self._months is None or len(arrived) == 0:
             return frozenset()
-        months = readings.months_of(arrived.time)
+        months = partitions.months_of(arrived.time)
         if not months <= self._months:
-            await readings.ensure_partitions(conn, months - self._months)
+            await partitions.ensure(conn, "reading", months - self._months)
         return months
 
     async def _store_late(self, conn: AsyncConnection, late: Readings) -> readings.Late:

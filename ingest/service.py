@@ -5,14 +5,15 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
 
 from alarms.errors import UnavailableError
-from alarms.storage import connection, writer
-from ingest import topics
+from alarms.storage import connection, retention, writer
+from ingest import topics, upkeep
 from ingest.address import Address, client_id
 from ingest.mqtt import Batch, Source
 from ingest.pipeline import Outcome, Pipeline, no_step
@@ -30,6 +31,7 @@ STALL_US: Final = 5_000_000
 """A longer gap between two ticks was our own: who spoke in it may still wait at the broker."""
 FIRST_BACKOFF_S: Final = 0.1
 LONGEST_BACKOFF_S: Final = 10.0
+DEFAULT_TERMS: Final = retention.Terms()
 
 
 async def run(
@@ -39,13 +41,17 @@ async def run(
     topic_prefix: str,
     stop: asyncio.Event,
     steps: Callable[[str], None] = no_step,
+    terms: retention.Terms = DEFAULT_TERMS,
 ) -> None:
     """Bring messages into the record until `stop`; wait for a database or broker that is away.
 
-    `steps` is told the name of every step of every batch as it is done.
+    `steps` is told the name of every step of every batch as it is done; `terms` say how long the
+    record keeps things.
     """
     address = Address.parse(broker_url)
-    service = _Service(database_url=database_url, prefix=topic_prefix, stop=stop, steps=steps)
+    service = _Service(
+        database_url=database_url, prefix=topic_prefix, stop=stop, steps=steps, terms=terms
+    )
     try:
         source = Source(
             address=address,
@@ -54,10 +60,15 @@ async def run(
         )
         async with source:
             ending = asyncio.create_task(_finish(source, stop), name="ingest stop")
+            keeping = asyncio.create_task(upkeep.run(database_url, terms), name="upkeep")
+            keeping.add_done_callback(lambda _: source.finish())
             try:
                 await service.work(source)
             finally:
                 ending.cancel()
+                keeping.cancel()
+                with suppress(asyncio.CancelledError):
+                    await keeping
     except _Stopped:
         return
     finally:
@@ -79,13 +90,16 @@ class _Service:
         prefix: str,
         stop: asyncio.Event,
         steps: Callable[[str], None],
+        terms: retention.Terms,
     ) -> None:
         self._database_url = database_url
         self._prefix = prefix
         self._source: Source
         self._stop = stop
         self._steps = steps
-        self._pipeline = Pipeline(prefix=prefix, steps=steps)
+        self._pipeline = Pipeline(
+            prefix=prefix, steps=steps, keeps_us=terms.raw_days * 86_400_000_000
+        )
         self._replies = Replies()
         self._tally = Tally(log)
         self._conn: AsyncConnection | None = None

@@ -182,13 +182,13 @@ class Server:
 class Postgres(Server):
     """One PostgreSQL cluster with TimescaleDB; `durable` writes as a real server does."""
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, timescaledb: bool = True) -> None:
         """Make the cluster; start() runs it."""
         super().__init__()
         self._home = postgres_home()
         self._folder = self._home.workplace("postgres", "postgres")
         self._log = self._home.outside(self._folder / "log")
-        self._create(durable=durable)
+        self._create(durable=durable, timescaledb=timescaledb)
 
     @property
     def url(self) -> str:
@@ -233,7 +233,7 @@ class Postgres(Server):
             return False
         return True
 
-    def _create(self, *, durable: bool) -> None:
+    def _create(self, *, durable: bool, timescaledb: bool) -> None:
         cluster = self._folder / "cluster"
         words = [
             str(BINARIES / "bin/initdb"), "--pgdata", str(cluster), "--username", "fengsui",
@@ -249,17 +249,20 @@ class Postgres(Server):
             "listen_addresses": "'127.0.0.1'",
             "port": str(self.port),
             "unix_socket_directories": "''",
-            "shared_preload_libraries": "'timescaledb'",
-            "timescaledb.telemetry_level": "off",
             # The unpacked root has no /dev/shm.
             "dynamic_shared_memory_type": "mmap",
             "max_connections": "100",
             "max_worker_processes": "40",
-            "timescaledb.max_background_workers": "24",
             # A plant's server stands in China; the code must not depend on it.
             "timezone": "'Asia/Shanghai'",
             "jit": "off",
         }
+        if timescaledb:
+            settings |= {
+                "shared_preload_libraries": "'timescaledb'",
+                "timescaledb.telemetry_level": "off",
+                "timescaledb.max_background_workers": "24",
+            }
         if not durable:
             settings |= {"fsync": "off", "full_page_writes": "off"}
         lines = "".join(f"{name} = {value}\n" for name, value in settings.items())

@@ -7,6 +7,7 @@ from typing import Final
 
 from alarms import preparation
 from alarms.errors import SettingError
+from alarms.storage.retention import Terms
 from fengsui.settings import Settings
 from ingest import service
 
@@ -28,4 +29,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         broker_url=settings.broker_url,
         topic_prefix=settings.topic_prefix,
         stop=stop,
+        terms=Terms(
+            raw_days=settings.raw_days,
+            rollup_days=settings.rollup_days,
+            journal_days=settings.journal_days,
+        ),
     )

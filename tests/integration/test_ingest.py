@@ -261,3 +261,16 @@ async def test_an_unknown_gateway_is_kept_and_never_answered(
             await send(sender, {"ts": now_ms(), "values": {"T1": 3}})
             await count(database, "select count(*) from reject where reason = 'unknown_gateway'", 1)
             assert await asyncio.to_thread(sender.no_reply_within, 1.5)
+
+
+async def test_readings_are_rolled_up_also_those_a_stopped_ingest_left(
+    database: str, broker: Broker, plant: None
+) -> None:
+    past = now_ms() - 120_000
+    async with ingest(database, broker):
+        with gateway(broker.url, broker.prefix) as sender:
+            await asyncio.to_thread(sender.send, {"ts": past, "values": {"T1": 5.0}})
+            await count(database, "select count(*) from reading", 1)
+    async with ingest(database, broker):
+        await count(database, "select count(*) from reading_1m where mean = 5", 1)
+        await count(database, "select count(*) from rollup_work where handed_at is not null", 0)
