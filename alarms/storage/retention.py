@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from psycopg import AsyncConnection, Rollback
+from psycopg import AsyncConnection, Rollback, sql
 
 from alarms import instants
 from alarms.storage import partitions, rollups
@@ -28,6 +28,7 @@ async def drop_old(conn: AsyncConnection, terms: Terms, now: datetime) -> dict[s
     return {
         "raw": await drop_raw(conn, grace - timedelta(days=terms.raw_days)),
         "rollups": await drop_rollups(conn, grace - timedelta(days=terms.rollup_days)),
+        "journal": await drop_journal(conn, grace - timedelta(days=terms.journal_days)),
     }
 
 
@@ -63,4 +64,39 @@ async def drop_rollups(conn: AsyncConnection, before: datetime) -> int:
             if not await partitions.drop(conn, piece):
                 break
             gone += 1
+    return gone
+
+
+async def drop_journal(conn: AsyncConnection, before: datetime) -> int:
+    """Drop the journal's oldest pieces, all rows of which are of before a moment; return how many.
+
+    The piece that is written stays, and so do one that tells of an alarm still open and all after
+    it: a journal has no gaps. The connection must be in autocommit.
+    """
+    rows = await (
+        await conn.execute(
+            """
+            select n.nspname, c.relname
+              from pg_inherits i join pg_class c on c.oid = i.inhrelid
+              join pg_namespace n on n.oid = c.relnamespace
+             where i.inhparent = 'journal'::regclass
+             order by substring(c.relname from '[0-9]+$')::bigint
+            """
+        )
+    ).fetchall()
+    gone = 0
+    for schema, name in rows:
+        asked = sql.SQL(
+            """
+            select max(t_committed) < {} and max(log_offset) < (select log_offset from journal_head)
+                   and not exists (select from alarm where t_closed is null
+                                      and id in (select alarm_id from {}))
+              from {}
+            """
+        ).format(before, sql.Identifier(schema, name), sql.Identifier(schema, name))
+        if await (await conn.execute(asked)).fetchone() != (True,):
+            break
+        if not await partitions.drop(conn, partitions.Piece(schema, name, before)):
+            break
+        gone += 1
     return gone

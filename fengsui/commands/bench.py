@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from fengsui.bench import engine, ingest, latency
+from fengsui.bench import engine, ingest, latency, query
 from fengsui.settings import Settings
 
 
@@ -61,6 +61,21 @@ def bench_ingest(
 def bench_latency(settings: Settings, *, samples: int, as_json: bool) -> None:
     """Milliseconds from a reading's PUBLISH to its alarm's frame, beside a bare echo."""
     show(asyncio.run(latency.measure(settings, latency.Workload(samples=samples))), as_json=as_json)
+
+
+@command.command(name="query")
+@click.option("--points", default=100, show_default=True, type=click.IntRange(1))
+@click.option("--readings", default=1_000_000, show_default=True, type=click.IntRange(1_000))
+@click.option("--period", default=10.0, show_default=True, type=click.FloatRange(0.001))
+@click.option("--queries", default=200, show_default=True, type=click.IntRange(1))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def bench_query(
+    settings: Settings, *, points: int, readings: int, period: float, queries: int, as_json: bool
+) -> None:
+    """Milliseconds of a point's year and day among all readings; bytes a stored reading."""
+    workload = query.Workload(points=points, readings=readings, period_s=period, queries=queries)
+    show(asyncio.run(query.measure(settings, workload)), as_json=as_json)
 
 
 def show(document: Mapping[str, Any], *, as_json: bool) -> None:
