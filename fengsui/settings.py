@@ -14,7 +14,13 @@ from alarms.errors import SettingError
 PREFIX: Final = "FENGSUI_"
 _NOT_SETTINGS: Final = ("FENGSUI_TEST_", "FENGSUI_NODE", "FENGSUI_CONFIG")
 """Variables of tests and of the build, and the name of the file itself."""
-_WHOLE_NUMBERS: Final = ("http_port", "raw_days", "rollup_days", "journal_days")
+_WHOLE_NUMBERS: Final = (
+    "http_port",
+    "raw_days",
+    "rollup_days",
+    "journal_days",
+    "broker_queue_bytes",
+)
 _LONGEST_DAYS: Final = 36_500
 
 
@@ -31,6 +37,7 @@ class Settings:
     raw_days: int = 400
     rollup_days: int = 730
     journal_days: int = 1095
+    broker_queue_bytes: int = 1 << 30
 
     def __post_init__(self) -> None:
         _check_url("database_url", self.database_url, ("postgresql", "postgres"))
@@ -42,6 +49,8 @@ class Settings:
         for name in ("raw_days", "rollup_days", "journal_days"):
             if not 1 <= getattr(self, name) <= _LONGEST_DAYS:
                 raise _bad(name, getattr(self, name), f"whole days from 1 to {_LONGEST_DAYS}")
+        if self.broker_queue_bytes < 1:
+            raise _bad("broker_queue_bytes", self.broker_queue_bytes, "a number of bytes above 0")
         if self.rollup_days < self.raw_days:
             wanted = f"no less than {variable('raw_days')}, {self.raw_days}"
             raise _bad("rollup_days", self.rollup_days, wanted)

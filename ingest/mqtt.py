@@ -290,6 +290,11 @@ class Source:
                 return
             yield Batch(messages=tuple(self._drain(max_messages)))
 
+    @property
+    def waiting_since(self) -> int | None:
+        """When the oldest message was received that is in no batch yet (Micros); None for none."""
+        return self._queue[0].received if self._queue else None
+
     async def commit(self, batch: Batch) -> None:
         """Acknowledge a batch, in order: its readings and their alarms are in the record."""
         for message in batch.messages:

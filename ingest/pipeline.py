@@ -17,6 +17,7 @@ from alarms.alarm import ProcessEvent
 from alarms.computed import Computed
 from alarms.engine import Engine, LastReadings, Proposal
 from alarms.memory import Recollection, Rota
+from alarms.overload import Overload, Strain
 from alarms.readings import CORRECTED, STAMPED_HERE, Readings, behind_by, newer_than
 from alarms.storage import (
     alarms,
@@ -40,6 +41,7 @@ from ingest.roster import RAW_RETENTION_US, Roster
 from ingest.sifting import Account, Arrived, Sifted, sift
 
 SERVICE: Final = "ingest"
+NO_STRAIN: Final = Strain()
 
 
 def no_step(_name: str) -> None:
@@ -94,6 +96,7 @@ class Pipeline:
         self._sequences: dict[str, int | None] = {}
         self._months: frozenset[int] | None = frozenset()
         self._owed = rollups.NOTHING
+        self._overload = Overload()
 
     async def recall(self, conn: AsyncConnection, *, now: int) -> None:
         """Build everything anew from the record; silence counts from `now` at the earliest."""
@@ -120,6 +123,7 @@ class Pipeline:
             self._sequences = await gateways.sequences(conn)
             self._started = now
             self._months = None if await migrate.edition(conn) != "none" else frozenset()
+            self._overload = Overload(await alarms.of_the_system(conn))
             self._owed = rollups.NOTHING
 
     async def refresh(self, conn: AsyncConnection) -> bool:
@@ -184,17 +188,25 @@ class Pipeline:
             refused=sifted.ledger.entries,
         )
 
-    async def tick(self, conn: AsyncConnection, *, now: int, link_since: int) -> int:
-        """Let time speak: delays, silence, what is due of alarms; return how many events."""
+    async def tick(
+        self, conn: AsyncConnection, *, now: int, link_since: int, strain: Strain = NO_STRAIN
+    ) -> int:
+        """Let time speak: delays, silence, what is due of alarms; return how many events.
+
+        `strain` is what is measured of the system itself.
+        """
         await self.refresh(conn)
         proposal = self._engine.tick(now=now, link_since=link_since)
+        strained, standing = self._overload.judge(strain, now)
+        own = Proposal(events=tuple(strained))
         async with conn.transaction():
-            events = await self._journal(conn, [proposal], now=now)
+            events = await self._journal(conn, [proposal, own], now=now)
             events += await alarms.due(conn, now=now)
             await gateways.beat(conn, SERVICE, now=now)
             await memory.save(conn, self._rota.due(now), now=now)
             handed = await rollups.hand_over(conn, self._owed, now=now)
         self._engine.adopt(proposal)
+        self._overload.adopt(standing)
         self._owed = handed
         return events
 

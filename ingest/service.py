@@ -6,17 +6,19 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
 
 from alarms.errors import UnavailableError
+from alarms.overload import Strain
 from alarms.storage import connection, retention, writer
 from ingest import topics, upkeep
 from ingest.address import Address, client_id
 from ingest.mqtt import Batch, Source
-from ingest.pipeline import Outcome, Pipeline, no_step
+from ingest.pipeline import NO_STRAIN, Outcome, Pipeline, no_step
 from ingest.replies import Replies
 from ingest.tally import Tally
 
@@ -34,6 +36,11 @@ LONGEST_BACKOFF_S: Final = 10.0
 DEFAULT_TERMS: Final = retention.Terms()
 
 
+def no_gauges() -> Strain:
+    """Measure nothing."""
+    return NO_STRAIN
+
+
 async def run(
     *,
     database_url: str,
@@ -42,15 +49,21 @@ async def run(
     stop: asyncio.Event,
     steps: Callable[[str], None] = no_step,
     terms: retention.Terms = DEFAULT_TERMS,
+    gauges: Callable[[], Strain] = no_gauges,
 ) -> None:
     """Bring messages into the record until `stop`; wait for a database or broker that is away.
 
     `steps` is told the name of every step of every batch as it is done; `terms` say how long the
-    record keeps things.
+    record keeps things; `gauges` measure what this service does not see of the system's strain.
     """
     address = Address.parse(broker_url)
     service = _Service(
-        database_url=database_url, prefix=topic_prefix, stop=stop, steps=steps, terms=terms
+        database_url=database_url,
+        prefix=topic_prefix,
+        stop=stop,
+        steps=steps,
+        terms=terms,
+        gauges=gauges,
     )
     try:
         source = Source(
@@ -91,6 +104,7 @@ class _Service:
         stop: asyncio.Event,
         steps: Callable[[str], None],
         terms: retention.Terms,
+        gauges: Callable[[], Strain],
     ) -> None:
         self._database_url = database_url
         self._prefix = prefix
@@ -100,6 +114,7 @@ class _Service:
         self._pipeline = Pipeline(
             prefix=prefix, steps=steps, keeps_us=terms.raw_days * 86_400_000_000
         )
+        self._gauges = gauges
         self._replies = Replies()
         self._tally = Tally(log)
         self._conn: AsyncConnection | None = None
@@ -166,8 +181,15 @@ class _Service:
             await self._writer(),
             now=moment,
             link_since=moment if link is None else max(link, self._listening_since),
+            strain=self._strain(moment),
         )
         self._ticked = moment
+
+    def _strain(self, moment: int) -> Strain:
+        waiting = self._source.waiting_since
+        return replace(
+            self._gauges(), lag_s=0.0 if waiting is None else max(0, moment - waiting) / 1e6
+        )
 
     def _reply(self) -> None:
         for gateway, payload in self._replies.due(now()):

@@ -14,6 +14,7 @@ cat >"$access/topics" <<END
 user fengsui
 topic readwrite fengsui/v1/#
 topic readwrite spBv1.0/#
+topic read \$SYS/broker/store/messages/bytes
 
 pattern write fengsui/v1/%u/readings
 pattern write fengsui/v1/%u/senml

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from alarms.overload import Strain
 from alarms.storage import connection
 from fengsui.embedded import access
 from fengsui.embedded import broker as embedded
@@ -28,6 +29,7 @@ async def ingest(
     steps: Callable[[str], None] = no_step,
     *,
     gateway_url: str | None = None,
+    gauges: Callable[[], Strain] = service.no_gauges,
 ) -> AsyncIterator[asyncio.Task[None]]:
     stop = asyncio.Event()
     work = asyncio.create_task(
@@ -37,6 +39,7 @@ async def ingest(
             topic_prefix=broker.prefix,
             stop=stop,
             steps=steps,
+            gauges=gauges,
         )
     )
     try:
@@ -274,3 +277,21 @@ async def test_readings_are_rolled_up_also_those_a_stopped_ingest_left(
     async with ingest(database, broker):
         await count(database, "select count(*) from reading_1m where mean = 5", 1)
         await count(database, "select count(*) from rollup_work where handed_at is not null", 0)
+
+
+async def test_a_disk_that_fills_is_an_alarm_like_any_other_and_a_restart_lets_it_return(
+    database: str, broker: Broker, plant: None
+) -> None:
+    open_ones = (
+        "select count(*) from alarm where kind = 'system' and key = 'system:disk' and active"
+    )
+    async with ingest(database, broker, gauges=lambda: Strain(disk_free_gib=0.5)):
+        await count(database, open_ones, 1)
+    async with ingest(database, broker, gauges=lambda: Strain(disk_free_gib=50.0)):
+        await count(database, open_ones, 0)
+    told = await one(
+        database,
+        "select string_agg(type || ' ' || (data::jsonb ->> 'subject'), ', ' order by log_offset) "
+        "from journal",
+    )
+    assert told == "raised disk, returned disk"
