@@ -35,8 +35,8 @@ class Settings:
     http_port: int = 8000
     topic_prefix: str = "fengsui/v1"
     raw_days: int = 400
-    rollup_days: int = 730
-    journal_days: int = 1095
+    rollup_days: int = 731
+    journal_days: int = 1096
     broker_queue_bytes: int = 1 << 30
 
     def __post_init__(self) -> None:

@@ -14,8 +14,8 @@ class Terms:
     """How long each class is kept at least, in days."""
 
     raw_days: int = 400
-    rollup_days: int = 730
-    journal_days: int = 1095
+    rollup_days: int = 731
+    journal_days: int = 1096
 
 
 async def drop_old(conn: AsyncConnection, terms: Terms, now: datetime) -> dict[str, int]:
