@@ -79,6 +79,7 @@ async def _raw(
          where point_id = %s and ts >= %s and ts < %s order by ts limit %s
         """,
         (QUALITY_MASK, point_id, start, end, limit),
+        binary=True,
     )
     return await cursor.fetchall()
 
@@ -117,7 +118,7 @@ async def _rolled(
         _parts(list(_pieces(start, end, resolution, settled)), point_id),
         MOST_ROWS,
     )
-    return await (await conn.execute(query)).fetchall()
+    return await (await conn.execute(query, binary=True)).fetchall()
 
 
 def _pieces(
