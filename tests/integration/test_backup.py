@@ -11,7 +11,17 @@ from psycopg import sql
 
 from alarms.alarm import Kind, ProcessEvent, Subject, Tier, Transition
 from alarms.readings import Readings
-from alarms.storage import alarms, connection, migrate, partitions, plant, readings, rollups
+from alarms.storage import (
+    alarms,
+    connection,
+    journal,
+    migrate,
+    partitions,
+    plant,
+    readings,
+    rollups,
+    writer,
+)
 from tests import plants
 from tests.servers import Postgres, until
 
@@ -167,3 +177,14 @@ def test_the_record_comes_back_as_it_was_at_a_moment(server: Postgres) -> None:
 def writes(url: str) -> bool:
     with psycopg.connect(url) as conn:
         return conn.execute("select pg_is_in_recovery()").fetchone() == (False,)
+
+
+async def test_a_new_epoch_leaves_the_record_its_name(database: str) -> None:
+    async with await connection.connect(database, autocommit=True) as conn:
+        before = await writer.identity(conn), (await journal.head(conn)).epoch
+        await conn.execute(
+            "update journal_head set epoch = replace(gen_random_uuid()::text, '-', '')"
+        )
+        after = await writer.identity(conn), (await journal.head(conn)).epoch
+    assert before[0] == after[0], "the broker keeps the queue under this name"
+    assert before[1] != after[1]

@@ -13,7 +13,16 @@ from psycopg import AsyncConnection, sql
 
 from alarms import instants
 from alarms.readings import BEHIND, JUDGED, QUALITY_MASK, Quality, Readings
-from alarms.storage import connection, migrate, partitions, readings, retention, rollups, trends
+from alarms.storage import (
+    connection,
+    journal,
+    migrate,
+    partitions,
+    readings,
+    retention,
+    rollups,
+    trends,
+)
 from alarms.storage.rollups import NOTHING, ORIGIN, STEPS
 from tests import plants
 from tests.databases import Databases
@@ -341,3 +350,45 @@ async def test_old_roll_ups_leave_by_whole_pieces(record: Record) -> None:
     assert await retention.drop_rollups(record.conn, before) >= 3
     assert len(await kept(record.conn, "1m", before)) < minutes / 5
     assert await kept(record.conn, "1m", START + timedelta(days=1))
+
+
+@pytest.fixture(params=["timescaledb", "plain"])
+def empty(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a database of each edition without any schema."""
+    source = "databases" if request.param == "timescaledb" else "plain"
+    databases: Databases = request.getfixturevalue(source)
+    name = databases.create(template="template0")
+    yield databases.address(name)
+    databases.drop(name)
+
+
+async def test_a_record_from_before_roll_ups_is_taken_over_whole(empty: str) -> None:
+    backend, known = migrate._backend(empty), migrate._migrations()
+    async with await connection.connect(empty, autocommit=True) as conn:
+        await migrate._create_extension(conn)
+        before = [each for each in known if each.id < "0011"]
+        await asyncio.to_thread(backend.apply_migrations, known.replace(before))
+        backend.connection.close()
+        plant = await plants.register(conn)
+        record = Record(conn, list(plant.point_ids) * 2)
+        rng = np.random.default_rng(15)
+        held = batch(rng, size=300, first_s=0, last_s=3000, received_s=3000)
+        await partitions.ensure(conn, "reading", partitions.months_of(held.time))
+        await readings.copy_new(conn, held, record.ids)
+        await conn.execute(
+            """
+            insert into journal (log_offset, alarm_id, rev, type, kind, tier, t_event, t_received,
+                                 t_committed, data, hash)
+            select n, 'A', n, 'raised', 'limit', 2, now(), now(), now(), '{}', ''
+              from generate_series(1, 5) n;
+            update journal_head set log_offset = 5
+            """
+        )
+        await migrate.migrate(empty)
+        while (await rollups.settle(conn)).more:
+            pass
+        await assert_exact(conn)
+        assert (await journal.head(conn))[1:] == (5, 1)
+        assert len(await journal.after(conn, 2, limit=10)) == 3
+        kept_in = await conn.execute("select distinct tableoid::regclass::text from journal")
+        assert await kept_in.fetchall() == [("journal_0",)]

@@ -83,3 +83,8 @@ begin
                    next, next * 1000000, (next + 1) * 1000000);
 end
 $$;
+
+-- The record's own name, by which the broker keeps its messages: a new epoch after a restore must not lose them.
+alter table journal_head add column record text;
+update journal_head set record = epoch;
+alter table journal_head alter column record set not null;
