@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import psycopg
@@ -10,31 +11,51 @@ from psycopg import AsyncConnection
 
 from alarms import instants
 from alarms.errors import UnavailableError
-from alarms.storage import connection, retention, rollups
+from alarms.storage import connection, packing, retention, rollups
 
 log: Final = logging.getLogger("fengsui.ingest.upkeep")
 
 LOOK_S: Final = 2.0
 """How often it is asked whether something was handed over."""
 DROP_EVERY_S: Final = 3600.0
+PACK_EVERY_S: Final = 600.0
 AFTER_FAILURE_S: Final = 10.0
 
 
 async def run(database_url: str, terms: retention.Terms) -> None:
-    """Keep the record in order until cancelled, on a connection of its own.
+    """Keep the record in order until cancelled, on connections of its own.
 
     What fails is tried again: nothing is lost by it, readers take what is not rolled up from
     readings.
     """
+    async with asyncio.TaskGroup() as group:
+        group.create_task(
+            _again(database_url, lambda conn: _keep(conn, terms)), name="upkeep roll-ups"
+        )
+        group.create_task(_again(database_url, _pack), name="upkeep packing")
+
+
+async def _again(database_url: str, work: Callable[[AsyncConnection], Awaitable[None]]) -> None:
+    """Do work that never ends on a connection, and anew where that fails."""
     while True:
         try:
             async with await connection.connect(database_url, autocommit=True) as conn:
-                await _keep(conn, terms)
+                await work(conn)
         except (psycopg.Error, UnavailableError) as error:
             log.warning(
                 "upkeep put off why=%r retry_in_s=%.0f", str(error).strip(), AFTER_FAILURE_S
             )
         await asyncio.sleep(AFTER_FAILURE_S)
+
+
+async def _pack(conn: AsyncConnection) -> None:
+    while True:
+        began = time.monotonic()
+        packed = await packing.pack(conn)
+        if packed is None:
+            await asyncio.sleep(PACK_EVERY_S)
+        else:
+            log.info("packed %s in_s=%.1f", packed, time.monotonic() - began)
 
 
 async def _keep(conn: AsyncConnection, terms: retention.Terms) -> None:

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from psycopg import AsyncConnection
 
-from alarms.storage import connection, measures, partitions, plant, rollups, trends
+from alarms.storage import connection, measures, packing, partitions, plant, rollups, trends
 from fengsui import embedded
 from fengsui.bench import report, scratch
 from fengsui.settings import Settings
@@ -40,6 +40,8 @@ async def measure(settings: Settings, workload: Workload) -> dict[str, object]:
         end = datetime.now(UTC).replace(second=0, microsecond=0)
         start = await fill(conn, workload, end)
         rolled_s = await roll_up(conn, end)
+        while await packing.pack(conn) is not None:
+            pass
         await measures.vacuum(conn)
         stored = await measures.stored(conn)
         size = await measures.reading_bytes(conn)

@@ -17,6 +17,7 @@ from alarms.storage import (
     connection,
     journal,
     migrate,
+    packing,
     partitions,
     readings,
     retention,
@@ -339,6 +340,29 @@ async def test_a_piece_that_is_read_now_stays_for_the_next_time(
         assert await retention.drop_raw(record.conn, START) == 0
         await reader.rollback()
     assert await retention.drop_raw(record.conn, START) >= 1
+
+
+async def test_a_piece_that_is_over_is_packed_once_also_after_a_kill(record: Record) -> None:
+    rng = np.random.default_rng(16)
+    for day in range(40):
+        first_s = day * 86_400.0
+        await record.store(
+            batch(rng, size=50, first_s=first_s, last_s=first_s + 86_400, received_s=first_s)
+        )
+    await record.settle(START_US + 40 * 86_400 * SECOND)
+    piece, *_ = await partitions.ended_by(record.conn, "reading", START + timedelta(days=38))
+    half = sql.SQL("create index half on {} (ts)").format(sql.Identifier(*piece[:2]))
+    await record.conn.execute(half)
+    await record.conn.execute(
+        "update pg_index set indisvalid = false where indexrelid::regclass::text like '%half'"
+    )
+    packed = [await packing.pack(record.conn) for _ in range(60)]
+    names = [name for name in packed if name is not None]
+    assert names[0] == piece.name
+    assert len(names) == len(set(names)) < 60
+    left = await record.conn.execute("select count(*) from pg_index where not indisvalid")
+    assert await left.fetchone() == (0,)
+    await assert_exact(record.conn)
 
 
 async def test_old_roll_ups_leave_by_whole_pieces(record: Record) -> None:

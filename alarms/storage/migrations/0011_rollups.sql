@@ -54,16 +54,18 @@ select 0, 0, now() where exists (select from reading);
 create table rollup_progress (
     singleton boolean primary key default true check (singleton),
     done timestamptz,
-    raw_since timestamptz
+    raw_since timestamptz,
+    packed_to timestamptz
 );
 insert into rollup_progress default values;
 comment on column rollup_progress.done is 'buckets that end by then are rolled up; null: none yet';
+comment on column rollup_progress.packed_to is 'pieces of readings that end by then are packed';
 comment on column rollup_progress.raw_since is 'older readings were dropped; their roll-ups stay as they are';
 
--- Ascending: a point's newest reading then goes right of its last, and pages split where it goes in and
--- are filled. Descending they were left half full, 24 bytes a reading more.
+-- Ascending: a point's newest reading then goes right of its last. With value and quality in it a day of a
+-- point is a few pages instead of thousands; storage/packing.py fills its pages once a piece is over.
 drop index reading_point_ts;
-create index reading_point_ts on reading (point_id, ts);
+create index reading_point_ts on reading (point_id, ts) include (value, quality);
 
 -- The journal in pieces of a million rows, so that what is past its term leaves without a search. The
 -- journal so far is the first piece. Each piece has its own unique (alarm_id, rev): storage/journal.py.
