@@ -1,4 +1,4 @@
-"""`fengsui bench ingest` and `latency` print the one document of contracts.md section 8."""
+"""`fengsui bench ingest`, `latency` and `query` print the one document of contracts.md section 8."""
 
 import json
 from collections.abc import Callable
@@ -46,3 +46,14 @@ def test_bench_latency_measures_beside_a_bare_echo(
         assert results[name]["unit"] == "ms"
         assert results[name]["value"] > 0
         assert results[name]["limit"] > 0
+
+
+@pytest.mark.timeout(180)
+def test_bench_query_measures_trends_and_bytes(
+    fengsui: Callable[..., Command], database: str, broker: Broker
+) -> None:
+    words = ("query", "--points", "20", "--readings", "20000", "--queries", "5")
+    results = measured(fengsui, database, broker, *words)
+    assert results["query_trend_p95_ms"]["unit"] == "ms"
+    assert results["query_trend_p95_ms"]["value"] > 0
+    assert 90 < results["ingest_bytes_per_reading"]["value"] < 400
