@@ -1,4 +1,4 @@
-"""`fengsui bench ingest`, `latency` and `query` print the one document of contracts.md section 8."""
+"""`fengsui bench ingest`, `latency` and `query` print the document of contracts.md section 8."""
 
 import json
 from collections.abc import Callable
