@@ -27,7 +27,7 @@ from alarms.storage import facts, migrate
 from alarms.storage.connection import address_of, connect
 from fengsui import console, embedded
 from fengsui.embedded import postgres
-from fengsui.settings import Settings, hide_secret
+from fengsui.settings import Settings, hide_secret, variable
 
 LITTLE_DISK: Final = 5 * 1024**3
 TOO_LITTLE_DISK: Final = 200 * 1024**2
@@ -76,6 +76,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     yield _data_dir(settings.data_dir)
     async for finding in _database(settings):
         yield finding
+    yield _retention(settings)
     yield await asyncio.to_thread(_broker, settings)
     yield await asyncio.to_thread(_http_port, settings)
     yield _console()
@@ -183,6 +184,23 @@ def _clock(offset: timedelta) -> Finding:
     if abs(offset) >= CLOCK_WARNING:
         return warning("clock", found, "let both machines follow the same time servers (NTP)")
     return ok("clock", found)
+
+
+def _retention(settings: Settings) -> Finding:
+    kept = {
+        variable(name): (getattr(settings, name), least)
+        for name, least in (("raw_days", 90), ("rollup_days", 731), ("journal_days", 1096))
+    }
+    found = ", ".join(f"{name} {days}" for name, (days, _) in kept.items())
+    short = [f"{name} to {least} or more" for name, (days, least) in kept.items() if days < least]
+    if short:
+        return warning(
+            "retention",
+            found,
+            f"set {', '.join(short)}, unless you know that less is allowed: readings of three "
+            "months, statistics of two years and alarms of three are the least that is asked for",
+        )
+    return ok("retention", found)
 
 
 def _broker(settings: Settings) -> Finding:

@@ -16,6 +16,14 @@ _NOT_SETTINGS: Final = ("FENGSUI_TEST_", "FENGSUI_NODE", "FENGSUI_CONFIG")
 """Variables of tests and of the build, and the name of the file itself."""
 BROKER_ACCESS: Final = ("files", "dynsec", "http")
 """How a broker of one's own learns of gateways: files, Mosquitto's plugin, or by asking us."""
+_WHOLE_NUMBERS: Final = (
+    "http_port",
+    "raw_days",
+    "rollup_days",
+    "journal_days",
+    "broker_queue_bytes",
+)
+_LONGEST_DAYS: Final = 36_500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +38,10 @@ class Settings:
     http_port: int = 8000
     topic_prefix: str = "fengsui/v1"
     sparkplug_host_id: str = "fengsui"
+    raw_days: int = 400
+    rollup_days: int = 731
+    journal_days: int = 1096
+    broker_queue_bytes: int = 1 << 30
 
     def __post_init__(self) -> None:
         _check_url("database_url", self.database_url, ("postgresql", "postgres"))
@@ -42,6 +54,14 @@ class Settings:
             raise _bad("topic_prefix", self.topic_prefix, "an MQTT topic without + # or a last /")
         if not re.fullmatch(r"[^/+#\s]+", self.sparkplug_host_id):
             raise _bad("sparkplug_host_id", self.sparkplug_host_id, "a name without / + # or `off`")
+        for name in ("raw_days", "rollup_days", "journal_days"):
+            if not 1 <= getattr(self, name) <= _LONGEST_DAYS:
+                raise _bad(name, getattr(self, name), f"whole days from 1 to {_LONGEST_DAYS}")
+        if self.broker_queue_bytes < 1:
+            raise _bad("broker_queue_bytes", self.broker_queue_bytes, "a number of bytes above 0")
+        if self.rollup_days < self.raw_days:
+            wanted = f"no less than {variable('raw_days')}, {self.raw_days}"
+            raise _bad("rollup_days", self.rollup_days, wanted)
 
     @property
     def sparkplug_host(self) -> str | None:
@@ -135,7 +155,7 @@ def _refuse_unknown(found: Mapping[str, Any], place: Callable[[str], str]) -> No
 
 def _convert(name: str, value: object) -> str | int | Path:
     """Turn a text or TOML value into the setting's type."""
-    if name == "http_port":
+    if name in _WHOLE_NUMBERS:
         try:
             return int(str(value))
         except ValueError as error:

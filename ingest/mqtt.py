@@ -19,12 +19,7 @@ from contextlib import suppress
 from enum import Enum
 from typing import Final, Self
 
-from paho.mqtt.client import (
-    Client,
-    ConnectFlags,
-    DisconnectFlags,
-    MQTTMessage,
-)
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -301,6 +296,11 @@ class Source:
             if self._finishing:
                 return
             yield Batch(messages=tuple(self._drain(max_messages)))
+
+    @property
+    def waiting_since(self) -> int | None:
+        """When the oldest message was received that is in no batch yet (Micros); None for none."""
+        return self._queue[0].received if self._queue else None
 
     async def commit(self, batch: Batch) -> None:
         """Acknowledge a batch, in order: its readings and their alarms are in the record."""

@@ -19,6 +19,7 @@ from alarms.alarm import ProcessEvent
 from alarms.computed import Computed
 from alarms.engine import Engine, LastReadings, Proposal
 from alarms.memory import Recollection, Rota
+from alarms.overload import Overload, Strain
 from alarms.readings import CORRECTED, Readings, behind_by, far_marked, newer_than
 from alarms.storage import (
     alarms,
@@ -27,9 +28,11 @@ from alarms.storage import (
     memory,
     migrate,
     neighbours,
+    partitions,
     plant,
     readings,
     rejects,
+    rollups,
     writer,
 )
 from alarms.wording import LATE_US
@@ -39,12 +42,13 @@ from ingest.hearing import Heard, hear
 from ingest.intake import Intake
 from ingest.messages import Message
 from ingest.refusals import Ledger, Refused
-from ingest.roster import Roster
+from ingest.roster import RAW_RETENTION_US, Roster
 from ingest.sifting import Account, Sifted, sift
 from ingest.sparkplug import names
 from ingest.sparkplug.edge_nodes import Draft, EdgeNodes
 
 SERVICE: Final = "ingest"
+NO_STRAIN: Final = Strain()
 
 
 def no_step(_name: str) -> None:
@@ -72,8 +76,15 @@ class Pipeline:
     committed, adopted. The connections given must be in autocommit; all times are Micros.
     """
 
-    def __init__(self, *, prefix: str, steps: Callable[[str], None] = no_step) -> None:
+    def __init__(
+        self,
+        *,
+        prefix: str,
+        steps: Callable[[str], None] = no_step,
+        keeps_us: int = RAW_RETENTION_US,
+    ) -> None:
         self._prefix = prefix
+        self._keeps_us = keeps_us
         self._steps = steps
         self._engine: Engine
         self._computed: Computed
@@ -86,6 +97,8 @@ class Pipeline:
         self._condensed = 0
         self._sequences: dict[str, int | None] = {}
         self._months: frozenset[int] | None = frozenset()
+        self._owed = rollups.NOTHING
+        self._overload = Overload()
 
     async def recall(self, conn: AsyncConnection, *, now: int) -> None:
         """Build everything anew from the record; silence counts from `now` at the earliest."""
@@ -124,12 +137,14 @@ class Pipeline:
             )
             self._unsaved = 0
             self._computed = Computed(registered)
-            self._roster = Roster.of(registered, self._engine.gateways)
+            self._roster = Roster.of(registered, self._engine.gateways, keeps_us=self._keeps_us)
             self._intake = Intake(registered)
             self._sequences = await gateways.sequences(conn)
             await self.edge_nodes.recall(conn)
             self._started = now
             self._months = None if await migrate.edition(conn) != "none" else frozenset()
+            self._overload = Overload(await alarms.of_the_system(conn))
+            self._owed = rollups.NOTHING
 
     async def refresh(self, conn: AsyncConnection) -> bool:
         """Recall everything if the registry has changed since, and tell whether it had."""
@@ -167,6 +182,7 @@ class Pipeline:
             if len(arrived) or len(wanted.rows):
                 near = await neighbours.around(conn, self._engine.plant, wanted, without=arrived)
                 proposals.append(self._engine.judge_late(arrived, near, wanted, proposals[0]))
+            owed = await rollups.owe(conn, derived.readings, self._owed)
             self._steps("copied")
             events = await self._journal(conn, proposals, now=now)
             await rejects.keep(conn, [self._reject(entry) for entry in sifted.ledger.entries])
@@ -178,6 +194,7 @@ class Pipeline:
         self._steps("committed")
         for proposal in proposals:
             self._engine.adopt(proposal)
+        self._owed = owed
         self._sequences.update(newest)
         self._unsaved += int(fresh.sum())
         self.edge_nodes.adopt(heard.edge)
@@ -195,12 +212,19 @@ class Pipeline:
             refused=sifted.ledger.entries,
         )
 
-    async def tick(self, conn: AsyncConnection, *, now: int, link_since: int) -> int:
-        """Let time speak: delays, silence, what is due of alarms; return how many events."""
+    async def tick(
+        self, conn: AsyncConnection, *, now: int, link_since: int, strain: Strain = NO_STRAIN
+    ) -> int:
+        """Let time speak: delays, silence, what is due of alarms; return how many events.
+
+        `strain` is what is measured of the system itself.
+        """
         await self.refresh(conn)
         proposal = self._engine.tick(now=now, link_since=link_since)
+        strained, standing = self._overload.judge(strain, now)
+        own = Proposal(events=tuple(strained))
         async with conn.transaction():
-            events = await self._journal(conn, [proposal], now=now)
+            events = await self._journal(conn, [proposal, own], now=now)
             events += await alarms.due(conn, now=now)
             await gateways.beat(conn, SERVICE, now=now)
             due = self._rota.due(now, stored=self._unsaved)
@@ -208,8 +232,11 @@ class Pipeline:
             if now - self._condensed >= gateway_history.MINUTE_US:
                 await gateway_history.condense(conn, now=now)
                 self._condensed = now
+            handed = await rollups.hand_over(conn, self._owed, now=now)
         self._unsaved = 0
         self._engine.adopt(proposal)
+        self._overload.adopt(standing)
+        self._owed = handed
         return events
 
     async def reject(self, conn: AsyncConnection, message: Message, why: str) -> list[Refused]:
@@ -283,9 +310,9 @@ class Pipeline:
     async def _ensure_partitions(self, conn: AsyncConnection, arrived: Readings) -> frozenset[int]:
         if self._months is None or len(arrived) == 0:
             return frozenset()
-        months = readings.months_of(arrived.time)
+        months = partitions.months_of(arrived.time)
         if not months <= self._months:
-            await readings.ensure_partitions(conn, months - self._months)
+            await partitions.ensure(conn, "reading", months - self._months)
         return months
 
     async def _store_late(self, conn: AsyncConnection, late: Readings) -> readings.Late:

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alarms.plant import Plant
+
+RAW_RETENTION_US: Final = 400 * 86_400_000_000
+"""How long readings are kept where nothing else is said (contracts.md section 4)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +20,7 @@ class Roster:
     `owner` is the place in `gateways` of the only gateway that may report a point, -1 for any of
     its enterprise, and one past the last gateway for a computed point, which none may report; `ids`
     are database ids. `owner`, `low` and `high` are one longer than the plant: row -1, an unknown
-    tag, has no owner and no range.
+    tag, has no owner and no range. `keeps_us` is how long the record keeps readings.
     """
 
     plant: Plant
@@ -26,9 +29,12 @@ class Roster:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     ids: NDArray[np.int32]
+    keeps_us: int
 
     @classmethod
-    def of(cls, plant: Plant, gateways: Mapping[str, int]) -> Self:
+    def of(
+        cls, plant: Plant, gateways: Mapping[str, int], *, keeps_us: int = RAW_RETENTION_US
+    ) -> Self:
         """Lay a plant out; `gateways` numbers its gateways."""
         columns = plant.columns
         ranges = np.array([point.range or (np.nan, np.nan) for point in columns.like]).reshape(
@@ -45,6 +51,7 @@ class Roster:
             low=np.append(low, np.nan),
             high=np.append(high, np.nan),
             ids=np.array(plant.point_ids, np.int32),
+            keeps_us=keeps_us,
         )
 
     def rows_of(self, gateway: str) -> dict[str, int]:

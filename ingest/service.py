@@ -5,19 +5,22 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
 from typing import Final, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
 
 from alarms.errors import UnavailableError
-from alarms.storage import connection, writer
-from ingest import topics
+from alarms.overload import Strain
+from alarms.storage import connection, retention, writer
+from ingest import topics, upkeep
 from ingest.address import Address, client_id
 from ingest.inspector import Inspector
 from ingest.messages import Batch
 from ingest.mqtt import Source
-from ingest.pipeline import Outcome, Pipeline, no_step
+from ingest.pipeline import NO_STRAIN, Outcome, Pipeline, no_step
 from ingest.replies import Replies
 from ingest.sparkplug import names
 from ingest.sparkplug.host import Presence
@@ -34,6 +37,12 @@ STALL_US: Final = 5_000_000
 """A longer gap between two ticks was our own: who spoke in it may still wait at the broker."""
 FIRST_BACKOFF_S: Final = 0.1
 LONGEST_BACKOFF_S: Final = 10.0
+DEFAULT_TERMS: Final = retention.Terms()
+
+
+def no_gauges() -> Strain:
+    """Measure nothing."""
+    return NO_STRAIN
 
 
 async def run(
@@ -44,16 +53,26 @@ async def run(
     stop: asyncio.Event,
     sparkplug_host_id: str | None = None,
     steps: Callable[[str], None] = no_step,
+    terms: retention.Terms = DEFAULT_TERMS,
+    gauges: Callable[[], Strain] = no_gauges,
 ) -> None:
     """Bring messages into the record until `stop`; wait for a database or broker that is away.
 
     With a host id Sparkplug edge nodes are heard too, and told that this host is there.
-    `steps` is told the name of every step of every batch as it is done.
+    `steps` is told the name of every step of every batch as it is done; `terms` say how long the
+    record keeps things; `gauges` measure what this service does not see of the system's strain.
     """
     address = Address.parse(broker_url)
     presence = None if sparkplug_host_id is None else Presence(host_id=sparkplug_host_id)
     edge_nodes = () if presence is None else names.filters()
-    service = _Service(database_url=database_url, prefix=topic_prefix, stop=stop, steps=steps)
+    service = _Service(
+        database_url=database_url,
+        prefix=topic_prefix,
+        stop=stop,
+        steps=steps,
+        terms=terms,
+        gauges=gauges,
+    )
     try:
         source = Source(
             address=address,
@@ -64,11 +83,16 @@ async def run(
         async with source:
             ending = asyncio.create_task(_finish(source, stop), name="ingest stop")
             showing = asyncio.create_task(service.inspector.run(), name="ingest inspector")
+            keeping = asyncio.create_task(upkeep.run(database_url, terms), name="upkeep")
+            keeping.add_done_callback(lambda _: source.finish())
             try:
                 await service.work(source)
             finally:
                 ending.cancel()
                 showing.cancel()
+                keeping.cancel()
+                with suppress(asyncio.CancelledError):
+                    await keeping
     except _Stopped:
         return
     finally:
@@ -90,13 +114,18 @@ class _Service:
         prefix: str,
         stop: asyncio.Event,
         steps: Callable[[str], None],
+        terms: retention.Terms,
+        gauges: Callable[[], Strain],
     ) -> None:
         self._database_url = database_url
         self._prefix = prefix
         self._source: Source
         self._stop = stop
         self._steps = steps
-        self._pipeline = Pipeline(prefix=prefix, steps=steps)
+        self._pipeline = Pipeline(
+            prefix=prefix, steps=steps, keeps_us=terms.raw_days * 86_400_000_000
+        )
+        self._gauges = gauges
         self._replies = Replies()
         self.inspector = Inspector(database_url, prefix=prefix)
         self._tally = Tally(log)
@@ -167,8 +196,15 @@ class _Service:
             await self._writer(),
             now=moment,
             link_since=moment if link is None else max(link, self._listening_since),
+            strain=self._strain(moment),
         )
         self._ticked = moment
+
+    def _strain(self, moment: int) -> Strain:
+        waiting = self._source.waiting_since
+        return replace(
+            self._gauges(), lag_s=0.0 if waiting is None else max(0, moment - waiting) / 1e6
+        )
 
     def _reply(self) -> None:
         for gateway, payload in self._replies.due(now()):

@@ -30,8 +30,6 @@ AHEAD_US: Final = 5_000_000
 """A stamp further ahead of its receipt is uncertain (alarms.md, T_future)."""
 FUTURE_US: Final = 300_000_000
 """A stamp further ahead of its receipt is judged and stored at receipt."""
-RAW_RETENTION_US: Final = 400 * 86_400_000_000
-"""A stamp older than this at receipt has no place in the record."""
 BELOW_SPAN: Final = 0.05
 """How far below the range, in spans, a number still counts as its lower end."""
 ABOVE_SPAN: Final = 1.0
@@ -80,7 +78,7 @@ def sift(arrived: Sequence[Arrived], roster: Roster, ledger: Ledger) -> Sifted:
     owner = roster.owner[columns.rows]
     foreign = (columns.rows >= 0) & (owner >= 0) & (owner != columns.gateway)
     columns.refuse(foreign, Reason.not_allowed, ledger)
-    columns.refuse(columns.stamps < columns.received - RAW_RETENTION_US, Reason.too_old, ledger)
+    columns.refuse(columns.stamps < columns.received - roster.keeps_us, Reason.too_old, ledger)
     future = columns.stamps > columns.received + FUTURE_US
     times = _times(columns, future)
     quality, values = _quality_and_value(columns, roster, future)
@@ -135,7 +133,7 @@ def sift_recorded(readings: Readings, roster: Roster, gateway_of: NDArray[np.int
     for bad, reason in (
         (columns.rows < 0, Reason.unknown_point),
         (roster.owner[columns.rows] == len(roster.gateways), Reason.not_allowed),
-        (columns.stamps < columns.received - RAW_RETENTION_US, Reason.too_old),
+        (columns.stamps < columns.received - roster.keeps_us, Reason.too_old),
         (outside, Reason.out_of_range),
     ):
         if reason is Reason.out_of_range:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psycopg
@@ -182,13 +182,20 @@ class Server:
 class Postgres(Server):
     """One PostgreSQL cluster with TimescaleDB; `durable` writes as a real server does."""
 
-    def __init__(self, *, durable: bool = False) -> None:
-        """Make the cluster; start() runs it."""
+    def __init__(
+        self,
+        *,
+        durable: bool = False,
+        timescaledb: bool = True,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """Make the cluster; start() runs it. `settings` come last and win."""
         super().__init__()
         self._home = postgres_home()
         self._folder = self._home.workplace("postgres", "postgres")
         self._log = self._home.outside(self._folder / "log")
-        self._create(durable=durable)
+        self._create(durable=durable, timescaledb=timescaledb)
+        self.configure(settings or {})
 
     @property
     def url(self) -> str:
@@ -198,6 +205,27 @@ class Postgres(Server):
     def database(self, name: str) -> str:
         """Return the address of a database of this cluster."""
         return f"postgresql://fengsui:beacon@127.0.0.1:{self.port}/{name}"
+
+    @property
+    def cluster(self) -> Path:
+        """Return the cluster's folder as it is seen by us."""
+        return self._home.outside(self._folder / "cluster")
+
+    def inside(self, name: str) -> Path:
+        """Return a path beside the cluster as the server sees it."""
+        return self._folder / name
+
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """Add settings, in force from the next start."""
+        with (self.cluster / "postgresql.conf").open("a") as conf:
+            conf.writelines(f"{name} = {value}\n" for name, value in settings.items())
+
+    def program(self, name: str, *words: str) -> str:
+        """Run one of PostgreSQL's programs as the server's user; return what it printed."""
+        whole = self._home.command("postgres", [str(BINARIES / "bin" / name), *words])
+        done = subprocess.run(whole, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{name}: {done.stderr}"
+        return done.stdout
 
     def log(self) -> str:
         """Return the server's log."""
@@ -233,7 +261,7 @@ class Postgres(Server):
             return False
         return True
 
-    def _create(self, *, durable: bool) -> None:
+    def _create(self, *, durable: bool, timescaledb: bool) -> None:
         cluster = self._folder / "cluster"
         words = [
             str(BINARIES / "bin/initdb"), "--pgdata", str(cluster), "--username", "fengsui",
@@ -249,22 +277,23 @@ class Postgres(Server):
             "listen_addresses": "'127.0.0.1'",
             "port": str(self.port),
             "unix_socket_directories": "''",
-            "shared_preload_libraries": "'timescaledb'",
-            "timescaledb.telemetry_level": "off",
             # The unpacked root has no /dev/shm.
             "dynamic_shared_memory_type": "mmap",
             "max_connections": "100",
             "max_worker_processes": "40",
-            "timescaledb.max_background_workers": "24",
             # A plant's server stands in China; the code must not depend on it.
             "timezone": "'Asia/Shanghai'",
             "jit": "off",
         }
+        if timescaledb:
+            settings |= {
+                "shared_preload_libraries": "'timescaledb'",
+                "timescaledb.telemetry_level": "off",
+                "timescaledb.max_background_workers": "24",
+            }
         if not durable:
             settings |= {"fsync": "off", "full_page_writes": "off"}
-        lines = "".join(f"{name} = {value}\n" for name, value in settings.items())
-        with self._home.outside(cluster / "postgresql.conf").open("a") as conf:
-            conf.write(lines)
+        self.configure(settings)
 
 
 class Mosquitto(Server):

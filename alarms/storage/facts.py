@@ -40,6 +40,21 @@ async def server(conn: AsyncConnection) -> Server:
     )
 
 
+async def local_folder(conn: AsyncConnection) -> str | None:
+    """Return the folder of a database on this machine; None elsewhere or where it is not told."""
+    row = await (
+        await conn.execute(
+            """
+            select setting from pg_settings
+             where name = 'data_directory'
+               and (inet_server_addr() is null or inet_server_addr() <<= '127.0.0.0/8'
+                    or inet_server_addr() = '::1')
+            """
+        )
+    ).fetchone()
+    return None if row is None else row[0]
+
+
 async def readings_stored(conn: AsyncConnection) -> int:
     """Count the stored readings one by one: exact, and slow on a large record."""
     row = await (await conn.execute("select count(*) from reading")).fetchone()

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, sql
 
 from alarms import instants
 from alarms.alarm import Entry
@@ -14,6 +14,9 @@ from alarms.storage import documents
 
 CHANNEL: Final = "fengsui_journal"
 """NOTIFY channel that says: there is something after the head you knew. It carries no data."""
+
+PIECE_ROWS: Final = 1_000_000
+"""Offsets in one piece of the table."""
 
 
 class Head(NamedTuple):
@@ -101,6 +104,8 @@ async def append(
                 previous,
             )
         )
+    for number in range(head[0] // PIECE_ROWS + 2, offset // PIECE_ROWS + 2):
+        await _add_piece(conn, number)  # one is always ahead
     async with (
         conn.cursor() as cursor,
         cursor.copy(
@@ -116,6 +121,21 @@ async def append(
     await conn.execute("update journal_head set log_offset = %s, hash = %s", (offset, previous))
     await conn.execute("select pg_notify(%s, '')", (CHANNEL,))
     return offset
+
+
+async def _add_piece(conn: AsyncConnection, number: int) -> None:
+    """Add a piece to the table; attached rather than made in place, it waits for no reader."""
+    piece = sql.Identifier(f"journal_{number}")
+    await conn.execute(
+        sql.SQL("create table {} (like journal including defaults, unique (alarm_id, rev))").format(
+            piece
+        )
+    )
+    await conn.execute(
+        sql.SQL("alter table journal attach partition {} for values from ({}) to ({})").format(
+            piece, number * PIECE_ROWS, (number + 1) * PIECE_ROWS
+        )
+    )
 
 
 async def head(conn: AsyncConnection) -> Head:

@@ -1,6 +1,10 @@
 """What measurements ask of the record."""
 
-from psycopg import AsyncConnection
+from datetime import datetime, timedelta
+
+from psycopg import AsyncConnection, sql
+
+from alarms.storage import rollups
 
 
 async def accepted(conn: AsyncConnection) -> int:
@@ -20,13 +24,67 @@ async def stored(conn: AsyncConnection) -> int:
 
 async def reading_bytes(conn: AsyncConnection) -> int:
     """Return how much room the readings take, indexes included, partitions and chunks too."""
-    return await _number(
-        conn,
+    return await _bytes(conn, "reading")
+
+
+async def rollup_bytes(conn: AsyncConnection) -> int:
+    """Return how much room the roll-ups take, indexes included."""
+    return sum([await _bytes(conn, table) for table in rollups.tables()])
+
+
+async def fill(conn: AsyncConnection, first: datetime, end: datetime, step: timedelta) -> int:
+    """Store a reading of every point each `step` from `first` to before `end`; return how many.
+
+    They lie in the order of time, as if they had come one after the other a second later.
+    """
+    cursor = await conn.execute(
         """
-        select coalesce(sum(pg_total_relation_size(inhrelid)), 0)::bigint
-          from pg_inherits where inhparent = 'reading'::regclass
+        insert into reading (ts, received, value, point_id, quality)
+        select t, t + interval '1 second',
+               floor(100 * (5 + 3 * sin(p.id + date_part('epoch', t) / 9000) + random())) / 100,
+               p.id, 0
+          from generate_series(%s, %s - interval '1 microsecond', %s) t
+          cross join lateral (select id from point where t is not null order by id offset 0) p
         """,
+        (first, end, step),
     )
+    return cursor.rowcount
+
+
+async def fill_rollups(conn: AsyncConnection, first: datetime, end: datetime) -> None:
+    """Write the hours and days of every point from `first` to before `end`, as of old readings."""
+    for name in ("1h", "1d"):
+        await conn.execute(
+            sql.SQL(
+                """
+                insert into {} (point_id, bucket, first_at, sum, min, max, first, last, mean, count)
+                select p.id, t, t, 1800, 4, 6, 5, 5, 5, 360
+                  from generate_series(date_bin({step}, {first}, {origin}), {end}, {step}) t
+                  cross join lateral (
+                       select id from point where t is not null order by id offset 0) p
+                on conflict do nothing
+                """
+            ).format(
+                sql.Identifier(f"reading_{name}"),
+                step=rollups.STEPS[name],
+                first=first,
+                end=end - rollups.STEPS[name],
+                origin=rollups.ORIGIN,
+            )
+        )
+
+
+async def owe_all(conn: AsyncConnection, now: datetime) -> None:
+    """Hand over all stored readings to be rolled up."""
+    await conn.execute(
+        "insert into rollup_work (received, ts, handed_at) values (0, 0, %s)", (now,)
+    )
+
+
+async def vacuum(conn: AsyncConnection) -> None:
+    """Bring readings and roll-ups to rest: vacuumed and analyzed; the connection in autocommit."""
+    for table in ("reading", *rollups.tables()):
+        await conn.execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier(table)))
 
 
 async def server_version(conn: AsyncConnection) -> str:
@@ -41,6 +99,19 @@ async def server_version(conn: AsyncConnection) -> str:
         )
     ).fetchone()
     return "" if row is None else str(row[0])
+
+
+async def _bytes(conn: AsyncConnection, table: str) -> int:
+    row = await (
+        await conn.execute(
+            """
+            select coalesce(sum(pg_total_relation_size(inhrelid)), 0)::bigint
+              from pg_inherits where inhparent = %s::regclass
+            """,
+            (table,),
+        )
+    ).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 async def _number(conn: AsyncConnection, query: str) -> int:

@@ -1,7 +1,6 @@
 """Readings in the record: the fast road for news, the slow road for what comes late."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -17,12 +16,10 @@ from alarms.readings import (
     FAR,
     JUDGED,
     QUALITY_MASK,
-    Instants,
     Mask,
     Readings,
     Rows,
 )
-from alarms.storage import migrate
 
 Ids = NDArray[np.int32]
 """Database ids along a plant's points, shape (points,)."""
@@ -227,27 +224,6 @@ async def last_of(cursor: AsyncCursor, plant: Plant) -> LastReadings:
                 times[row], receipts[row] = int(time), int(received)
                 values[row], qualities[row] = value, quality
     return found
-
-
-def months_of(times: Instants) -> frozenset[int]:
-    """Return the calendar months (UTC) of these times, counted from January 1970."""
-    months = times.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)
-    return frozenset(np.unique(months).tolist())
-
-
-async def ensure_partitions(conn: AsyncConnection, months: frozenset[int]) -> None:
-    """Make the partitions of these months where no hypertable makes its own; idempotent."""
-    if await migrate.edition(conn) != "none":
-        return
-    for month in sorted(months):
-        first, after = (
-            datetime(1970 + m // 12, m % 12 + 1, 1, tzinfo=UTC) for m in (month, month + 1)
-        )
-        await conn.execute(
-            sql.SQL(
-                "create table if not exists {} partition of reading for values from ({}) to ({})"
-            ).format(sql.Identifier(f"reading_{first:%Y_%m}"), first, after)
-        )
 
 
 async def _copy(conn: AsyncConnection, table: str, readings: Readings, ids: Ids) -> None:

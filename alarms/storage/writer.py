@@ -20,8 +20,8 @@ async def still(conn: AsyncConnection) -> None:
 
 
 async def identity(conn: AsyncConnection) -> str:
-    """Return the name of this record, the same after every restart."""
+    """Return the name of this record, the same after every restart and with every epoch."""
     row = await (
-        await conn.execute("select epoch || '/' || current_database() from journal_head")
+        await conn.execute("select record || '/' || current_database() from journal_head")
     ).fetchone()
     return "" if row is None else str(row[0])

@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 
 from alarms.errors import FengsuiError
 from alarms.readings import Readings
-from alarms.storage import connection, measures, plant, readings
+from alarms.storage import connection, measures, partitions, plant, readings
 from fengsui.bench import report, scratch
 from fengsui.bench.publisher import Order, Report, connected
 from fengsui.settings import Settings, clean_environment
@@ -137,7 +137,7 @@ async def _bare_copy(database_server: str, order: Order) -> float:
     ):
         ids = np.array((await plant.load(conn)).point_ids, np.int32)
         rows = _rows(order)
-        await readings.ensure_partitions(conn, readings.months_of(rows.time))
+        await partitions.ensure(conn, "reading", partitions.months_of(rows.time))
         await conn.commit()
         began = time.perf_counter()
         for start in range(0, len(rows), _COPY_ROWS):

@@ -19,7 +19,7 @@ from alarms.engine import ChannelState, Engine
 from alarms.errors import FengsuiError
 from alarms.memory import ROUND_READINGS, ROUND_US, Recollection, Rota
 from alarms.readings import Readings
-from alarms.storage import alarms, memory, readings
+from alarms.storage import alarms, memory, partitions, readings
 from fengsui.bench import report
 from fengsui.bench.restarted import Order, Report
 
@@ -55,7 +55,7 @@ async def fill(
     learning = Recollection(engine)
     stored = 0
     for whole in rounds:
-        await readings.ensure_partitions(conn, readings.months_of(whole.time))
+        await partitions.ensure(conn, "reading", partitions.months_of(whole.time))
         for places in np.array_split(np.arange(len(whole)), min(_SLICES, len(whole))):
             part = whole.take(places)
             now = int(part.received[-1])

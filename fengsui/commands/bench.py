@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from fengsui.bench import decode, engine, ingest, latency, nation
+from fengsui.bench import decode, engine, ingest, latency, nation, query
 from fengsui.settings import Settings
 
 
@@ -111,6 +111,21 @@ def bench_decode(*, per_message: int, seconds: float, as_json: bool) -> None:
     """Readings per second from each dialect's bytes to columns, beside a bare parse."""
     workload = decode.Workload(per_message=per_message, seconds=seconds)
     show(decode.measure(workload), as_json=as_json)
+
+
+@command.command(name="query")
+@click.option("--points", default=100, show_default=True, type=click.IntRange(1))
+@click.option("--readings", default=1_000_000, show_default=True, type=click.IntRange(1_000))
+@click.option("--period", default=10.0, show_default=True, type=click.FloatRange(0.001))
+@click.option("--queries", default=200, show_default=True, type=click.IntRange(1))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def bench_query(
+    settings: Settings, *, points: int, readings: int, period: float, queries: int, as_json: bool
+) -> None:
+    """Milliseconds of a point's year and day among all readings; bytes a stored reading."""
+    workload = query.Workload(points=points, readings=readings, period_s=period, queries=queries)
+    show(asyncio.run(query.measure(settings, workload)), as_json=as_json)
 
 
 def show(document: Mapping[str, Any], *, as_json: bool) -> None:

@@ -3,10 +3,16 @@
 import asyncio
 import logging
 import time
+from pathlib import Path
 from typing import Final
 
+import psycopg
+
 from alarms import preparation
-from alarms.errors import SettingError
+from alarms.errors import SettingError, UnavailableError
+from alarms.storage import connection, facts
+from alarms.storage.retention import Terms
+from fengsui.gauges import Gauges
 from fengsui.settings import Settings
 from ingest import service
 
@@ -23,10 +29,31 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     began = time.monotonic()
     await asyncio.to_thread(preparation.prepare)
     log.info("engine prepared in_s=%.1f", time.monotonic() - began)
-    await service.run(
-        database_url=settings.database_url,
+    with Gauges(
+        folders=[settings.data_dir, *await _database_folder(settings.database_url)],
         broker_url=settings.broker_url,
-        topic_prefix=settings.topic_prefix,
-        sparkplug_host_id=settings.sparkplug_host,
-        stop=stop,
-    )
+        queue_bytes=settings.broker_queue_bytes,
+    ) as gauges:
+        await service.run(
+            database_url=settings.database_url,
+            broker_url=settings.broker_url,
+            topic_prefix=settings.topic_prefix,
+            sparkplug_host_id=settings.sparkplug_host,
+            stop=stop,
+            terms=Terms(
+                raw_days=settings.raw_days,
+                rollup_days=settings.rollup_days,
+                journal_days=settings.journal_days,
+            ),
+            gauges=gauges,
+        )
+
+
+async def _database_folder(url: str) -> list[Path]:
+    """Return where the database keeps its files, if that is on this machine and it tells."""
+    try:
+        async with await connection.connect(url) as conn:
+            folder = await facts.local_folder(conn)
+    except (UnavailableError, psycopg.Error):
+        return []
+    return [] if folder is None else [Path(folder)]

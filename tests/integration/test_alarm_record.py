@@ -10,11 +10,11 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
-from alarms import scope
+from alarms import instants, scope
 from alarms.alarm import Kind, ProcessEvent, State, Subject, Tier, Transition
 from alarms.errors import ConflictError, NotFoundError
 from alarms.lifecycle import Action, Deed
-from alarms.storage import alarms, connection, journal
+from alarms.storage import alarms, connection, journal, retention
 
 NOON = 1_763_712_000_000_000
 SECOND = 1_000_000
@@ -239,3 +239,32 @@ async def test_each_row_is_chained_to_the_one_before(conn: AsyncConnection) -> N
             previous + msgspec.json.encode(tuple(fixed)) + data.encode()
         ).digest()
         assert kept == previous
+
+
+async def test_the_journal_goes_on_into_its_next_piece(conn: AsyncConnection) -> None:
+    await conn.execute("update journal_head set log_offset = %s", (journal.PIECE_ROWS - 2,))
+    await apply(conn, *(event(Transition.raised, s, tag=f"T{s}") for s in range(4)))
+    offsets = [offset for offset, *_ in await story(conn)]
+    assert offsets == [journal.PIECE_ROWS + n for n in (-1, 0, 1, 2)]
+    kept = await conn.execute(
+        "select count(*) from pg_inherits where inhparent = 'journal'::regclass"
+    )
+    assert await kept.fetchone() == (3,), "one piece is ahead"
+
+
+async def test_old_pieces_of_the_journal_leave_but_not_those_of_an_open_alarm(
+    conn: AsyncConnection,
+) -> None:
+    await apply(conn, event(Transition.raised, 0), event(Transition.returned, 60))
+    later = instants.to_datetime(NOON + 200 * SECOND)
+    assert await retention.drop_journal(conn, later) == 0, "the piece that is written stays"
+    await conn.execute("update journal_head set log_offset = %s", (journal.PIECE_ROWS - 1,))
+    await apply(conn, event(Transition.raised, 0, tag="T2"))
+    assert await retention.drop_journal(conn, later) == 0, "T1 is open: not acknowledged"
+    rows = await journal.after(conn, 0, limit=1)
+    async with conn.transaction():
+        action = acknowledge()
+        await alarms.act(conn, rows[0].alarm_id, action, scope=scope.ALL, now=NOON + 150 * SECOND)
+    assert await retention.drop_journal(conn, instants.to_datetime(NOON)) == 0, "not old enough"
+    assert await retention.drop_journal(conn, later) == 1
+    assert (await journal.head(conn)).floor == journal.PIECE_ROWS

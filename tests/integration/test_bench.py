@@ -63,3 +63,14 @@ def test_bench_engine_measures_beside_the_plain_engine_and_a_restart_by_parts(
         pytest.approx(whole)
     )
     assert {"engine_restart_memory_put_back_s", "engine_restart_learned_again_s"} < set(parts)
+
+
+@pytest.mark.timeout(180)
+def test_bench_query_measures_trends_and_bytes(
+    fengsui: Callable[..., Command], database: str, broker: Broker
+) -> None:
+    words = ("query", "--points", "20", "--readings", "20000", "--queries", "5")
+    results = measured(fengsui, database, broker, *words)
+    assert results["query_trend_p95_ms"]["unit"] == "ms"
+    assert results["query_trend_p95_ms"]["value"] > 0
+    assert 90 < results["ingest_bytes_per_reading"]["value"] < 400

@@ -69,3 +69,10 @@ def test_a_person_reads_one_line_a_check(fengsui: Run) -> None:
     assert doctor.wait(60) == 0
     assert "ok       python" in doctor.output()
     assert "FENGSUI_DATA_DIR" in doctor.output()
+
+
+def test_less_than_is_asked_to_be_kept_is_said(fengsui: Run) -> None:
+    doctor = fengsui("doctor", "--json", http_port=0, raw_days=30)
+    checks = looked(doctor, 0)
+    assert checks["retention"]["verdict"] == "warning"
+    assert "FENGSUI_RAW_DAYS to 90" in checks["retention"]["mend"]

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from alarms.overload import Strain
 from alarms.storage import connection
 from api import machine_passwords
 from fengsui.embedded import access
@@ -29,6 +30,7 @@ async def ingest(
     steps: Callable[[str], None] = no_step,
     *,
     gateway_url: str | None = None,
+    gauges: Callable[[], Strain] = service.no_gauges,
 ) -> AsyncIterator[asyncio.Task[None]]:
     stop = asyncio.Event()
     work = asyncio.create_task(
@@ -38,6 +40,7 @@ async def ingest(
             topic_prefix=broker.prefix,
             stop=stop,
             steps=steps,
+            gauges=gauges,
         )
     )
     try:
@@ -293,3 +296,34 @@ async def test_an_unknown_gateway_is_kept_and_never_answered(
             await send(sender, {"ts": now_ms(), "values": {"T1": 3}})
             await count(database, "select count(*) from reject where reason = 'unknown_gateway'", 1)
             assert await asyncio.to_thread(sender.no_reply_within, 1.5)
+
+
+async def test_readings_are_rolled_up_also_those_a_stopped_ingest_left(
+    database: str, broker: Broker, plant: None
+) -> None:
+    past = now_ms() - 120_000
+    async with ingest(database, broker):
+        with gateway(broker.url, broker.prefix) as sender:
+            await asyncio.to_thread(sender.send, {"ts": past, "values": {"T1": 5.0}})
+            await count(database, "select count(*) from reading", 1)
+    async with ingest(database, broker):
+        await count(database, "select count(*) from reading_1m where mean = 5", 1)
+        await count(database, "select count(*) from rollup_work where handed_at is not null", 0)
+
+
+async def test_a_disk_that_fills_is_an_alarm_like_any_other_and_a_restart_lets_it_return(
+    database: str, broker: Broker, plant: None
+) -> None:
+    open_ones = (
+        "select count(*) from alarm where kind = 'system' and key = 'system:disk' and active"
+    )
+    async with ingest(database, broker, gauges=lambda: Strain(disk_free_gib=0.5)):
+        await count(database, open_ones, 1)
+    async with ingest(database, broker, gauges=lambda: Strain(disk_free_gib=50.0)):
+        await count(database, open_ones, 0)
+    told = await one(
+        database,
+        "select string_agg(type || ' ' || (data::jsonb ->> 'subject'), ', ' order by log_offset) "
+        "from journal",
+    )
+    assert told == "raised disk, returned disk"

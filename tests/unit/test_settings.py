@@ -34,6 +34,9 @@ def test_the_file_can_be_named_by_the_environment(tmp_path: Path) -> None:
         ("FENGSUI_DATABASE_URL", "mysql://x", "postgresql://"),
         ("FENGSUI_TOPIC_PREFIX", "a/#", "FENGSUI_TOPIC_PREFIX"),
         ("FENGSUI_SPARKPLUG_HOST_ID", "a/b", "FENGSUI_SPARKPLUG_HOST_ID"),
+        ("FENGSUI_RAW_DAYS", "0", "FENGSUI_RAW_DAYS"),
+        ("FENGSUI_ROLLUP_DAYS", "a year", "FENGSUI_ROLLUP_DAYS"),
+        ("FENGSUI_ROLLUP_DAYS", "30", "no less than FENGSUI_RAW_DAYS"),
     ],
 )
 def test_what_cannot_be_used_stops_the_start_with_the_keys_name(

@@ -10,8 +10,8 @@ from alarms.readings import CLAMPED, CORRECTED, HISTORY, STAMPED_HERE, Quality
 from ingest import sequence
 from ingest.decoders import native
 from ingest.refusals import MOST_TAGS, Ledger
-from ingest.roster import Roster
-from ingest.sifting import RAW_RETENTION_US, Arrived, Sifted, sift
+from ingest.roster import RAW_RETENTION_US, Roster
+from ingest.sifting import Arrived, Sifted, sift
 
 RECEIVED = 1_763_712_000_000_000
 NOW_MS = RECEIVED // 1000
