@@ -23,6 +23,7 @@ from alarms.overload import Overload, Strain
 from alarms.readings import CORRECTED, Readings, behind_by, far_marked, newer_than
 from alarms.storage import (
     alarms,
+    facts,
     gateway_history,
     gateways,
     memory,
@@ -143,7 +144,7 @@ class Pipeline:
             await self.edge_nodes.recall(conn)
             self._started = now
             self._months = None if await migrate.edition(conn) != "none" else frozenset()
-            self._overload = Overload(await alarms.of_the_system(conn))
+            self._overload = Overload(await facts.of_the_system(conn))
             self._owed = rollups.NOTHING
 
     async def refresh(self, conn: AsyncConnection) -> bool:

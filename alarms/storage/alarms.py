@@ -8,7 +8,7 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from alarms import deadlines, instants, lifecycle
-from alarms.alarm import Alarm, AlarmId, Entry, ProcessEvent, Tier, Transition
+from alarms.alarm import Alarm, AlarmId, Entry, ProcessEvent, Transition
 from alarms.errors import NotFoundError
 from alarms.lifecycle import RuleChange
 from alarms.plant import Group, Point
@@ -178,14 +178,6 @@ async def get(conn: AsyncConnection, alarm_id: str, *, scope: Scope) -> Alarm:
     if row is None:
         raise NotFoundError(f"there is no alarm {alarm_id} within your scope")
     return _alarm(row[0])
-
-
-async def of_the_system(conn: AsyncConnection) -> list[tuple[str, Tier]]:
-    """Return key and tier of the system's own active alarms."""
-    rows = await conn.execute(
-        "select key, tier from alarm where kind = 'system' and active and t_closed is null"
-    )
-    return [(key, Tier(tier)) for key, tier in await rows.fetchall()]
 
 
 async def states(conn: AsyncConnection) -> list[ChannelState]:

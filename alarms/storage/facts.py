@@ -5,6 +5,8 @@ from datetime import datetime
 from msgspec import Struct
 from psycopg import AsyncConnection
 
+from alarms.alarm import Tier
+
 
 class Server(Struct, frozen=True, kw_only=True):
     """The database server as `fengsui doctor` shows it; extension fields are None without it."""
@@ -65,3 +67,11 @@ async def has_alarm(conn: AsyncConnection, alarm_id: str) -> bool:
     """Return whether an occurrence is in the record."""
     found = await conn.execute("select 1 from alarm where id = %s", (alarm_id,))
     return await found.fetchone() is not None
+
+
+async def of_the_system(conn: AsyncConnection) -> list[tuple[str, Tier]]:
+    """Return key and tier of the system's own active alarms."""
+    rows = await conn.execute(
+        "select key, tier from alarm where kind = 'system' and active and t_closed is null"
+    )
+    return [(key, Tier(tier)) for key, tier in await rows.fetchall()]
