@@ -88,15 +88,15 @@ class Watch:
             ping_interval=10,
             ping_timeout=20,
         ) as socket:
-            await self._subscribe(socket)
             acknowledging = asyncio.create_task(self._acknowledge(socket), name="acknowledge")
             try:
-                return await self._read(socket)
+                return await self._follow(socket)
             finally:
                 acknowledging.cancel()
 
-    async def _read(self, socket: ClientConnection) -> tuple[str, float]:
+    async def _follow(self, socket: ClientConnection) -> tuple[str, float]:
         try:
+            await self._subscribe(socket)
             async for text in socket:
                 ended = await self._take(socket, str(text), json.loads(text))
                 if ended is not None:

@@ -1,13 +1,14 @@
-"""Mosquitto with the topic list we ship: an edge node speaks as itself, the server as the host."""
+"""Mosquitto with the rights we write: an edge node speaks as itself, the server as the host."""
 
 import asyncio
 import json
 import queue
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
 
 import pytest
 
+from alarms.topic_rights import server
 from fengsui import mosquitto as files
 from ingest.address import Address
 from ingest.mqtt import Source
@@ -16,26 +17,28 @@ from ingest.sparkplug.host import Presence
 from tests.servers import Mosquitto
 from tests.sparkplug import edge_node, payload
 
-ACCESS = Path(__file__).parents[2] / "deploy" / "mosquitto" / "access.sh"
-SHIPPED = ACCESS.read_text().partition("<<END\n")[2].partition("END\n")[0]
+OWN = "".join(("user fengsui\n", *(f"topic readwrite {one}\n" for one in server("fengsui/v1"))))
+"""What the server's own account may write and read."""
 
 
-def strict(server: Mosquitto, topics: str) -> Callable[[str], str]:
+def strict(broker: Mosquitto, topics: str) -> Callable[[str], str]:
     """Start a broker that asks who comes; return the address of an account."""
-    inside = server._folder
-    passwords, acl = (server._home.outside(inside / name) for name in ("passwd", "acl"))
+    inside = broker._folder
+    passwords, acl = (broker._home.outside(inside / name) for name in ("passwd", "acl"))
     for name in ("fengsui", "gw", "other"):
         files.put_account(passwords, name, f"of-{name}")
     acl.write_text(topics)
+    for name in ("gw", "other"):
+        files.put_topics(acl, name, files.topics(name, "fengsui/v1"))
     for file in (passwords, acl):
         file.chmod(0o644)
-    configuration = server._home.outside(inside / "mosquitto.conf")
+    configuration = broker._home.outside(inside / "mosquitto.conf")
     configuration.write_text(
         configuration.read_text()
         + f"allow_anonymous false\npassword_file {inside}/passwd\nacl_file {inside}/acl\n"
     )
-    server.start()
-    return lambda name: server.url.replace("//", f"//{name}:of-{name}@")
+    broker.start()
+    return lambda name: broker.url.replace("//", f"//{name}:of-{name}@")
 
 
 def host(url: str) -> Source:
@@ -57,13 +60,18 @@ def stopped(mosquitto: Callable[..., Mosquitto]) -> Mosquitto:
 async def test_an_edge_node_speaks_as_itself_alone_and_hears_its_commands(
     stopped: Mosquitto,
 ) -> None:
-    address = strict(stopped, SHIPPED)
+    address = strict(stopped, OWN)
     async with host(address("fengsui")) as source:
         with edge_node(address("gw")) as node, edge_node(address("other"), "gw") as impostor:
             said = await asyncio.to_thread(node.states.get, timeout=10)
             assert json.loads(said.payload)["online"] is True
+            source.publish(names.command("plant", "gw"), b"for gw", qos=0)
+            assert (await asyncio.to_thread(node.commands.get, timeout=10)).payload == b"for gw"
+            with pytest.raises(queue.Empty):
+                await asyncio.to_thread(impostor.commands.get, timeout=0.5)
             for verb, device in (("NBIRTH", ""), ("DDATA", "skid")):
-                await asyncio.to_thread(impostor.say, verb, payload(seq=9), device)
+                with suppress(RuntimeError):  # Mosquitto breaks with a client that it refuses
+                    await asyncio.to_thread(impostor.say, verb, payload(seq=9), device)
                 await asyncio.to_thread(node.say, verb, payload(seq=1), device)
             heard = []
             async with asyncio.timeout(10):
@@ -75,10 +83,6 @@ async def test_an_edge_node_speaks_as_itself_alone_and_hears_its_commands(
                 ("spBv1.0/plant/NBIRTH/gw", payload(seq=1)),
                 ("spBv1.0/plant/DDATA/gw/skid", payload(seq=1)),
             ]
-            source.publish(names.command("plant", "gw"), b"for gw", qos=0)
-            assert (await asyncio.to_thread(node.commands.get, timeout=10)).payload == b"for gw"
-            with pytest.raises(queue.Empty):
-                await asyncio.to_thread(impostor.commands.get, timeout=0.5)
 
 
 async def test_a_server_without_the_right_to_say_that_it_is_there_is_told_what_to_do(
