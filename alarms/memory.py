@@ -54,9 +54,8 @@ class Rota:
         `saved` are chunks in the order in which they were saved: the oldest is the next.
         """
         self._engine = engine
-        ids = np.asarray(engine.plant.point_ids, np.int32)
-        self._ids = ids
-        self._chunk_of = ids >> CHUNK_BITS
+        self._ids = engine.plant.ids
+        self._chunk_of = self._ids >> CHUNK_BITS
         known = {chunk: place for place, chunk in enumerate(saved)}
         chunks = np.unique(self._chunk_of).tolist()
         self._chunks = sorted(chunks, key=lambda chunk: known.get(chunk, -1))
@@ -113,8 +112,6 @@ class Recollection:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         many = len(engine.plant.points)
-        self._row_of = np.full(max(engine.plant.point_ids, default=0) + 1, -1, np.int32)
-        self._row_of[np.asarray(engine.plant.point_ids, np.int64)] = np.arange(many, dtype=np.int32)
         self._places = _places(engine)
         self._heard = {family.name: np.zeros(many, np.int64) for family in engine.learned}
         self._known = np.zeros(many, np.bool_)
@@ -125,7 +122,7 @@ class Recollection:
         """Put a kept part back; what is of another layout or of no use any more is left out."""
         self._put.pop(part.chunk, None)
         self._put[part.chunk] = None
-        rows = self._row_of[np.minimum(part.ids, len(self._row_of) - 1)]
+        rows = self._engine.plant.rows_with(part.ids)
         here = rows >= 0
         if part.family == NEWEST_READINGS:
             if part.shape == shape_of(NEWEST):

@@ -253,6 +253,22 @@ class Plant:
             found[code][tag] = row
         return found
 
+    @cached_property
+    def ids(self) -> NDArray[np.int32]:
+        """Return the points' database ids as a column."""
+        return np.asarray(self.point_ids, np.int32)
+
+    @cached_property
+    def _rows_by_id(self) -> NDArray[np.int32]:
+        rows = np.full(int(self.ids.max(initial=0)) + 2, -1, np.int32)
+        rows[self.ids] = np.arange(len(self.ids), dtype=np.int32)
+        return rows
+
+    def rows_with(self, ids: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
+        """Return the rows of the points with these database ids, -1 for any not registered."""
+        rows: NDArray[np.int32] = self._rows_by_id[np.minimum(ids, len(self._rows_by_id) - 1)]
+        return rows
+
     def row_of(self, key: str) -> int | None:
         """Return the row of the point that a key names, None where it names none."""
         enterprise, _, tag = key.partition("/")

@@ -50,7 +50,7 @@ class Roster:
             owner=np.append(owner, -1).astype(np.int32),
             low=np.append(low, np.nan),
             high=np.append(high, np.nan),
-            ids=np.array(plant.point_ids, np.int32),
+            ids=plant.ids,
             keeps_us=keeps_us,
         )
 

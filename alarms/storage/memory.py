@@ -76,7 +76,7 @@ async def stored_after(
     """
     if len(since) == 0:
         return
-    ids = np.asarray(plant.point_ids, np.int32)
+    ids = plant.ids
     unpack = unpacking.Unpacked(plant)
     recent = since >= max(1, int(since.max()) - _LAGGING_US)
     async for readings in _lagging(conn, unpack, ids[~recent], since[~recent]):
@@ -172,7 +172,7 @@ async def judged_behind(conn: AsyncConnection, plant: Plant, wanted: Around) -> 
               ) to stdout (format binary)
         """
     ).format(
-        sql.Literal(np.asarray(plant.point_ids, np.int32)[wanted.rows].tolist()),
+        sql.Literal(plant.ids[wanted.rows].tolist()),
         sql.Literal([instants.to_datetime(at) for at in wanted.since.tolist()]),
         sql.Literal([instants.to_datetime(at) for at in wanted.until.tolist()]),
         sql.Literal(QUALITY_MASK),

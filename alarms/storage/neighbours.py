@@ -16,7 +16,7 @@ async def around(
     """Return the readings asked for, but for those of `without`, which may be stored already."""
     if len(wanted.rows) == 0:
         return Readings.none()
-    ids = np.asarray(plant.point_ids)[wanted.rows].tolist()
+    ids = plant.ids[wanted.rows].tolist()
     # One span for all keeps the scan to the chunks of that time.
     statement = sql.SQL(
         """
@@ -34,9 +34,10 @@ async def around(
         sql.Literal(instants.to_datetime(int(wanted.since.min()))),
         sql.Literal(instants.to_datetime(int(wanted.until.max()))),
     )
-    parts = [part async for part in Unpacked(plant).copied(conn, statement)]
+    unpacked = Unpacked(plant)
+    parts = [part async for part in unpacked.copied(conn, statement)]
     if wanted.before.any():
-        parts += [part async for part in Unpacked(plant).copied(conn, _before(plant, wanted))]
+        parts += [part async for part in unpacked.copied(conn, _before(plant, wanted))]
     found = Readings.joined(parts) if parts else Readings.none()
     known = set(zip(without.point.tolist(), without.time.tolist(), strict=True))
     identities = zip(found.point.tolist(), found.time.tolist(), strict=True)
@@ -61,7 +62,7 @@ def _before(plant: Plant, wanted: Around) -> sql.Composed:
                 ) r) to stdout (format binary)
         """
     ).format(
-        sql.Literal(np.asarray(plant.point_ids)[wanted.rows[mine]].tolist()),
+        sql.Literal(plant.ids[wanted.rows[mine]].tolist()),
         sql.Literal([instants.to_datetime(at) for at in wanted.since[mine].tolist()]),
         sql.Literal(wanted.before[mine].tolist()),
         sql.Literal(QUALITY_MASK),

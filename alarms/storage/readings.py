@@ -199,7 +199,7 @@ async def last(conn: AsyncConnection, plant: Plant, rows: Rows) -> LastReadings:
             "mask": QUALITY_MASK,
             "judged": [int(quality) for quality in JUDGED],
             "far": FAR,
-            "ids": np.asarray(plant.point_ids, np.int32)[rows].tolist(),
+            "ids": plant.ids[rows].tolist(),
         },
         binary=True,
     )

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
-import numpy as np
 from psycopg import AsyncConnection, sql
 
 from alarms import instants
@@ -160,7 +159,7 @@ async def judged_before(
               ) to stdout (format binary)
         """
     ).format(
-        sql.Literal(np.asarray(plant.point_ids, np.int32)[rows].tolist()),
+        sql.Literal(plant.ids[rows].tolist()),
         sql.Literal(instants.to_datetime(moment + _AHEAD_US)),
         sql.Literal(instants.to_datetime(moment)),
         sql.Literal(QUALITY_MASK),

@@ -28,8 +28,7 @@ class Unpacked:
     """Readings of a plant as they come out of the record."""
 
     def __init__(self, plant: Plant) -> None:
-        self._row_of = np.full(max(plant.point_ids, default=0) + 2, -1, np.int32)
-        self._row_of[np.asarray(plant.point_ids, np.int64)] = np.arange(len(plant.point_ids))
+        self._plant = plant
 
     async def copied(
         self, conn: AsyncConnection, statement: sql.Composed
@@ -58,9 +57,7 @@ class Unpacked:
     def _of(self, columns: NDArray[np.void]) -> Readings:
         time = columns["ts"].astype(np.int64) + POSTGRES_EPOCH_US
         found = Readings(
-            point=self._row_of[
-                np.minimum(columns["point"].astype(np.int64), len(self._row_of) - 1)
-            ],
+            point=self._plant.rows_with(columns["point"]),
             time=time,
             value=columns["value"].astype(np.float64),
             quality=columns["quality"].astype(np.int16),

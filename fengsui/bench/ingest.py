@@ -135,7 +135,7 @@ async def _bare_copy(database_server: str, order: Order) -> float:
         scratch.database(database_server, scratch.levels(len(order.tags))) as url,
         await connection.connect(url) as conn,
     ):
-        ids = np.array((await plant.load(conn)).point_ids, np.int32)
+        ids = (await plant.load(conn)).ids
         rows = _rows(order)
         await partitions.ensure(conn, "reading", partitions.months_of(rows.time))
         await conn.commit()

@@ -51,7 +51,7 @@ async def fill(
         await alarms.save_states(conn, list(states), ())
         rota = Rota(engine, now=now, fresh=True)
         await memory.save(conn, rota.due(now, stored=0), now=now)
-    ids = np.asarray(engine.plant.point_ids, np.int32)
+    ids = engine.plant.ids
     learning = Recollection(engine)
     stored = 0
     for whole in rounds:

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from alarms.engine import Engine
-from alarms.memory import CHUNK_BITS, ROUND_READINGS, ROUND_US, Rota
+from alarms.memory import CHUNK_BITS, ROUND_READINGS, ROUND_US, Recollection, Rota
 from alarms.proposal import LastReadings
 from tests.unit import plants
 
@@ -38,3 +39,14 @@ def test_a_start_goes_on_with_the_chunk_that_was_saved_the_longest_ago() -> None
     rota = Rota(engine(), now=0, fresh=True, saved=(2, 3, 0, 1))
     order = list(dict.fromkeys(part.chunk for part in rota.due(0, stored=0)))
     assert order == [2, 3, 0, 1]
+
+
+def test_what_was_kept_of_a_point_that_is_gone_is_put_back_to_no_other() -> None:
+    before, after = engine(), engine()
+    gone = 1 + max(before.plant.point_ids)
+    part = next(Rota(before, now=0, fresh=True).due(0, stored=0))
+    stale = np.frombuffer(part.records, before.newest.records.dtype).copy()
+    stale["time"] = plants.START
+    ids = np.full(1, gone, np.int32)
+    Recollection(after).put(replace(part, ids=ids, records=stale.tobytes()))
+    assert (after.newest.time == before.newest.time).all()
