@@ -112,15 +112,24 @@ def far_marked(readings: Readings, behind: Instants, bound: int) -> Readings:
     return replace(readings, quality=readings.quality | far)
 
 
-def behind_by(readings: Readings, last: Instants) -> Instants:
+def parted(readings: Readings, last: Instants, *, bound: int) -> tuple[Mask, Readings]:
+    """Tell which readings are news (`newer_than`); return the others, far ones marked."""
+    fresh = newer_than(readings, last)
+    if fresh.all():
+        return fresh, Readings.none()
+    behind = behind_by(readings, last, fresh)[~fresh]
+    return fresh, far_marked(readings.take(~fresh), behind, bound)
+
+
+def behind_by(readings: Readings, last: Instants, fresh: Mask) -> Instants:
     """Return how far each reading is behind the newest its point had when it came, Micros.
 
-    0 or less for news. The verdict does not depend on how the stream was cut into batches.
+    `fresh` are the news (`newer_than`); 0 or less for them. The verdict does not depend on how the
+    stream was cut into batches.
     """
     newest: dict[int, int] = {}
     behind = np.zeros(len(readings), np.int64)
-    late = ~newer_than(readings, last)
-    touched = np.isin(readings.point, readings.point[late])
+    touched = np.isin(readings.point, readings.point[~fresh])
     for place in np.flatnonzero(touched).tolist():
         row, time = int(readings.point[place]), int(readings.time[place])
         before = newest.get(row, int(last[row]))

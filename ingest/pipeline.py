@@ -20,7 +20,7 @@ from alarms.computed import Computed
 from alarms.engine import Engine, LastReadings, Proposal
 from alarms.memory import Recollection, Rota
 from alarms.overload import Overload, Strain
-from alarms.readings import CORRECTED, Readings, behind_by, far_marked, newer_than
+from alarms.readings import CORRECTED, Readings, parted
 from alarms.storage import (
     alarms,
     facts,
@@ -164,7 +164,7 @@ class Pipeline:
             news = await self._without_known(conn, sifted)
             derived = self._computed.derive(news.readings, self._engine.newest)
             months = await self._ensure_partitions(conn, derived.readings)
-            fresh = newer_than(derived.readings, self._engine.last)
+            fresh, behind = parted(derived.readings, self._engine.last, bound=LATE_US)
             proposals = [
                 self._engine.judge(
                     derived.readings.take(fresh),
@@ -175,8 +175,6 @@ class Pipeline:
             ]
             self._steps("judged")
             await readings.copy_new(conn, derived.readings.take(fresh), self._roster.ids)
-            behind_us = behind_by(derived.readings, self._engine.last)[~fresh]
-            behind = far_marked(derived.readings.take(~fresh), behind_us, LATE_US)
             late = await self._store_late(conn, behind)
             arrived = behind.take(late.stored)
             wanted = self._engine.around(arrived, proposals[0])

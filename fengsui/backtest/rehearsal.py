@@ -14,7 +14,7 @@ from alarms.engine import Engine, LastReadings
 from alarms.occurrences import Episodes, Occurrence
 from alarms.plant import Plant
 from alarms.proposal import PointFault
-from alarms.readings import CORRECTED, Readings, behind_by, far_marked, newer_than
+from alarms.readings import CORRECTED, Readings, parted
 from alarms.registry import Known as KnownRegistry
 from alarms.registry import Registry, parse
 from alarms.wording import LATE_US
@@ -175,13 +175,9 @@ class _Rehearsal:
         self, clockwork: Clockwork, part: Readings, faults: Sequence[PointFault], now: int
     ) -> None:
         part = self.computed.derive(part, clockwork.engine.newest).readings
-        last = clockwork.engine.last
-        fresh = newer_than(part, last)
-        late = part.take(np.zeros(0, np.intp))
-        if not fresh.all():
-            part = far_marked(part, behind_by(part, last), LATE_US)
-            late = self._not_met(clockwork.engine, part.take(~fresh), part.take(fresh))
-            part = part.take(fresh)
+        fresh, behind = parted(part, clockwork.engine.last, bound=LATE_US)
+        part = part.take(fresh)
+        late = self._not_met(clockwork.engine, behind, part) if len(behind) else behind
         self.known.add(part)
         clockwork.take(part, late, faults, now=now)
         self.outcome.readings += len(part) + len(late)

@@ -1,23 +1,24 @@
 """Readings in order and as they may arrive, and a server that keeps what the record would keep."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
 
-from alarms.alarm import Alarm, AlarmId, ProcessEvent, Transition
+from alarms.alarm import Alarm, AlarmId, ProcessEvent, Tier, Transition
 from alarms.engine import ChannelState, Engine, LastReadings, Proposal
 from alarms.late import Around, judged_near
 from alarms.lifecycle import Action, Deed, step, touched, touches
-from alarms.occurrences import Episodes
-from alarms.plant import Plant
+from alarms.occurrences import Episodes, Occurrence
+from alarms.plant import Plant, Point
 from alarms.proposal import judgeable
-from alarms.readings import FAR, Readings, behind_by, far_marked, newer_than
+from alarms.readings import FAR, Readings, parted
 from alarms.rules import RULES
 from alarms.wording import LATE_US
-from tests.unit.plants import START, readings
-from tests.unit.streams import Row
+from fengsui.backtest.clockwork import Clockwork
+from tests.unit.plants import SECOND, START, plant, readings
+from tests.unit.streams import Keeper, Row
 
 VALUES = (-6.0, 0.5, 1.2, 1.7, 3.5, 5.0, 8.7, 9.2, 9.7, 10.5)
 TICK = -1
@@ -54,8 +55,7 @@ class Server:
         """Bring messages into the record."""
         batch = readings(rows)
         now = int(batch.received[-1])
-        fresh = newer_than(batch, self.engine.last)
-        behind = far_marked(batch, behind_by(batch, self.engine.last), LATE_US).take(~fresh)
+        fresh, behind = parted(batch, self.engine.last, bound=LATE_US)
         news = batch.take(fresh)
         proposals = [self.engine.judge(news, now=now)]
         self._store(news)
@@ -148,3 +148,29 @@ class Server:
             self.open[slot] = alarm
         elif standing is not None and standing.id == alarm.id:
             del self.open[slot]
+
+
+def rehearsed(rows: Sequence[Row], one: Point) -> list[Occurrence]:
+    """Return what readings in order of receipt come to in a back-test of one point."""
+    episodes = Episodes()
+    clock = Clockwork(
+        Keeper(plant([one])).engine,
+        lambda events, now: episodes.add(events, now=now),
+        started=START,
+    )
+    for each in rows:
+        fresh, behind = parted(batch := readings([each]), clock.engine.last, bound=LATE_US)
+        clock.take(batch.take(fresh), behind, (), now=each[2])
+    return episodes.found
+
+
+def outlined(found: Iterable[Occurrence]) -> list[tuple[float, float | None, Tier]]:
+    """Return raise and return, seconds after START, and peak tier of each."""
+    return [
+        (
+            (each.t_raised - START) / SECOND,
+            None if each.t_returned is None else (each.t_returned - START) / SECOND,
+            each.peak_tier,
+        )
+        for each in found
+    ]

@@ -14,12 +14,12 @@ from alarms.detectors import confirmation
 from alarms.engine import Engine, LastReadings
 from alarms.family import Learned
 from alarms.memory import Recollection, Rota
-from alarms.occurrences import Episodes
 from alarms.parameters import PARAMETERS
 from alarms.readings import Readings, newer_than
 from alarms.registry_checks import point_findings
 from alarms.rules import RULES, problems_of, rules_of
 from fengsui.backtest.clockwork import Clockwork
+from tests.unit.late_streams import outlined, rehearsed
 from tests.unit.plants import SECOND, START, at, plant, point, readings
 from tests.unit.streams import Keeper, Row
 
@@ -338,25 +338,7 @@ def test_a_window_holds_at_most_64_readings_and_the_form_says_so() -> None:
 
 def story(rows: Sequence[Row], one: Any) -> list[tuple[float, float | None, Tier]]:
     """Return raise, return and peak tier of what readings in order of receipt come to."""
-    episodes = Episodes()
-    clock = Clockwork(
-        Keeper(plant([one])).engine,
-        lambda events, now: episodes.add(events, now=now),
-        started=START,
-    )
-    for each in rows:
-        batch = readings([each])
-        fresh = newer_than(batch, clock.engine.last)
-        clock.take(batch.take(fresh), batch.take(~fresh), (), now=each[2])
-    return [
-        (
-            (each.t_raised - START) / SECOND,
-            None if each.t_returned is None else (each.t_returned - START) / SECOND,
-            each.peak_tier,
-        )
-        for each in episodes.found
-        if each.rule in RULES
-    ]
+    return outlined(each for each in rehearsed(rows, one) if each.rule in RULES)
 
 
 def test_a_late_spike_on_a_confirmed_point_raises_nothing() -> None:

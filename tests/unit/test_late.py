@@ -9,13 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alarms.alarm import Tier, Transition
-from alarms.occurrences import Episodes
 from alarms.proposal import Proposal
 from alarms.readings import Readings, behind_by, far_marked, newer_than
 from alarms.wording import LATE_US
-from fengsui.backtest.clockwork import Clockwork
-from tests.unit.late_streams import Server
-from tests.unit.plants import SECOND, START, at, plant, point, readings
+from tests.unit.late_streams import Server, outlined, rehearsed
+from tests.unit.plants import SECOND, at, plant, point, readings
 from tests.unit.stories import ACK, NOW, RAISED, RETURNED, Story, says
 from tests.unit.streams import Keeper, Row
 
@@ -28,23 +26,7 @@ def row(seconds: float, value: float, received: float) -> Row:
 
 def told(rows: Sequence[Row], **settings: Any) -> list[tuple[float, float | None, Tier]]:
     """Return raise, return and peak tier of the occurrences of readings in order of receipt."""
-    episodes = Episodes()
-    one = plant([point(**(LEVEL | settings))])
-    clock = Clockwork(Keeper(one).engine, lambda events, now: episodes.add(events, now=now),
-                      started=START)  # fmt: skip
-    for each in rows:
-        batch = readings([each])
-        fresh = newer_than(batch, clock.engine.last)
-        batch = far_marked(batch, behind_by(batch, clock.engine.last), LATE_US)
-        clock.take(batch.take(fresh), batch.take(~fresh), (), now=each[2])
-    return [
-        (
-            (each.t_raised - START) / SECOND,
-            None if each.t_returned is None else (each.t_returned - START) / SECOND,
-            each.peak_tier,
-        )
-        for each in episodes.found
-    ]
+    return outlined(rehearsed(rows, point(**(LEVEL | settings))))
 
 
 def test_a_late_reading_over_the_limit_is_over_until_its_neighbour_is_not() -> None:
@@ -146,7 +128,8 @@ def test_no_neighbours_are_wanted_of_what_is_not_near_or_cannot_matter() -> None
 
 def test_how_late_a_reading_is_counts_when_it_comes_not_when_its_batch_ends() -> None:
     batch = readings([row(10, 5.0, 10), row(80, 5.0, 80), row(15, 5.0, 81), row(200, 5.0, 200)])
-    assert behind_by(batch, np.array([at(5)])).tolist() == [-5e6, -70e6, 65e6, -120e6]
+    last = np.array([at(5)])
+    assert behind_by(batch, last, newer_than(batch, last)).tolist() == [-5e6, -70e6, 65e6, -120e6]
 
 
 @st.composite
