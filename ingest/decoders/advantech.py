@@ -13,7 +13,7 @@ from typing import Final
 from alarms.readings import STAMPED_HERE
 from ingest.decoders import opc
 from ingest.decoders.decoded import Decoded, Reason, bounded, refused_whole
-from ingest.decoders.lenient import UNREADABLE, finite, parse, start_of
+from ingest.decoders.lenient import finite, parse
 from ingest.decoders.stamps import micros, micros_by_size
 
 DISABLED: Final = 9999.9999
@@ -25,10 +25,7 @@ _STATUS: Final = re.compile(r"[a-z]+_[a-z]+\d*", re.IGNORECASE)
 @bounded
 def decode(payload: bytes, received: int) -> Decoded:
     """Decode a message that came at `received` (Micros); what is wrong is in `refused`."""
-    try:
-        found = parse(payload)
-    except UNREADABLE:
-        return refused_whole(Reason.bad_json, start_of(payload))
+    found = parse(payload)
     if not isinstance(found, dict):
         return refused_whole(Reason.bad_shape, found)
     channels = [

@@ -40,6 +40,8 @@ def decode(payload: bytes, received: int, dialect: str | None) -> Decoded:
             return native.plain(payload, received)
         except native.OddError:
             dialect = shapes.dialect_of(payload)
+            if dialect == "native":
+                return native.odd(payload, received)
     decoded = DECODERS[dialect](payload, received)
     decoded.dialect = dialect
     return decoded

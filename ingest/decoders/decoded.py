@@ -104,8 +104,20 @@ def refused_whole(reason: Reason, sample: object) -> Decoded:
     return decoded
 
 
+def start_of(payload: bytes) -> str:
+    """Return the beginning of a message, to be shown."""
+    return payload[:256].decode("utf-8", "replace")
+
+
+class UnreadableError(Exception):
+    """A message that should be JSON is none."""
+
+
 def bounded(decode: Callable[[bytes, int], Decoded]) -> Callable[[bytes, int], Decoded]:
-    """Refuse a message whole that is over MOST_BYTES, or comes to over MOST_READINGS readings."""
+    """Refuse a message whole that is over MOST_BYTES, or comes to over MOST_READINGS readings.
+
+    And one for which its decoder raises UnreadableError.
+    """
 
     @functools.wraps(decode)
     def decode_within_bounds(payload: bytes, received: int) -> Decoded:
@@ -113,7 +125,10 @@ def bounded(decode: Callable[[bytes, int], Decoded]) -> Callable[[bytes, int], D
             return refused_whole(
                 Reason.too_large, f"{len(payload)} bytes, {MOST_BYTES} are allowed"
             )
-        decoded = decode(payload, received)
+        try:
+            decoded = decode(payload, received)
+        except UnreadableError:
+            return refused_whole(Reason.bad_json, start_of(payload))
         count = len(decoded.tags)
         if count > MOST_READINGS:
             return refused_whole(Reason.too_large, f"{count} readings, {MOST_READINGS} are allowed")

@@ -12,8 +12,8 @@ import re
 from typing import Final
 
 from alarms.readings import STAMPED_HERE, Quality
-from ingest.decoders.decoded import Decoded, Reason, bounded, refused_whole
-from ingest.decoders.lenient import decimal, start_of
+from ingest.decoders.decoded import Decoded, Reason, bounded, refused_whole, start_of
+from ingest.decoders.lenient import decimal
 from ingest.decoders.stamps import micros_in_china
 
 REAL_TIME: Final = "2011"

@@ -14,8 +14,8 @@ from typing import Final
 
 from alarms.readings import STAMPED_HERE, Quality
 from ingest.decoders import opc
-from ingest.decoders.decoded import Decoded, Reason, bounded, refused_whole
-from ingest.decoders.lenient import decimal, start_of
+from ingest.decoders.decoded import Decoded, Reason, bounded, refused_whole, start_of
+from ingest.decoders.lenient import decimal
 from ingest.decoders.stamps import micros_by_size
 
 _TRUTH: Final = {

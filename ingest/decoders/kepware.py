@@ -13,7 +13,7 @@ import msgspec
 from alarms.readings import STAMPED_HERE, Quality
 from ingest.decoders import opc
 from ingest.decoders.decoded import Decoded, Reason, bounded, refused_whole
-from ingest.decoders.lenient import UNREADABLE, finite, parse, start_of
+from ingest.decoders.lenient import UNREADABLE, finite, parse
 from ingest.decoders.stamps import micros
 
 _MOST_MS: Final = 253_402_300_800_000
@@ -55,10 +55,7 @@ def decode(payload: bytes, received: int) -> Decoded:
 
 
 def _slow(payload: bytes, received: int) -> Decoded:
-    try:
-        found = parse(payload)
-    except UNREADABLE:
-        return refused_whole(Reason.bad_json, start_of(payload))
+    found = parse(payload)
     common: object
     match found:
         case {"values": list(updates), "timestamp": common}:

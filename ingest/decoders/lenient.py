@@ -6,20 +6,28 @@ from typing import Final
 
 import msgspec
 
+from ingest.decoders.decoded import UnreadableError
+
 UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
-"""What `parse` raises for what is no JSON at all."""
+"""What parsing raises for what is no JSON, or none of the wanted type."""
 _BLANK: Final = " \t\r\n\v\f"
 """What Python's float reads over."""
 _any: Final = msgspec.json.Decoder()
 
 
 def parse(payload: bytes) -> object:
-    """Parse JSON; where that fails, once more allowing NaN and Infinity, as many writers do."""
+    """Parse JSON; where that fails, once more allowing NaN and Infinity, as many writers do.
+
+    Raises UnreadableError for what is no JSON at all: `bounded` refuses the message for it.
+    """
     found: object
     try:
-        found = _any.decode(payload)
-    except (msgspec.MsgspecError, ValueError):
-        found = json.loads(payload.decode("utf-8-sig"), parse_int=_whole_number)
+        try:
+            found = _any.decode(payload)
+        except (msgspec.MsgspecError, ValueError):
+            found = json.loads(payload.decode("utf-8-sig"), parse_int=_whole_number)
+    except UNREADABLE as error:
+        raise UnreadableError from error
     return found
 
 
@@ -43,11 +51,6 @@ def decimal(text: str) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) and text[0] not in _BLANK else None
-
-
-def start_of(payload: bytes) -> str:
-    """Return the beginning of a message, to be shown."""
-    return payload[:256].decode("utf-8", "replace")
 
 
 def _whole_number(digits: str) -> int | float:

@@ -17,9 +17,8 @@ from ingest.decoders.decoded import (
     Decoded,
     Reason,
     bounded,
-    refused_whole,
 )
-from ingest.decoders.lenient import UNREADABLE, finite, parse, start_of
+from ingest.decoders.lenient import finite, parse
 from ingest.decoders.stamps import micros
 
 _MOST_SEQ: Final = 2**31
@@ -51,13 +50,12 @@ class OddError(Exception):
     """The fast road cannot say what this is."""
 
 
-@bounded
 def decode(payload: bytes, received: int) -> Decoded:
     """Decode a message that came at `received` (Micros); what is wrong is in `refused`."""
     try:
         return plain(payload, received)
     except OddError:
-        return _slow(payload, received)
+        return odd(payload, received)
 
 
 def plain(payload: bytes, received: int) -> Decoded:
@@ -135,11 +133,10 @@ def _stamp(ts: float | str | None, received: int) -> tuple[int, int]:
     return stamp, 0
 
 
-def _slow(payload: bytes, received: int) -> Decoded:
-    try:
-        found = parse(payload)
-    except UNREADABLE:
-        return refused_whole(Reason.bad_json, start_of(payload))
+@bounded
+def odd(payload: bytes, received: int) -> Decoded:
+    """Decode a message that `plain` could not: look at each value."""
+    found = parse(payload)
     decoded = Decoded()
     for one in found if isinstance(found, list) else (found,):
         _slow_object(decoded, one, received)

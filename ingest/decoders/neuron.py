@@ -12,7 +12,7 @@ import msgspec
 
 from alarms.readings import STAMPED_HERE
 from ingest.decoders.decoded import Decoded, Reason, bounded, refused_whole
-from ingest.decoders.lenient import UNREADABLE, finite, parse, start_of
+from ingest.decoders.lenient import UNREADABLE, finite, parse
 from ingest.decoders.stamps import micros
 
 
@@ -49,10 +49,7 @@ def decode(payload: bytes, received: int) -> Decoded:
 
 
 def _slow(payload: bytes, received: int) -> Decoded:
-    try:
-        found = parse(payload)
-    except UNREADABLE:
-        return refused_whole(Reason.bad_json, start_of(payload))
+    found = parse(payload)
     if not isinstance(found, dict):
         return refused_whole(Reason.bad_shape, found)
     decoded = Decoded(origin=_origin(found.get("node"), found.get("group")))

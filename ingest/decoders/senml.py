@@ -13,7 +13,7 @@ import msgspec
 
 from alarms.readings import STAMPED_HERE
 from ingest.decoders.decoded import Decoded, Reason, bounded, refused_whole
-from ingest.decoders.lenient import UNREADABLE, finite, parse, start_of
+from ingest.decoders.lenient import UNREADABLE, finite, parse
 
 VERSION: Final = 10
 """The newest version of SenML there is (section 4.4)."""
@@ -169,10 +169,7 @@ def _fast(payload: bytes) -> Decoded:
 
 
 def _slow(payload: bytes, received: int) -> Decoded:
-    try:
-        found = parse(payload)
-    except UNREADABLE:
-        return refused_whole(Reason.bad_json, start_of(payload))
+    found = parse(payload)
     if not isinstance(found, list) or not found:
         return refused_whole(Reason.bad_shape, found)
     pack = _Pack(received)

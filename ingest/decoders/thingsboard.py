@@ -13,8 +13,8 @@ import msgspec
 
 from alarms.readings import STAMPED_HERE
 from ingest.decoders import native
-from ingest.decoders.decoded import Decoded, Reason, bounded, refused_whole
-from ingest.decoders.lenient import UNREADABLE, finite, parse, start_of
+from ingest.decoders.decoded import Decoded, Reason, bounded
+from ingest.decoders.lenient import UNREADABLE, finite, parse
 from ingest.decoders.stamps import micros
 
 
@@ -52,10 +52,7 @@ def decode(payload: bytes, received: int) -> Decoded:
 
 
 def _slow(payload: bytes, received: int) -> Decoded:
-    try:
-        found = parse(payload)
-    except UNREADABLE:
-        return refused_whole(Reason.bad_json, start_of(payload))
+    found = parse(payload)
     decoded = Decoded()
     match found:
         case {"values": dict()}:
