@@ -89,6 +89,16 @@ def told(database: str) -> list[tuple[Any, ...]]:
     return asyncio.run(read())
 
 
+def served(fengsui: Run, database: str, broker: Broker, file: Path) -> None:
+    """Start the server and send it a recording as fast as it goes."""
+    fengsui("serve", database_url=database, broker_url=broker.url, topic_prefix=broker.prefix)
+    sent = fengsui(
+        "replay", str(file), "--speed", "max", wait=False,
+        broker_url=broker.url, topic_prefix=broker.prefix,
+    )  # fmt: skip
+    assert sent.wait() == 0, sent.report()
+
+
 def rehearsed(fengsui: Run, file: Path, registry: Path = EXAMPLE) -> list[tuple[Any, ...]]:
     done = fengsui(
         "backtest", "--registry", str(registry), "--readings", str(file), "--json", wait=False
@@ -118,12 +128,7 @@ def test_a_back_test_tells_what_serve_tells_of_the_same_readings(
     lines = [f"{moment},{tag},{value},{quality}" for moment, tag, value, quality in rows]
     file.write_text("\n".join(["ts,point,value,quality", *lines]), "utf-8")
     registered(fengsui, database)
-    fengsui("serve", database_url=database, broker_url=broker.url, topic_prefix=broker.prefix)
-    sent = fengsui(
-        "replay", str(file), "--speed", "max", wait=False,
-        broker_url=broker.url, topic_prefix=broker.prefix,
-    )  # fmt: skip
-    assert sent.wait() == 0, sent.report()
+    served(fengsui, database, broker, file)
     expected = rehearsed(fengsui, file)
     assert len(expected) > 10
 

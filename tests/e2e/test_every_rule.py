@@ -10,7 +10,7 @@ import pytest
 from tests import servers
 from tests.conftest import Broker
 from tests.e2e import every_rule
-from tests.e2e.test_backtest_and_audit import audited, killed_while, rehearsed, span, told
+from tests.e2e.test_backtest_and_audit import audited, killed_while, rehearsed, served, span, told
 
 Run = Callable[..., Any]
 RULES = {
@@ -49,12 +49,7 @@ def test_a_back_test_tells_what_serve_tells_with_every_rule_on(
     file = tmp_path / f"{every_rule.GATEWAY}.csv"
     every_rule.written(file, rows)
     registry = registered(fengsui, database, tmp_path)
-    fengsui("serve", database_url=database, broker_url=broker.url, topic_prefix=broker.prefix)
-    sent = fengsui(
-        "replay", str(file), "--speed", "max", wait=False,
-        broker_url=broker.url, topic_prefix=broker.prefix,
-    )  # fmt: skip
-    assert sent.wait() == 0, sent.report()
+    served(fengsui, database, broker, file)
     expected = rehearsed(fengsui, file, registry)
     assert {each[2] for each in expected} >= RULES
 

@@ -15,7 +15,7 @@ from tests import servers
 from tests.conftest import Broker
 from tests.e2e import every_rule
 from tests.e2e.every_rule import Row
-from tests.e2e.test_backtest_and_audit import audited, killed_while, rehearsed, span
+from tests.e2e.test_backtest_and_audit import audited, killed_while, rehearsed, served, span
 from tests.e2e.test_every_rule import registered
 
 Run = Callable[..., Any]
@@ -151,12 +151,7 @@ def test_readings_shuffled_within_a_minute_are_served_as_the_alarms_of_their_ord
     plant = registered(fengsui, database, tmp_path, registry())
     file = tmp_path / f"{GATEWAY}.csv"
     every_rule.written(file, shuffled(rows, seed=1))
-    fengsui("serve", database_url=database, broker_url=broker.url, topic_prefix=broker.prefix)
-    sent = fengsui(
-        "replay", str(file), "--speed", "max", wait=False,
-        broker_url=broker.url, topic_prefix=broker.prefix,
-    )  # fmt: skip
-    assert sent.wait() == 0, sent.report()
+    served(fengsui, database, broker, file)
     due = expected(fengsui, tmp_path, rows, plant)
     assert len(due) == len(KINDS) * EACH
     servers.until(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from tests import beacons
@@ -14,3 +15,15 @@ def house(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """One API server over one database for a file's tests; each makes alarms of its own."""
     with beacons.house(databases, tmp_path_factory.mktemp("house")) as made:
         yield made
+
+
+@pytest.fixture
+def enterprise(database: str) -> str:
+    """A registered enterprise."""
+    with psycopg.connect(database) as conn:
+        conn.execute(
+            "insert into region (code, name, kind) values ('990000', 'R', 'province') "
+            "on conflict do nothing"
+        )
+        conn.execute("insert into enterprise (code, name, region) values ('E-1', 'E', '990000')")
+    return "E-1"

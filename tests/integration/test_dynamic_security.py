@@ -166,18 +166,6 @@ async def test_the_accounts_outlive_a_kill_of_the_broker(guarded: Guarded) -> No
     gateway.close()
 
 
-@pytest.fixture
-def enterprise(database: str) -> str:
-    """A registered enterprise."""
-    with psycopg.connect(database) as conn:
-        conn.execute(
-            "insert into region (code, name, kind) values ('990000', 'R', 'province') "
-            "on conflict do nothing"
-        )
-        conn.execute("insert into enterprise (code, name, region) values ('E-1', 'E', '990000')")
-    return "E-1"
-
-
 def test_the_command_tells_the_broker_and_changes_nothing_where_it_cannot(
     fengsui: Run, database: str, enterprise: str, guarded: Guarded
 ) -> None:

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 import argon2
 import paho.mqtt.client as paho
 import psycopg
-import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from fengsui import mosquitto as files
@@ -21,18 +20,6 @@ from tests.servers import Mosquitto
 
 Run = Callable[..., Command]
 TOO_LONG = "g" * 65
-
-
-@pytest.fixture
-def enterprise(database: str) -> str:
-    """A registered enterprise."""
-    with psycopg.connect(database) as conn:
-        conn.execute(
-            "insert into region (code, name, kind) values ('990000', 'R', 'province') "
-            "on conflict do nothing"
-        )
-        conn.execute("insert into enterprise (code, name, region) values ('E-1', 'E', '990000')")
-    return "E-1"
 
 
 def done(command: Command, code: int = 0) -> str:

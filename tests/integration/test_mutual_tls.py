@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests import servers
-from tests.integration.test_dynamic_security import PREFIX, Guarded, enterprise, guarded
+from tests.integration.test_dynamic_security import PREFIX, Guarded, guarded
 from tests.processes import Command
 
-__all__ = ["enterprise", "guarded"]
+__all__ = ["guarded"]
 Run = Callable[..., Command]
 
 
