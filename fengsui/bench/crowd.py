@@ -2,21 +2,17 @@
 
 import asyncio
 import resource
-import struct
 import sys
 import time
 from contextlib import suppress
 from functools import partial
 from typing import cast
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 import numpy as np
 
-_CONNECT = 0x10
-_PUBLISH_QOS1 = 0x32
-_PUBACK_BYTES = 4
-_CONNACK_BYTES = 4
+from fengsui.bench import packets
+
 _AT_ONCE = 200
 _PATIENCE_S = 60.0
 
@@ -84,18 +80,16 @@ class _Gateway(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Count answers by their length: a CONNACK first, PUBACKs after it."""
         self._came += len(data)
-        if self._came >= _CONNACK_BYTES and not self.ready.is_set():
+        if self._came >= packets.CONNACK_BYTES and not self.ready.is_set():
             self.ready.set()
-            self._came -= _CONNACK_BYTES
+            self._came -= packets.CONNACK_BYTES
         if self.ready.is_set():
-            whole, self._came = divmod(self._came, _PUBACK_BYTES)
+            whole, self._came = divmod(self._came, packets.PUBACK_BYTES)
             self._answers.add(whole)
 
     def publish(self, topic: bytes, payload: bytes, number: int) -> None:
         """Send a message with QoS 1."""
-        head = struct.pack(">H", len(topic)) + topic + struct.pack(">H", number % 65_535 + 1)
-        size = len(head) + len(payload)
-        self._transport.write(bytes([_PUBLISH_QOS1]) + _length(size) + head + payload)
+        self._transport.write(packets.publish(topic, payload, number))
 
     def leave(self) -> None:
         """Close without a word."""
@@ -104,9 +98,6 @@ class _Gateway(asyncio.Protocol):
 
 async def send(errand: Errand) -> Went:
     """Connect everybody, then send each message at its moment, and wait for all answers."""
-    parts = urlsplit(errand.broker_url)
-    user = None if parts.username is None else unquote(parts.username)
-    password = None if parts.password is None else unquote(parts.password)
     loop = asyncio.get_running_loop()
     answers = _Answers(errand.messages)
     crowd: list[_Gateway] = []
@@ -114,9 +105,8 @@ async def send(errand: Errand) -> Went:
         made = await asyncio.gather(
             *(
                 loop.create_connection(
-                    partial(_Gateway, _connect(name, user, password), answers),
-                    parts.hostname or "127.0.0.1",
-                    parts.port or 1883,
+                    partial(_Gateway, packets.connect(name, errand.broker_url), answers),
+                    *packets.place(errand.broker_url),
                 )
                 for name in errand.gateways[start : start + _AT_ONCE]
             )
@@ -159,25 +149,6 @@ def allow_connections(count: int) -> None:
     wanted = count + 1_000
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
-
-
-def _connect(name: str, user: str | None, password: str | None) -> bytes:
-    """Write an MQTT 3.1.1 CONNECT with a clean session and no keep-alive."""
-    flags = 0x02 | (0x80 if user is not None else 0) | (0x40 if password is not None else 0)
-    texts = [name, *(text for text in (user, password) if text is not None)]
-    payload = b"".join(struct.pack(">H", len(t.encode())) + t.encode() for t in texts)
-    body = b"\0\x04MQTT\x04" + bytes([flags]) + b"\0\0" + payload
-    return bytes([_CONNECT]) + _length(len(body)) + body
-
-
-def _length(size: int) -> bytes:
-    """Write MQTT's remaining length."""
-    written = bytearray()
-    while True:
-        size, low = divmod(size, 128)
-        written.append(low | (0x80 if size else 0))
-        if not size:
-            return bytes(written)
 
 
 if __name__ == "__main__":
