@@ -16,9 +16,9 @@ from alarms.storage import unpacking
 from alarms.storage.ahead import ahead
 
 _WINDOW_US: Final = 60_000_000
-"""Readings are taken by so much event time at once: peers stay close in time."""
-_BLOCK_BITS: Final = 16
-"""Points whose ids share all but these bits come together: a block has a bound."""
+"""Readings are taken by at most so much event time at once: peers stay close in time."""
+_BLOCK: Final = 1_000_000
+"""Readings in a block, about: less event time where they lie denser."""
 _LAGGING_US: Final = 1_800_000_000
 """Points this far behind the others are asked for one by one."""
 _TOGETHER: Final = 16
@@ -83,24 +83,33 @@ async def stored_after(
         yield _sorted(readings)
     if not recent.any():
         return
-    async for blocks in ahead(_windows(conn, unpack, ids[recent], since[recent])):
-        for readings in blocks:
-            yield _sorted(readings.take(recent[readings.point]))
+    async for readings in ahead(_windows(conn, unpack, ids[recent], since[recent])):
+        yield _sorted(readings.take(recent[readings.point]))
 
 
 async def _windows(
     conn: AsyncConnection, unpack: unpacking.Unpacked, ids: NDArray[np.int32], since: Instants
-) -> AsyncIterator[list[Readings]]:
+) -> AsyncIterator[Readings]:
     """Yield what came after the first of these instants, a window of event time after the other."""
-    start = await _before_next(conn, int(since.min()))
-    while start is not None:
-        wanted = ids[since < start + _WINDOW_US]
-        blocks = await _window(conn, unpack, start, wanted >> CHUNK_BITS)
-        start += _WINDOW_US
-        if blocks:
-            yield blocks
-        else:
-            start = await _before_next(conn, start)
+    start, last, count = await _spread(conn, int(since.min()))
+    width = min(_WINDOW_US, max(1, (last - start) * _BLOCK // max(count, 1)))
+    while start < last:
+        wanted = ids[since < start + width]
+        packed = await _window(conn, start, start + width, wanted >> CHUNK_BITS)
+        start += width
+        if packed:
+            yield unpack.readings(packed)
+        elif start < last:
+            start, last, _ = await _spread(conn, start)
+
+
+async def _spread(conn: AsyncConnection, time: int) -> tuple[int, int, int]:
+    """Return, of the readings after a time, the instant before the first, the last, how many."""
+    statement = "select min(ts), max(ts), count(*) from reading where ts > %s"
+    row = await (await conn.execute(statement, (instants.to_datetime(time),))).fetchone()
+    if row is None or row[0] is None:
+        return time, time, 0
+    return instants.from_datetime(row[0]) - 1, instants.from_datetime(row[1]), row[2]
 
 
 async def _lagging(
@@ -128,9 +137,9 @@ async def _lagging(
 
 
 async def _window(
-    conn: AsyncConnection, unpack: unpacking.Unpacked, start: int, chunks: NDArray[np.int32]
-) -> list[Readings]:
-    """Return the readings of a window that points of these chunks, ascending, may not know.
+    conn: AsyncConnection, start: int, end: int, chunks: NDArray[np.int32]
+) -> bytes | None:
+    """Return the packed readings of a window that points of these chunks, ascending, may not know.
 
     Parts are saved in turn, so that those without news are one run of chunks: it is left out.
     """
@@ -143,15 +152,15 @@ async def _window(
              where ts > %s and ts <= %s and quality & %s = 0
                and point_id >> %s between %s and %s
                and (point_id >> %s <= %s or point_id >> %s >= %s)
-             group by point_id >> %s
             """,  # noqa: S608  # a constant
             (
-                *(instants.to_datetime(start), instants.to_datetime(start + _WINDOW_US), BEHIND),
+                *(instants.to_datetime(start), instants.to_datetime(end), BEHIND),
                 *(CHUNK_BITS, int(chunks[0]), int(chunks[-1])),
-                *(CHUNK_BITS, below, CHUNK_BITS, above, _BLOCK_BITS),
+                *(CHUNK_BITS, below, CHUNK_BITS, above),
             ),
         )
-        return [unpack.readings(packed) async for (packed,) in cursor]
+        row = await cursor.fetchone()
+    return None if row is None else row[0]
 
 
 async def judged_behind(conn: AsyncConnection, plant: Plant, wanted: Around) -> Readings:
@@ -181,16 +190,6 @@ async def judged_behind(conn: AsyncConnection, plant: Plant, wanted: Around) -> 
     )
     blocks = [readings async for readings in unpacking.Unpacked(plant).copied(conn, asked)]
     return Readings.joined(blocks) if blocks else Readings.none()
-
-
-async def _before_next(conn: AsyncConnection, time: int) -> int | None:
-    """Return the instant before the first reading after a time, Micros; None where none is."""
-    row = await (
-        await conn.execute(
-            "select min(ts) from reading where ts > %s", (instants.to_datetime(time),)
-        )
-    ).fetchone()
-    return None if row is None or row[0] is None else instants.from_datetime(row[0]) - 1
 
 
 def _sorted(readings: Readings) -> Readings:
