@@ -1,7 +1,8 @@
 """The plant in the record."""
 
 from collections.abc import AsyncIterator
-from typing import Any, Final, LiteralString, NamedTuple
+from itertools import islice
+from typing import Any, Final, LiteralString, NamedTuple, TypeVar
 
 import numpy as np
 from psycopg import AsyncConnection
@@ -16,17 +17,17 @@ from alarms.storage.ahead import ahead
 CHANNEL: Final = "fengsui_plant"
 """NOTIFY channel that says: the registry changed; look at the revision."""
 
+T = TypeVar("T")
+
 _BATCH: Final = 10_000
 """Points fetched at once."""
 
 
-class _Row(NamedTuple):
-    """What is a point's own; `registered` in Micros."""
+class _Own(NamedTuple):
+    """What is each point's own, as columns: database ids, and Micros of registration."""
 
-    id: int
-    registered: int
-    tag: str
-    name: str
+    ids: list[int]
+    registered: list[int]
 
 
 async def revision(conn: AsyncConnection) -> int:
@@ -83,14 +84,14 @@ async def load(conn: AsyncConnection) -> Plant:
             """,
         )
     ]
-    rows, points = await _points(conn)
+    own, points = await _points(conn)
     return Plant(
         enterprises=enterprises,
         sources={(source.enterprise, source.code): source for source in sources},
         units={(unit.enterprise, unit.source, unit.code): unit for unit in units},
         gateways={gateway.id: gateway for gateway in gateways},
-        point_ids=[row.id for row in rows],
-        registered=[row.registered for row in rows],
+        point_ids=own.ids,
+        registered=own.registered,
         points=points,
         tierings=tierings,
         revision=number,
@@ -98,38 +99,47 @@ async def load(conn: AsyncConnection) -> Plant:
     )
 
 
-async def _points(conn: AsyncConnection) -> tuple[list[_Row], Points]:
-    """Return every point's row in order, and the points; equal settings are read once."""
-    rows: list[_Row] = []
-    settings, units, gateways = dict[str, int](), dict[int, int](), dict[str, int]()
+async def _points(conn: AsyncConnection) -> tuple[_Own, Points]:
+    """Return what is each point's own, in order, and the points; equal settings are read once."""
+    own = _Own(ids=[], registered=[])
+    tags: list[str] = []
+    names: list[str] = []
+    kinds, units, gateways = _Numbers[str](), _Numbers[int](), _Numbers[str]()
     first: list[int] = []
-    columns: list[tuple[int, int, int]] = []
+    of, at, reporter = list[int](), list[int](), list[int]()
     async for batch in ahead(_batches(conn)):
-        for point_id, registered, unit, tag, name, gateway, written in batch:
-            kind = settings.setdefault(written, len(settings))
-            if kind == len(first):
-                first.append(point_id)
-            rows.append(_Row(point_id, registered, tag, name))
-            columns.append(
-                (
-                    kind,
-                    units.setdefault(unit, len(units)),
-                    -1 if gateway is None else gateways.setdefault(gateway, len(gateways)),
-                )
-            )
-    of, at, reporter = np.array(columns, np.int32).reshape(-1, 3).T
+        ids, registered, unit, tag, name, gateway, written = zip(*batch, strict=True)
+        own.ids.extend(ids)
+        own.registered.extend(registered)
+        tags.extend(tag)
+        names.extend(name)
+        known = len(kinds)
+        of.extend(map(kinds.__getitem__, written))
+        if len(kinds) > known:
+            first_of = dict(zip(reversed(written), reversed(ids), strict=True))
+            first.extend(first_of[text] for text in islice(kinds, known, None))
+        at.extend(map(units.__getitem__, unit))
+        reporter.extend(-1 if each is None else gateways[each] for each in gateway)
     places = await _places(conn)
     points = Points(
         like=await _like(conn, first),
-        of=of.copy(),
+        of=np.array(of, np.int32),
         places=[places[unit] for unit in units],
-        at=at.copy(),
+        at=np.array(at, np.int32),
         gateways=tuple(gateways),
-        reporter=reporter.copy(),
-        tags=[row.tag for row in rows],
-        names=[row.name for row in rows],
+        reporter=np.array(reporter, np.int32),
+        tags=tags,
+        names=names,
     )
-    return rows, points
+    return own, points
+
+
+class _Numbers(dict[T, int]):
+    """Numbers things in the order in which they are first asked for."""
+
+    def __missing__(self, thing: T) -> int:
+        self[thing] = number = len(self)
+        return number
 
 
 async def _batches(conn: AsyncConnection) -> AsyncIterator[list[tuple[Any, ...]]]:
