@@ -32,7 +32,9 @@ async def run(database_url: str, terms: retention.Terms) -> None:
         group.create_task(
             _again(database_url, lambda conn: _keep(conn, terms)), name="upkeep roll-ups"
         )
-        group.create_task(_again(database_url, _pack), name="upkeep packing")
+        group.create_task(
+            _again(database_url, lambda conn: _pack(conn, database_url)), name="upkeep packing"
+        )
 
 
 async def _again(database_url: str, work: Callable[[AsyncConnection], Awaitable[None]]) -> None:
@@ -48,10 +50,10 @@ async def _again(database_url: str, work: Callable[[AsyncConnection], Awaitable[
         await asyncio.sleep(AFTER_FAILURE_S)
 
 
-async def _pack(conn: AsyncConnection) -> None:
+async def _pack(conn: AsyncConnection, database_url: str) -> None:
     while True:
         began = time.monotonic()
-        packed = await packing.pack(conn)
+        packed = await packing.pack(conn, database_url)
         if packed is None:
             await asyncio.sleep(PACK_EVERY_S)
         else:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from psycopg import AsyncConnection, sql
 
-from alarms.storage import rollups
+from alarms.storage import migrate, rollups
 
 
 async def accepted(conn: AsyncConnection) -> int:
@@ -102,15 +102,20 @@ async def server_version(conn: AsyncConnection) -> str:
 
 
 async def _bytes(conn: AsyncConnection, table: str) -> int:
-    row = await (
-        await conn.execute(
-            """
-            select coalesce(sum(pg_total_relation_size(inhrelid)), 0)::bigint
-              from pg_inherits where inhparent = %s::regclass
-            """,
-            (table,),
-        )
-    ).fetchone()
+    if await migrate.edition(conn) != "none":
+        row = await (
+            await conn.execute("select hypertable_size(%s::text::regclass)", (table,))
+        ).fetchone()
+    else:
+        row = await (
+            await conn.execute(
+                """
+                select coalesce(sum(pg_total_relation_size(inhrelid)), 0)::bigint
+                  from pg_inherits where inhparent = %s::text::regclass
+                """,
+                (table,),
+            )
+        ).fetchone()
     return 0 if row is None else int(row[0])
 
 

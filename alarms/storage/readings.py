@@ -20,6 +20,7 @@ from alarms.readings import (
     Readings,
     Rows,
 )
+from alarms.storage import columnstore
 
 Ids = NDArray[np.int32]
 """Database ids along a plant's points, shape (points,)."""
@@ -69,6 +70,7 @@ def pack(readings: Readings, ids: Ids) -> bytes:
 
 async def copy_new(conn: AsyncConnection, readings: Readings, ids: Ids) -> None:
     """Store readings that are newer than their points' last: none of them can be a duplicate."""
+    await columnstore.compress_copies(conn, readings)
     await _copy(conn, "reading", readings, ids)
     await keep_corrected(conn, readings, ids)
 

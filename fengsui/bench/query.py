@@ -40,7 +40,7 @@ async def measure(settings: Settings, workload: Workload) -> dict[str, object]:
         end = datetime.now(UTC).replace(second=0, microsecond=0)
         start = await fill(conn, workload, end)
         rolled_s = await roll_up(conn, end)
-        while await packing.pack(conn) is not None:
+        while await packing.pack(conn, url) is not None:
             pass
         await measures.vacuum(conn)
         stored = await measures.stored(conn)

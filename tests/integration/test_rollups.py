@@ -261,7 +261,9 @@ async def test_a_piece_that_is_read_now_stays_for_the_next_time(
     assert await retention.drop_raw(record.conn, START) >= 1
 
 
-async def test_a_piece_that_is_over_is_packed_once_also_after_a_kill(record: Record) -> None:
+async def test_a_piece_that_is_over_is_packed_once_also_after_a_kill(
+    record: Record, address: str
+) -> None:
     rng = np.random.default_rng(16)
     for day in range(40):
         first_s = day * 86_400.0
@@ -275,7 +277,7 @@ async def test_a_piece_that_is_over_is_packed_once_also_after_a_kill(record: Rec
     await record.conn.execute(
         "update pg_index set indisvalid = false where indexrelid::regclass::text like '%half'"
     )
-    packed = [await packing.pack(record.conn) for _ in range(60)]
+    packed = [await packing.pack(record.conn, address) for _ in range(60)]
     names = [name for name in packed if name is not None]
     assert names[0] == piece.name
     assert len(names) == len(set(names)) < 60

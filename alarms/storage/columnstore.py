@@ -1,0 +1,162 @@
+"""TimescaleDB Community's columnstore for readings: written at once in bulk, by point once over.
+
+Nothing here touches another edition. Two ways lead into it, and one table keeps its name:
+
+* A large batch of news is compressed while it is copied, a thousand readings after the other as
+  they came. That is many points in one block: quick to write, slow to find a point in.
+* A piece that is over is compressed by point, each point's readings in order of time.
+"""
+
+import asyncio
+from typing import Final
+
+from psycopg import AsyncConnection, errors, sql
+
+from alarms.readings import Readings
+from alarms.storage import connection
+
+FEWEST: Final = 5_000
+"""Smaller batches are stored as rows, which the index finds: half a second of a nation's load."""
+RECENT_US: Final = 86_400_000_000
+"""Only what is this young is compressed while it is copied: pieces by point are older."""
+_WAIT_MS: Final = 1_000
+"""Compressing waits no longer for readers when it puts the piece in place: others wait behind."""
+_LOOK_S: Final = 0.2
+"""How often it is asked whether somebody waits for the piece that is compressed."""
+_LOCK: Final = 0x636F6C_756D6E
+"""Key of the advisory lock under which the table is made ready: `column` in ASCII."""
+_COMPRESSED: Final = 1
+_UNORDERED: Final = 2
+_FROZEN: Final = 4
+_SERVES: Final = """
+    to_regprocedure('reading_order(regclass, text[])') is not null
+    and current_setting('timescaledb.license', true) = 'timescale'
+    """
+
+
+async def prepare(conn: AsyncConnection) -> None:
+    """Make the readings ready for the columnstore where there is one; idempotent.
+
+    Values become a domain over their type: TimescaleDB keeps bare floating-point numbers by the
+    bits that change from one to the next, nearly all of them in decimals (5.5 bytes a reading of
+    an instrument's hundredths), and any other type by a dictionary of the values a block has
+    (0.8). Versions without `enable_direct_compress_auto_segmentby` are used as the Apache edition.
+    """
+    async with conn.transaction():
+        await conn.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+        missing = await conn.execute(
+            f"""
+            select current_setting('timescaledb.license', true) = 'timescale'
+               and current_setting('timescaledb.enable_direct_compress_auto_segmentby', true) = 'on'
+               and not ({_SERVES})
+              from pg_extension where extname = 'timescaledb'
+            """  # noqa: S608  # a constant
+        )
+        if await missing.fetchone() == (True,):
+            await conn.execute(_PREPARE)
+
+
+async def serves(conn: AsyncConnection) -> bool:
+    """Return whether this database has its readings in a columnstore."""
+    found = await conn.execute(f"select {_SERVES}")
+    return await found.fetchone() == (True,)
+
+
+async def compress_copies(conn: AsyncConnection, readings: Readings) -> None:
+    """Let this transaction's COPYs of readings compress, if there are enough of them."""
+    if len(readings) < FEWEST:
+        return
+    if int(readings.received.max()) - int(readings.time.min()) >= RECENT_US:
+        return
+    # Unsorted on purpose, and the database is to know it: blocks of several batches overlap.
+    await conn.execute(
+        f"""
+        select set_config(name, value, true)
+          from (values ('timescaledb.enable_direct_compress_copy', 'on'),
+                       ('timescaledb.enable_direct_compress_copy_sort_batches', 'off'),
+                       ('timescaledb.compression_orderby_default_function', 'reading_order'))
+               as wanted (name, value)
+         where {_SERVES}
+        """  # noqa: S608  # a constant
+    )
+
+
+async def loose(conn: AsyncConnection, table: sql.Identifier) -> bool:
+    """Return whether a piece holds readings that are not compressed by point."""
+    status = await _status(conn, table)
+    return status != _COMPRESSED and not status & _FROZEN
+
+
+async def compress(conn: AsyncConnection, table: sql.Identifier, database_url: str) -> bool:
+    """Compress a piece by point; False, and it stays as it is, where somebody waited for it.
+
+    It is locked against writers meanwhile, which is why it gives way. A kill leaves it compressed
+    otherwise, as rows or as wanted, never by half. The connection must be in autocommit.
+    """
+    await conn.execute(
+        """
+        select set_config('timescaledb.compression_segmentby_default_function',
+                          'reading_segments', false),
+               set_config('timescaledb.compression_orderby_default_function',
+                          'reading_order', false),
+               set_config('lock_timeout', %s, false)
+        """,
+        (str(_WAIT_MS),),
+    )
+    async with await connection.connect(database_url, autocommit=True) as beside:
+        try:
+            if await _status(conn, table) & _UNORDERED:
+                await _giving_way(conn, "decompress_chunk", table, beside)
+            await _giving_way(conn, "compress_chunk", table, beside)
+        except (errors.QueryCanceled, errors.LockNotAvailable):
+            return False
+    return True
+
+
+async def _giving_way(
+    conn: AsyncConnection, function: str, table: sql.Identifier, beside: AsyncConnection
+) -> None:
+    """Call a function of TimescaleDB's on a piece; cancel it when somebody waits for its locks."""
+    call = sql.SQL("select {}({})").format(
+        sql.Identifier(function), sql.Literal(table.as_string(conn))
+    )
+    working = asyncio.create_task(conn.execute(call), name=f"upkeep {function}")
+    try:
+        while not working.done():
+            await asyncio.wait({working}, timeout=_LOOK_S)
+            waiting = await beside.execute(
+                """
+                select exists (select from pg_locks
+                                where not granted and %s = any(pg_blocking_pids(pid)))
+                """,
+                (conn.info.backend_pid,),
+            )
+            if await waiting.fetchone() == (True,):
+                await conn.cancel_safe()
+    finally:
+        working.cancel()
+    await working
+
+
+async def _status(conn: AsyncConnection, table: sql.Identifier) -> int:
+    row = await (
+        await conn.execute(
+            "select _timescaledb_functions.chunk_status(%s::text::regclass)",
+            (table.as_string(conn),),
+        )
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+_PREPARE: Final = """
+    create domain measured as double precision;
+    alter table reading alter column value type measured;
+    create function reading_segments(relation regclass) returns jsonb
+        language sql immutable
+        return jsonb_build_object('columns', jsonb_build_array('point_id'), 'confidence', 10);
+    create function reading_order(relation regclass, segments text[]) returns jsonb
+        language sql immutable
+        return jsonb_build_object('clauses', jsonb_build_array('ts'), 'confidence', 10);
+    alter table reading set (timescaledb.compress);
+    """
+"""How a piece is laid out stands in functions: the table has one layout, and we want two."""
