@@ -130,22 +130,27 @@ async def _giving_way(
     call = sql.SQL("select {}({})").format(
         sql.Identifier(function), sql.Literal(table.as_string(conn))
     )
-    working = asyncio.create_task(conn.execute(call), name=f"upkeep {function}")
+    watching = asyncio.create_task(_watch(beside, conn), name=f"upkeep watches {function}")
     try:
-        while not working.done():
-            await asyncio.wait({working}, timeout=_LOOK_S)
-            waiting = await beside.execute(
-                """
-                select exists (select from pg_locks
-                                where not granted and %s = any(pg_blocking_pids(pid)))
-                """,
-                (conn.info.backend_pid,),
-            )
-            if await waiting.fetchone() == (True,):
-                await conn.cancel_safe()
+        await conn.execute(call)
     finally:
-        working.cancel()
-    await working
+        watching.cancel()
+        await asyncio.wait({watching})
+
+
+async def _watch(beside: AsyncConnection, conn: AsyncConnection) -> None:
+    """Cancel what a connection does once somebody waits for it; never ends."""
+    while True:
+        await asyncio.sleep(_LOOK_S)
+        waiting = await beside.execute(
+            """
+            select exists (select from pg_locks
+                            where not granted and %s = any(pg_blocking_pids(pid)))
+            """,
+            (conn.info.backend_pid,),
+        )
+        if await waiting.fetchone() == (True,):
+            await conn.cancel_safe()
 
 
 async def _status(conn: AsyncConnection, table: sql.Identifier) -> int:
