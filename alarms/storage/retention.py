@@ -1,7 +1,8 @@
-"""What is older than it must be kept leaves the record by whole pieces, never row by row."""
+"""What is older than it must be kept leaves the record: what is much by whole pieces."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from psycopg import AsyncConnection, Rollback, sql
 
@@ -18,8 +19,20 @@ class Terms:
     journal_days: int = 1096
 
 
+_BESIDE: Final = (
+    ("reading_conflict", "received"),
+    ("reading_corrected", "ts"),
+    ("reject", "received"),
+)
+"""What is kept beside readings, little of it, with the column that tells its age."""
+_AT_ONCE: Final = 10_000
+"""Rows deleted in one transaction: nobody waits long for them."""
+
+
 async def drop_old(conn: AsyncConnection, terms: Terms, now: datetime) -> dict[str, int]:
-    """Drop what is past its term, a day's grace added; return how many pieces went of each class.
+    """Drop what is past its term, a day's grace added; return how much went of each class.
+
+    Pieces are counted, of what stands beside the readings rows.
 
     The grace lets a reading in that was in time when it was taken. The connection must be in
     autocommit, and be the one that rolls up.
@@ -27,6 +40,7 @@ async def drop_old(conn: AsyncConnection, terms: Terms, now: datetime) -> dict[s
     grace = now - timedelta(days=1)
     return {
         "raw": await drop_raw(conn, grace - timedelta(days=terms.raw_days)),
+        "beside": await drop_beside(conn, grace - timedelta(days=terms.raw_days)),
         "rollups": await drop_rollups(conn, grace - timedelta(days=terms.rollup_days)),
         "journal": await drop_journal(conn, grace - timedelta(days=terms.journal_days)),
     }
@@ -53,6 +67,24 @@ async def drop_raw(conn: AsyncConnection, before: datetime) -> int:
             gone += 1
             continue
         break
+    return gone
+
+
+async def drop_beside(conn: AsyncConnection, before: datetime) -> int:
+    """Delete conflicts, own stamps of corrected readings and rejects of before a moment.
+
+    They share the readings' term. Returns how many rows went. The connection must be in autocommit.
+    """
+    gone = 0
+    for table, column in _BESIDE:
+        statement = sql.SQL(
+            "delete from {} where ctid = any(array(select ctid from {} where {} < {} limit {}))"
+        ).format(
+            *(sql.Identifier(table), sql.Identifier(table), sql.Identifier(column)),
+            *(before, _AT_ONCE),
+        )
+        while (went := (await conn.execute(statement)).rowcount) > 0:
+            gone += went
     return gone
 
 

@@ -32,7 +32,7 @@ class Workload:
     points: int = 10_000
     readings: int = 1_000_000
     per_message: int = 100
-    singles: int = 10_000
+    singles: int = 50_000
 
 
 async def measure(settings: Settings, workload: Workload) -> dict[str, object]:

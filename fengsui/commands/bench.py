@@ -51,7 +51,7 @@ def bench_engine(
 @click.option("--points", default=10_000, show_default=True, type=click.IntRange(100))
 @click.option("--readings", default=1_000_000, show_default=True, type=click.IntRange(1_000))
 @click.option("--per-message", default=100, show_default=True, type=click.IntRange(1, 1_000))
-@click.option("--singles", default=10_000, show_default=True, type=click.IntRange(1))
+@click.option("--singles", default=50_000, show_default=True, type=click.IntRange(1))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
 def bench_ingest(

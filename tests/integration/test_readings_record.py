@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from psycopg import AsyncConnection
 
+from alarms import instants
 from alarms.late import Around
 from alarms.plant import Plant
 from alarms.readings import CORRECTED, Quality, Readings
-from alarms.storage import connection, neighbours, readings
+from alarms.storage import connection, neighbours, readings, rejects, retention
 from tests import plants
 
 NOON = 1_763_712_000_000_000  # 2025-11-21T08:00:00Z
@@ -146,3 +147,31 @@ async def test_nothing_of_a_failed_transaction_stays(conn: AsyncConnection, plan
             await readings.copy_new(conn, columns((0, 0, 1.0)), ids(plant))
             raise ZeroDivisionError
     assert await stored(conn) == []
+
+
+async def test_what_stands_beside_old_readings_leaves_with_them(
+    database: str, plant: Plant, conn: AsyncConnection
+) -> None:
+    await conn.commit()
+    hour = 3600
+    async with await connection.connect(database, autocommit=True) as conn:
+        for second in (0, 1, hour):
+            await readings.copy_new(conn, columns((0, second, 3.0), quality=CORRECTED), ids(plant))
+            async with conn.transaction():
+                await readings.insert_late(conn, columns((0, second, 4.0)), ids(plant))
+            refused = rejects.Reject(
+                received=NOON + second * SECOND, gateway="gw", enterprise=None, region=None,
+                reason="bad_value", tag=None, count=1, first=None, payload=b"?",
+            )  # fmt: skip
+            await rejects.keep(conn, [refused])
+        before = instants.to_datetime(NOON + hour * SECOND)
+        assert await retention.drop_beside(conn, before) == 6
+        left = await conn.execute(
+            """
+            select (select array_agg(received) from reading_conflict),
+                   (select array_agg(ts) from reading_corrected),
+                   (select array_agg(received) from reject), (select count(*) from reading)
+            """
+        )
+        kept = instants.to_datetime(NOON + hour * SECOND + SECOND)
+        assert await left.fetchone() == ([kept], [before], [before], 3)
