@@ -23,7 +23,7 @@ import psycopg
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from alarms.errors import FengsuiError
-from alarms.storage import facts, migrate
+from alarms.storage import columnstore, facts, migrate
 from alarms.storage.connection import address_of, connect
 from fengsui import console, embedded
 from fengsui.embedded import postgres
@@ -127,8 +127,9 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
                 server = await facts.server(conn)
                 after = datetime.now(UTC)
                 edition = await migrate.edition(conn)
+                compresses = await columnstore.serves(conn)
             yield _server(address_of(served.database_url), server)
-            yield _edition(server, edition)
+            yield _edition(server, edition, compresses=compresses)
             yield await _schema(served.database_url)
             yield _clock(server.clock - (before + (after - before) / 2))
     except (FengsuiError, psycopg.Error) as fault:
@@ -152,7 +153,7 @@ def _server(address: str, server: facts.Server) -> Finding:
     return ok("database", found)
 
 
-def _edition(server: facts.Server, edition: str) -> Finding:
+def _edition(server: facts.Server, edition: str, *, compresses: bool) -> Finding:
     if edition == "none":
         return ok("timescaledb", "not there; plain partitioned tables serve, without compression")
     found = f"{server.extension}, licence {server.licence}, edition {edition}"
@@ -160,10 +161,16 @@ def _edition(server: facts.Server, edition: str) -> Finding:
         return warning(
             "timescaledb",
             found,
-            "the Community edition compresses readings about nine times; install it where its "
-            "licence suits you",
+            "the Community edition keeps readings in a twentieth of the room; install it where its "
+            "licence suits you (docs/storage.md)",
         )
-    return ok("timescaledb", found)
+    if not compresses:
+        return warning(
+            "timescaledb",
+            f"{found}, readings not compressed",
+            f"use TimescaleDB {columnstore.OLDEST} or newer, then run `fengsui migrate`",
+        )
+    return ok("timescaledb", f"{found}, readings compressed")
 
 
 async def _schema(url: str) -> Finding:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from psycopg import AsyncConnection, sql
 
-from alarms.storage import migrate, rollups
+from alarms.storage import migrate, partitions, rollups
 
 
 async def accepted(conn: AsyncConnection) -> int:
@@ -27,6 +27,26 @@ async def reading_bytes(conn: AsyncConnection) -> int:
     return await _bytes(conn, "reading")
 
 
+async def ended_bytes(conn: AsyncConnection, moment: datetime) -> tuple[int, int]:
+    """Return the room of the pieces of readings that ended by a moment, and how many they hold."""
+    pieces = await partitions.ended_by(conn, "reading", moment)
+    size = 0
+    for piece in pieces:
+        query = (
+            "select pg_total_relation_size(format('%%I.%%I', %s, %s)::regclass)"
+            if await migrate.edition(conn) == "none"
+            else "select total_bytes from chunks_detailed_size('reading')"
+            " where chunk_schema = %s and chunk_name = %s"
+        )
+        row = await (await conn.execute(query, (piece.schema, piece.name))).fetchone()
+        size += 0 if row is None else int(row[0])
+    if not pieces:
+        return 0, 0
+    held = await conn.execute("select count(*) from reading where ts < %s", (pieces[-1].end,))
+    row = await held.fetchone()
+    return size, 0 if row is None else int(row[0])
+
+
 async def rollup_bytes(conn: AsyncConnection) -> int:
     """Return how much room the roll-ups take, indexes included."""
     return sum([await _bytes(conn, table) for table in rollups.tables()])
@@ -35,13 +55,15 @@ async def rollup_bytes(conn: AsyncConnection) -> int:
 async def fill(conn: AsyncConnection, first: datetime, end: datetime, step: timedelta) -> int:
     """Store a reading of every point each `step` from `first` to before `end`; return how many.
 
-    They lie in the order of time, as if they had come one after the other a second later.
+    They lie in the order of time, as if they had come one after the other some milliseconds later.
+    Values are an instrument's with steps of 0.01: it drifts slowly and is off by 0.02 as a rule.
     """
     cursor = await conn.execute(
         """
         insert into reading (ts, received, value, point_id, quality)
-        select t, t + interval '1 second',
-               floor(100 * (5 + 3 * sin(p.id + date_part('epoch', t) / 9000) + random())) / 100,
+        select t, t + interval '1 millisecond' * (200 + 50 * random()),
+               floor(100 * (5 + 0.3 * sin(p.id + date_part('epoch', t) / 9000)
+                            + 0.04 * (random() + random() + random()))) / 100,
                p.id, 0
           from generate_series(%s, %s - interval '1 microsecond', %s) t
           cross join lateral (select id from point where t is not null order by id offset 0) p

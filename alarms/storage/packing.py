@@ -8,7 +8,7 @@ from psycopg import AsyncConnection, sql
 
 from alarms.storage import columnstore, partitions
 
-_GRACE: Final = timedelta(days=1)
+GRACE: Final = timedelta(days=1)
 """A piece is packed so long after its end: what comes late has come, but for little."""
 
 
@@ -24,7 +24,7 @@ async def pack(conn: AsyncConnection, database_url: str) -> str | None:
     done, packed_to = row or (None, None)
     if done is None:
         return None
-    ended = await partitions.ended_by(conn, "reading", done - _GRACE)
+    ended = await partitions.ended_by(conn, "reading", done - GRACE)
     if await columnstore.serves(conn):
         return await _compress(conn, ended, database_url)
     for piece in ended:

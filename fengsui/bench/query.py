@@ -46,6 +46,7 @@ async def measure(settings: Settings, workload: Workload) -> dict[str, object]:
         stored = await measures.stored(conn)
         size = await measures.reading_bytes(conn)
         rolled = await measures.rollup_bytes(conn)
+        packed, held = await measures.ended_bytes(conn, end - packing.GRACE)
         await add_year(conn, start, end)
         times = await ask(conn, workload, start, end)
         versions = {"database": await measures.server_version(conn)}
@@ -56,6 +57,10 @@ async def measure(settings: Settings, workload: Workload) -> dict[str, object]:
         "ingest_raw_bytes_per_reading": report.Result(value=size / stored, unit="bytes"),
         "rollup_readings_per_s": report.Result(value=stored / rolled_s, unit="readings/s"),
     }
+    if held:
+        results["ingest_packed_bytes_per_reading"] = report.Result(
+            value=packed / held, unit="bytes"
+        )
     return report.document(results, workload=msgspec.to_builtins(workload), versions=versions)
 
 
