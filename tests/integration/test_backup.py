@@ -16,6 +16,7 @@ from alarms.storage import (
     connection,
     journal,
     migrate,
+    packing,
     partitions,
     plant,
     readings,
@@ -46,11 +47,14 @@ def server(request: pytest.FixtureRequest) -> Iterator[Postgres]:
 
 
 async def make(url: str) -> None:
-    """Make a record with readings of a day, their roll-ups and an alarm."""
+    """Make a record with readings, also in bulk and in packed pieces, roll-ups and alarms."""
     await migrate.migrate(url)
     async with await connection.connect(url, autocommit=True) as conn:
         await plants.register(conn)
-        await store(url, seconds=range(0, 86_400, 60))
+        await store(url, seconds=range(-2 * 86_400, -86_400, 60))
+        await store(url, seconds=range(0, 86_400, 50))
+        while await packing.pack(conn, url) is not None:
+            pass
 
 
 async def store(url: str, *, seconds: range) -> None:
