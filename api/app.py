@@ -24,6 +24,7 @@ from api import (
     values,
 )
 from api.broker_desk import BrokerDesk
+from api.deliveries import Deliveries
 from api.feed import Feed
 from api.gateway_life import Entrance
 from api.identity import COOKIE, Gate
@@ -42,6 +43,7 @@ from api.routes import (
     registry,
     rules,
     session,
+    webhooks,
 )
 from api.service import Preview, Service
 
@@ -57,6 +59,7 @@ _ROUTERS = (
     records.router,
     rules.router,
     session.router,
+    webhooks.router,
     health.router,
 )
 
@@ -122,6 +125,9 @@ def _lifespan(
             asyncio.create_task(_for_ever(feed.run), name="journal reader"),
             asyncio.create_task(_for_ever(service.live.run), name="values reader"),
             asyncio.create_task(_for_ever(service.inspections.run), name="messages reader"),
+            asyncio.create_task(
+                _for_ever(Deliveries(database_url, pool, feed).run), name="webhooks"
+            ),
         ]
         try:
             yield

@@ -331,3 +331,29 @@ IMPORTED: Final[dict[str, Any]] = {
     "kinds": {"points": {"created": 12, "changed": 1, "unchanged": 0}},
     "warnings": [],
 }
+WEBHOOK: Final[dict[str, Any]] = {
+    "id": 1,
+    "name": "deyang-emergency",
+    "url": "https://warning.example.gov.cn/fengsui",
+    "filter": {"tier_min": "orange"},
+    "scope": "5106",
+    "created_by": "zhao",
+    "created_at": "2026-11-21T08:00:00.000Z",
+    "state": "active",
+    "position": "5f0c:4712",
+    "attempts": 0,
+    "why": None,
+    "failing_since": None,
+    "next_at": None,
+    "delivered_at": "2026-11-21T08:00:04.240Z",
+    "dead": 0,
+}
+WEBHOOK_SECRET: Final[dict[str, Any]] = WEBHOOK | {"secret": "whsec_c2hvd24gb25jZQ=="}
+DEAD_LETTER: Final[dict[str, Any]] = {
+    "offset": 4711,
+    "at": "2026-11-21T08:00:03.900Z",
+    "status": 400,
+    "error": "400 Bad Request: unknown field",
+    "again": False,
+}
+REDELIVERY: Final[dict[str, Any]] = {"wanted": 1}
