@@ -37,6 +37,7 @@ from api.routes import (
     credentials,
     gateways,
     health,
+    kpi,
     plant,
     previews,
     records,
@@ -60,6 +61,7 @@ _ROUTERS = (
     rules.router,
     session.router,
     webhooks.router,
+    kpi.router,
     health.router,
 )
 

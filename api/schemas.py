@@ -6,6 +6,7 @@ import msgspec
 
 from alarms.alarm import ORG_LEVELS, Kind, Nuisance, State, Transition
 from api import actions, frames, gateway_schemas, webhook_schemas
+from api.performance_schema import PERFORMANCE
 from api.preview_schema import PREVIEW
 from api.routes.broker import EmqxClient, EmqxDeed
 from api.routes.certificates import CertificateWish
@@ -329,6 +330,7 @@ THINGS: Final[dict[str, Schema]] = {
     ),
     **gateway_schemas.THINGS,
     **webhook_schemas.THINGS,
+    "Performance": PERFORMANCE,
     "Reject": thing(
         "What was refused.",
         id=WHOLE,
