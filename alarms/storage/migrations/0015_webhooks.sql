@@ -1,4 +1,4 @@
--- depends: 0015_seals
+-- depends: 0014_seals
 -- The push log delivered to addresses: each with a cursor of its own, and what it would not take.
 
 create table webhook (
