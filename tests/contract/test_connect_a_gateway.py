@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from alarms import regions, registry
 from alarms.plant import DIALECTS
 from alarms.registry_form import FORMS
 from ingest.decoders import choosing
@@ -24,7 +25,7 @@ def blocks(page: str) -> list[tuple[str, str]]:
 
 def samples() -> list[tuple[str, str]]:
     found = [(kind.split(), text) for kind, text in blocks(PAGES[0])]
-    return [(kind[1], text) for kind, text in found if len(kind) == 2]
+    return [(kind[1], text) for kind, text in found if len(kind) == 2 and kind[0] != "yaml"]
 
 
 @pytest.mark.parametrize(("dialect", "text"), samples())
@@ -49,8 +50,17 @@ def test_the_page_shows_a_mapping_a_registry_takes() -> None:
     assert {key for one in gateway["mapping"] for key in one} == FORMS["mapped"].keys.keys()
 
 
+def test_the_page_shows_a_plant_that_can_be_imported() -> None:
+    [text] = [text for kind, text in blocks(PAGES[0]) if kind == "yaml plant"]
+    found = registry.parse(
+        text.encode(), registry.Known(regions=regions.builtin(), gateways={}), name="plant.yaml"
+    )
+    assert [gateway.id for gateway in found.gateways] == ["gw-1"]
+    assert {point.gateway for point in found.points} == {"gw-1"}
+
+
 def test_both_languages_show_the_same_sections_and_blocks() -> None:
     english, chinese = ((DOCS / page).read_text("utf-8") for page in PAGES)
     numbers = [re.findall(r"^## (\d+)\.", text, re.MULTILINE) for text in (english, chinese)]
-    assert numbers[0] == numbers[1] == [str(number) for number in range(1, 13)]
+    assert numbers[0] == numbers[1] == [str(number) for number in range(1, 14)]
     assert blocks(PAGES[0]) == blocks(PAGES[1])

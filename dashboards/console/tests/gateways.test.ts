@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { word } from '../src/i18n'
-import { clockColumns, DIALECTS, rateColumns, standing } from '../src/plant/gateways'
+import { byReason, clockColumns, DIALECTS, rateColumns, standing } from '../src/plant/gateways'
 
 const at = 1_700_000_040_000 // a whole minute
 
@@ -32,4 +32,13 @@ test('every state, dialect, quality and mark a preview may name has its words', 
   for (const one of DIALECTS) expect(word('dialect', one)).not.toBe(one)
   for (const one of ['stamped_here', 'history', 'corrected', 'clamped']) expect(word('flag', one)).not.toBe(one)
   for (const one of ['sending', 'silent']) expect(word('gateway.state', one)).not.toBe(one)
+})
+
+test('what is refused for one reason is told under that reason once', () => {
+  const one = (reason: string, tag: string) => ({ reason, tag, count: 1, first: { value: 1 }, words: { zh: reason, en: reason } })
+  const told = byReason([one('bad_value', 'A'), one('unknown_point', 'B'), one('bad_value', 'C')])
+  expect(told.map(({ reason, what }) => [reason, what.map(({ tag }) => tag)])).toEqual([
+    ['bad_value', ['A', 'C']],
+    ['unknown_point', ['B']],
+  ])
 })

@@ -1,6 +1,6 @@
 /** What the gateway page makes of a gateway's history, and its live messages. */
 import { socketAddress } from '../api'
-import type { Gateway, GatewayHistory, GatewayPayload } from '../contract'
+import type { Gateway, GatewayHistory, GatewayPayload, Preview } from '../contract'
 import type { Columns } from '../parts/trend'
 
 const STEP_S = { '1m': 60, '1h': 3600, '1d': 86_400 } as const
@@ -18,6 +18,13 @@ const SENDING_MS = 120_000
 export function standing(gateway: Pick<Gateway, 'state' | 'last_seen'>, now: number): string {
   if (gateway.state !== 'unknown' || !gateway.last_seen) return gateway.state
   return now - Date.parse(gateway.last_seen) < SENDING_MS ? 'sending' : 'silent'
+}
+
+/** What a preview refused, once a reason, in the order in which reasons were met. */
+export function byReason(refused: Preview['refused']): Array<{ reason: string; words: Preview['refused'][number]['words']; what: Preview['refused'] }> {
+  const found = new Map<string, Preview['refused']>()
+  for (const one of refused) found.set(one.reason, [...(found.get(one.reason) ?? []), one])
+  return [...found].map(([reason, what]) => ({ reason, words: what[0]!.words, what }))
 }
 
 /** Readings a second; a span in which nothing came is zero, not a gap. */
