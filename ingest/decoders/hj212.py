@@ -5,8 +5,9 @@
 stands; a statistic has its command in front, `2061.a34004-Avg`, for the minute's mean and the
 hour's share a name. Times are China's local time. The data marks N F M S D C T B stand in the 2017
 text; what they mean, and P and the air stations' 0 to 3 of HJ/T 212-2005, is from memory. What is
-too long for a packet comes in several, each with its number (`PNUM`, `PNO`). Each is read by
-itself: data loggers write `DataTime` into every one. One without is refused, for its time stands in
+too long for a packet comes in several, each with its number (`PNUM`, `PNO`; loggers after the text
+of 2005 send no `Flag` that would announce them). Each is read by itself, for loggers write
+`DataTime` into every one and cut between two factors. One without is refused: its time stands in
 another.
 """
 
@@ -36,8 +37,6 @@ MARKS: Final = {
     "3": Quality.good,
 }
 """What a data mark (`-Flag`) makes of a value."""
-_SPLIT: Final = 0b10
-"""The bit of the packet's Flag that says: this packet has a number."""
 _DESCRIBING: Final = frozenset({"EFlag", "SampleTime", "Info", "PolId"})
 _DATA_TIME: Final = re.compile(r"(?:^|[;,])DataTime=([^;,]*)")
 
@@ -110,7 +109,7 @@ def _packet(decoded: Decoded, section: bytes, station: str | None, received: int
     fields = dict(_pairs(head, ";"))
     body, closed, _ = rest.replace(" ", "").partition("&&")
     command, whose = fields.get("CN", ""), fields.get("MN", "")
-    split = _is_split(fields)
+    split = _number(fields, "PNUM") not in ("", "1")
     if command != REAL_TIME and command not in STATISTICS:
         decoded.refuse(Reason.bad_shape, None, f"CN={command}: a packet without readings")
     elif not closed:
@@ -121,17 +120,16 @@ def _packet(decoded: Decoded, section: bytes, station: str | None, received: int
     elif station is not None and whose != station:
         decoded.refuse(Reason.bad_shape, None, f"MN={whose} in a message of MN={station}")
     else:
-        goes_on = split and fields.get("PNO") != fields["PNUM"]
+        goes_on = split and _number(fields, "PNO") != _number(fields, "PNUM")
         prefix = "" if command == REAL_TIME else f"{command}."
         _readings(decoded, body, prefix, received, goes_on=goes_on)
         return whose
     return station
 
 
-def _is_split(fields: dict[str, str]) -> bool:
-    flag = fields.get("Flag", "0")
-    numbered = flag.isascii() and flag.isdigit() and len(flag) < 4 and int(flag) & _SPLIT
-    return bool(numbered) and fields.get("PNUM", "1") not in ("", "1")
+def _number(fields: dict[str, str], key: str) -> str:
+    """Return a packet's number without the zeros some loggers put in front; empty where none is."""
+    return fields.get(key, "").lstrip("0")
 
 
 def _readings(decoded: Decoded, body: str, prefix: str, received: int, *, goes_on: bool) -> None:

@@ -30,7 +30,7 @@ def test_a_devices_fixed_topic_comes_in_as_the_gateways_own(
     came: queue.Queue[tuple[str, bytes]] = queue.Queue()
     listening = Client(CallbackAPIVersion.VERSION2)
     listening.on_message = lambda _client, _userdata, message: came.put(
-        (message.topic, message.payload)
+        (message.topic, bytes(message.payload))
     )
     listening.connect("127.0.0.1", far.port)
     listening.loop_start()

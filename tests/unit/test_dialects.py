@@ -294,6 +294,24 @@ def test_a_packet_of_several_is_read_where_it_says_its_time() -> None:
     assert len(rows(hj212.decode(last, RECEIVED))) == 1
 
 
+def test_packets_numbered_without_a_flag_are_read_each() -> None:
+    """As a public test of a collector sends them, taken from a data logger."""
+    first = (
+        b"##0270ST=21;CN=2011;PW=123456;MN=DM000001;PNO=1;PNUM=2;CP=&&DataTime=20191225155200;"
+        b"w01001-Rtd=91.980,w01001-Flag=N;w01006-Rtd=21.130,w01006-Flag=N;w01010-Rtd=61.970,"
+        b"w01010-Flag=N;w01014-Rtd=38.450,w01014-Flag=N;w21003-Rtd=56.427,w21003-Flag=N;"
+        b"w21011-Rtd=2.497,w21011-Flag=N&&F9C1"
+    )
+    second = (
+        b"##0143ST=21;CN=2011;PW=123456;MN=DM000001;PNO=2;PNUM=2;CP=&&DataTime=20191225155200;"
+        b"w01019-Rtd=91.579,w01019-Flag=N;w01003-Rtd=48.624,w01003-Flag=N&&9301"
+    )
+    assert len(rows(hj212.decode(first, RECEIVED))) == 6
+    assert len(rows(hj212.decode(first + second, RECEIVED))) == 8
+    cut = measured("DataTime=20191225155200;a-Rtd=1", more="PNO=0001;PNUM=0002")
+    assert refusals(hj212.decode(cut, RECEIVED)) == [(Reason.bad_value, "a-Rtd")]
+
+
 def test_a_value_that_may_have_been_cut_between_two_packets_is_refused_by_name() -> None:
     cp = "DataTime=20260101120000;a-Rtd=1;b-Rtd=12"
     decoded = hj212.decode(measured(cp, more="Flag=7;PNUM=2;PNO=1"), RECEIVED)
