@@ -9,6 +9,7 @@ import yaml
 from alarms import regions, registry
 from alarms.plant import DIALECTS
 from alarms.registry_form import FORMS
+from api import permissions
 from ingest.decoders import choosing
 from tests.dialects import RECEIVED
 
@@ -41,6 +42,16 @@ def test_every_dialect_is_on_the_page() -> None:
     assert {dialect for dialect, _ in samples()} == set(DIALECTS)
     text = (DOCS / PAGES[0]).read_text("utf-8")
     assert f"# {' '.join(DIALECTS)};" in text
+
+
+def test_the_console_offers_every_dialect_and_to_whom_the_server_lets_in() -> None:
+    source = (DOCS.parent / "dashboards/console/src/plant/gateways.ts").read_text("utf-8")
+    lists = re.findall(r"export const (\w+)[^=]*= (?:new Set\()?\[([^\]]*)\]", source)
+    offered = {name: tuple(re.findall(r"'(\w+)'", entries)) for name, entries in lists}
+    assert offered["DIALECTS"] == DIALECTS
+    assert {role for role in permissions.ROLES if permissions.runs_gateways(role)} == {
+        *offered["RUNS_GATEWAYS"]
+    }
 
 
 def test_the_page_shows_a_mapping_a_registry_takes() -> None:
