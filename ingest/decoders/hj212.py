@@ -53,6 +53,9 @@ def _table() -> tuple[int, ...]:
 
 _REGISTER: Final = _table()
 
+MOST_BROKEN: Final = 100
+"""Damaged packets read in one message: each may ask for a check over 9,999 bytes in vain."""
+
 
 def crc(section: bytes) -> int:
     """Return the check of a data section (Annex A; not that of Modbus: the low byte is dropped)."""
@@ -69,11 +72,16 @@ def decode(payload: bytes, received: int) -> Decoded:
         return refused_whole(Reason.bad_shape, start_of(payload))
     decoded = Decoded()
     station: str | None = None
+    broken = 0
     start = payload.find(b"##")
     while start >= 0:
         section, after = _section(decoded, payload, start)
         if section is not None:
             station = _packet(decoded, section, station, received)
+        elif (broken := broken + 1) > MOST_BROKEN:
+            said = f"more than {MOST_BROKEN} damaged packets: what follows was not read"
+            decoded.refuse(Reason.bad_shape, None, said)
+            break
         start = payload.find(b"##", after)
     decoded.origin = station or ""
     return decoded

@@ -337,3 +337,10 @@ def test_a_packet_cut_short_says_how_much_came() -> None:
 def test_a_local_time_that_is_none_refuses_its_readings() -> None:
     decoded = hj212.decode(measured("DataTime=20261301120000;a-Rtd=1"), RECEIVED)
     assert refusals(decoded) == [(Reason.bad_time, "a-Rtd")]
+
+
+def test_a_message_of_nothing_but_damaged_packets_is_given_up_early() -> None:
+    decoded = hj212.decode(b"##9999" * 10_000 + b"x" * 10_003, RECEIVED)
+    (refusal,) = decoded.refused.values()
+    assert refusal.count == hj212.MOST_BROKEN + 2
+    assert decoded.tags == []
