@@ -30,7 +30,7 @@ from alarms.registry_expressions import expression_findings
 from alarms.registry_fields import Spot
 from alarms.registry_form import FORMS
 from alarms.registry_gateways import mapping_findings
-from alarms.registry_tree import Items, Node, Plain, Table, read
+from alarms.registry_tree import Items, Node, Plain, Table, quick, read
 from alarms.tank_checks import tank_findings
 
 
@@ -66,10 +66,15 @@ class Registry:
 
 def parse(document: bytes, known: Known, *, name: str = "the registry file") -> Registry:
     """Read a registry file; raises RefusedError with every fault, in order of lines."""
-    root, faults = read(document)
-    reader = _Reader(known, list(faults))
+    root = quick(document)
+    reader = _Reader(known, [])
     if root is not None:
         reader.file(root)
+    if root is None or reader.faults or reader.warnings:  # these are told with their lines
+        root, faults = read(document)
+        reader = _Reader(known, list(faults))
+        if root is not None:
+            reader.file(root)
     if reader.faults:
         ordered = sorted(dict.fromkeys(reader.faults), key=lambda fault: fault.line)
         raise RefusedError(name, tuple(ordered))

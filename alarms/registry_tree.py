@@ -1,10 +1,11 @@
 """The registry file as a tree that remembers its lines: YAML, and JSON, without their traps."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
@@ -14,6 +15,11 @@ MAX_BYTES: Final = 128 * 2**20
 MAX_DEPTH: Final = 16
 _PAIR: Final = re.compile(r"(?<!\\)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
 """A sign beyond U+FFFF as JSON escapes it; YAML knows only the eight-digit escape."""
+
+
+_NOT_QUICK: Final = re.compile(
+    r"\\u[dD][89a-fA-F]|" + yaml.reader.Reader.NON_PRINTABLE.pattern  # surrogates, control signs
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,7 @@ class Items:
 
 
 Node = Table | Items | Plain | str
+_WORDS: Final = {word: Plain(json.dumps(word), word) for word in (None, True, False)}
 
 
 def read(document: bytes) -> tuple[Table | None, tuple[Fault, ...]]:
@@ -87,6 +94,41 @@ def read(document: bytes) -> tuple[Table | None, tuple[Fault, ...]]:
         faults.append(Fault(line=builder.line, place="file", problem=problem))
         return None, tuple(faults)
     return builder.root, tuple(faults)
+
+
+def quick(document: bytes) -> Table | None:
+    """Read sound JSON three times as fast, every line being 0; None where `read` must look.
+
+    The same tree as that of `read`, but for the lines.
+    """
+    if len(document) > MAX_BYTES or document.lstrip()[:1] != b"{":
+        return None
+    try:
+        text = document.decode()
+        if _NOT_QUICK.search(text):
+            return None
+        root = json.loads(
+            text, object_pairs_hook=_table, parse_int=plain, parse_float=plain, parse_constant=plain
+        )
+    except (ValueError, RecursionError):
+        return None
+    return root if isinstance(root, Table) else None
+
+
+def _table(pairs: list[tuple[str, Any]]) -> Table:
+    entries = {key: _node(value) for key, value in pairs}
+    if len(entries) != len(pairs):
+        raise ValueError("a key stands here twice")
+    return Table(0, entries, dict.fromkeys(entries, 0))
+
+
+def _node(value: Any) -> Node:  # noqa: ANN401  # what JSON has, its tables and numbers made already
+    if isinstance(value, list):
+        return Items(0, [_node(each) for each in value], [0] * len(value))
+    if value is None or isinstance(value, bool):
+        return _WORDS[value]
+    node: Node = value
+    return node
 
 
 @lru_cache(maxsize=65536)

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, TypeVar
 
@@ -126,9 +126,12 @@ def described(
             "content": {"application/json": {"schema": reference, "example": packed(example)}},
         }
     }
-    for code in sorted({*problems, 422}):
-        found[code] = problem_described(code)
-    return found
+    return found | problems_described({*problems, 422})
+
+
+def problems_described(codes: Iterable[int]) -> dict[int | str, dict[str, Any]]:
+    """Describe the problems a route may answer with."""
+    return {code: problem_described(code) for code in sorted(codes)}
 
 
 def packed(example: object) -> str:

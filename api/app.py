@@ -24,6 +24,7 @@ from api import (
     values,
 )
 from api.broker_desk import BrokerDesk
+from api.deliveries import Deliveries
 from api.feed import Feed
 from api.gateway_life import Entrance
 from api.identity import COOKIE, Gate
@@ -36,12 +37,14 @@ from api.routes import (
     credentials,
     gateways,
     health,
+    kpi,
     plant,
     previews,
     records,
     registry,
     rules,
     session,
+    webhooks,
 )
 from api.service import Preview, Service
 
@@ -57,6 +60,8 @@ _ROUTERS = (
     records.router,
     rules.router,
     session.router,
+    webhooks.router,
+    kpi.router,
     health.router,
 )
 
@@ -122,6 +127,9 @@ def _lifespan(
             asyncio.create_task(_for_ever(feed.run), name="journal reader"),
             asyncio.create_task(_for_ever(service.live.run), name="values reader"),
             asyncio.create_task(_for_ever(service.inspections.run), name="messages reader"),
+            asyncio.create_task(
+                _for_ever(Deliveries(database_url, pool, feed).run), name="webhooks"
+            ),
         ]
         try:
             yield

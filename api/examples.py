@@ -331,3 +331,64 @@ IMPORTED: Final[dict[str, Any]] = {
     "kinds": {"points": {"created": 12, "changed": 1, "unchanged": 0}},
     "warnings": [],
 }
+WEBHOOK: Final[dict[str, Any]] = {
+    "id": 1,
+    "name": "deyang-emergency",
+    "url": "https://warning.example.gov.cn/fengsui",
+    "filter": {"tier_min": "orange"},
+    "scope": "5106",
+    "created_by": "zhao",
+    "created_at": "2026-11-21T08:00:00.000Z",
+    "state": "active",
+    "position": "5f0c:4712",
+    "attempts": 0,
+    "why": None,
+    "failing_since": None,
+    "next_at": None,
+    "delivered_at": "2026-11-21T08:00:04.240Z",
+    "dead": 0,
+}
+WEBHOOK_SECRET: Final[dict[str, Any]] = WEBHOOK | {"secret": "whsec_c2hvd24gb25jZQ=="}
+DEAD_LETTER: Final[dict[str, Any]] = {
+    "offset": 4711,
+    "at": "2026-11-21T08:00:03.900Z",
+    "status": 400,
+    "error": "400 Bad Request: unknown field",
+    "again": False,
+}
+REDELIVERY: Final[dict[str, Any]] = {"wanted": 1}
+_FIGURES: Final[dict[str, Any]] = {
+    "annunciated": 616,
+    "per_hour": 3.67,
+    "per_day": 88.0,
+    "most_in_10_min": 9,
+    "ten_minutes_above_10": 0.0,
+    "hours_above_30": 0.0,
+    "floods": 0,
+    "time_in_flood": 0.0,
+    "top_10": [{"key": "DY-CHEM-01/TK101.GT", "rule": "limit.high", "count": 7}],
+    "top_10_share": 0.04,
+    "chattering": 0,
+    "fleeting": 1,
+    "stale": 0,
+    "tiers": {"yellow": 592, "red": 24},
+    "tier_shares": {"yellow": 0.961, "red": 0.039},
+    "acknowledged": {"red": {"count": 24, "p50_s": 31.0, "p95_s": 88.0}},
+    "receipts": {"county": {"count": 24, "p50_s": 140.0, "p95_s": 610.0}},
+    "escalated": 3,
+    "realarmed": 1,
+    "late": 2,
+    "not_good": 0,
+    "unconfirmed": 1,
+}
+PERFORMANCE: Final[dict[str, Any]] = {
+    "from": "2026-11-14T08:00:00.000Z",
+    "to": "2026-11-21T08:00:00.000Z",
+    "points": 8800,
+    "alarms_per_point_day": 0.01,
+    "overall": _FIGURES,
+    "positions": [{"region": "510603", **_FIGURES}],
+    "targets": [
+        {"figure": "per_hour", "acceptable": 6, "limit": 12, "source": "ISA-18.2", "mark": "2nd"}
+    ],
+}

@@ -80,6 +80,11 @@ def runs_gateways(role: str) -> bool:
     return role in _RUNS_GATEWAYS
 
 
+def runs_webhooks(role: str) -> bool:
+    """Tell whether a role may have the push log of its scope delivered to addresses."""
+    return role == "administrator"
+
+
 def reads_audit(role: str) -> bool:
     """Tell whether a role may read who changed what."""
     return role in _READS_AUDIT

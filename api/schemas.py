@@ -5,12 +5,14 @@ from typing import Final
 import msgspec
 
 from alarms.alarm import ORG_LEVELS, Kind, Nuisance, State, Transition
-from api import actions, frames, gateway_schemas
+from api import actions, frames, gateway_schemas, webhook_schemas
+from api.performance_schema import PERFORMANCE
 from api.preview_schema import PREVIEW
 from api.routes.broker import EmqxClient, EmqxDeed
 from api.routes.certificates import CertificateWish
 from api.routes.credentials import NewGateway
 from api.routes.session import SignIn
+from api.routes.webhooks import Again, NewWebhook
 from api.rule_schema import RULE
 from api.schema_terms import (
     COUNTS,
@@ -327,6 +329,8 @@ THINGS: Final[dict[str, Schema]] = {
         rows={"type": "array", "items": {"type": "array"}},
     ),
     **gateway_schemas.THINGS,
+    **webhook_schemas.THINGS,
+    "Performance": PERFORMANCE,
     "Reject": thing(
         "What was refused.",
         id=WHOLE,
@@ -366,6 +370,8 @@ _TAKEN: Final = (
     actions.Wish,
     SignIn,
     NewGateway,
+    NewWebhook,
+    Again,
     CertificateWish,
     EmqxClient,
     EmqxDeed,

@@ -16,3 +16,4 @@ def configure(process: str) -> None:
     handler.setFormatter(formatter)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("yoyo").setLevel(logging.WARNING)  # it tells every step of a migration
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells every delivery's address

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from alarms.plant import DIALECTS
 from ingest.decoders import choosing
+from tests.captures import CAPTURED
 from tests.dialects import GOLDEN, RECEIVED, sound
 from tests.mutation import spoilt
 
@@ -30,7 +31,7 @@ def main() -> int:
 
 def fuzz(dialect: str | None, inputs: int, seed: int) -> int:
     """Give one decoder so many spoilt messages; return how many it failed at."""
-    own = [one.payload for one in GOLDEN if dialect in (None, one.dialect)]
+    own = [one.payload for one in (*GOLDEN, *CAPTURED) if dialect in (None, one.dialect)]
     failures = readings = 0
     spent = 0.0
     resident = 0

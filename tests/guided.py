@@ -15,6 +15,7 @@ with atheris.instrument_imports(include=["ingest"]):
     from ingest.decoders import choosing, sparkplug
     from ingest.decoders.decoded import Decoded
 
+from tests.captures import CAPTURED
 from tests.dialects import GOLDEN, RECEIVED, sound
 from tests.sparkplug import payload
 
@@ -31,7 +32,7 @@ def main() -> None:
     seeds = (
         _SPARKPLUG
         if dialect == "sparkplug"
-        else [one.payload for one in GOLDEN if dialect in ("shape", one.dialect)]
+        else [each.payload for each in (*GOLDEN, *CAPTURED) if dialect in ("shape", each.dialect)]
     )
     with tempfile.TemporaryDirectory() as corpus:
         for number, seed in enumerate(seeds):

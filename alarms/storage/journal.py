@@ -53,6 +53,13 @@ _COLUMNS: Final = (
 )
 
 
+CHAINED: Final = (
+    "log_offset, alarm_id, rev, type, kind, tier, region, enterprise, source, t_event, t_received, "
+    "t_committed, actor, org_level, note, data"
+)
+"""Every column that a row's hash covers, in this order."""
+
+
 async def lock(conn: AsyncConnection) -> tuple[int, bytes]:
     """Take the head until the transaction ends: first of all locks, so offsets follow commits.
 
@@ -78,49 +85,42 @@ async def append(
     for entry in entries:
         offset += 1
         alarm, subject = entry.alarm, entry.alarm.subject
-        document = msgspec.json.encode(documents.document(alarm, t_committed=now)).decode()
-        fixed = (offset, alarm.id, alarm.rev, entry.transition.value, entry.actor, entry.note)
-        previous = hashlib.sha256(
-            previous + msgspec.json.encode(fixed) + document.encode()
-        ).digest()
-        rows.append(
-            (
-                offset,
-                alarm.id,
-                alarm.rev,
-                entry.transition.value,
-                alarm.kind.value,
-                int(alarm.tier),
-                subject.region,
-                subject.enterprise,
-                subject.source,
-                instants.to_datetime(entry.t_event),
-                instants.to_datetime(entry.t_received),
-                instants.to_datetime(now),
-                entry.actor,
-                entry.org_level,
-                entry.note,
-                document,
-                previous,
-            )
+        row = (
+            offset,
+            alarm.id,
+            alarm.rev,
+            entry.transition.value,
+            alarm.kind.value,
+            int(alarm.tier),
+            subject.region,
+            subject.enterprise,
+            subject.source,
+            instants.to_datetime(entry.t_event),
+            instants.to_datetime(entry.t_received),
+            instants.to_datetime(now),
+            entry.actor,
+            entry.org_level,
+            entry.note,
+            msgspec.json.encode(documents.document(alarm, t_committed=now)).decode(),
         )
+        previous = chained(previous, row)
+        rows.append((*row, previous))
     for number in range(head[0] // PIECE_ROWS + 2, offset // PIECE_ROWS + 2):
         await _add_piece(conn, number)  # one is always ahead
     async with (
         conn.cursor() as cursor,
-        cursor.copy(
-            """
-            copy journal (log_offset, alarm_id, rev, type, kind, tier, region, enterprise, source,
-                          t_event, t_received, t_committed, actor, org_level, note, data, hash)
-            from stdin
-            """
-        ) as copy,
+        cursor.copy(f"copy journal ({CHAINED}, hash) from stdin") as copy,
     ):
         for row in rows:
             await copy.write_row(row)
     await conn.execute("update journal_head set log_offset = %s, hash = %s", (offset, previous))
     await conn.execute("select pg_notify(%s, '')", (CHANNEL,))
     return offset
+
+
+def chained(previous: bytes, row: Sequence[Any]) -> bytes:
+    """Return a row's hash: SHA-256 over the hash of the row before it and all CHAINED columns."""
+    return hashlib.sha256(previous + msgspec.json.encode(row)).digest()
 
 
 async def _add_piece(conn: AsyncConnection, number: int) -> None:

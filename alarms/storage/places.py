@@ -331,6 +331,35 @@ async def _rows(conn: AsyncConnection, query: sql.Composed, values: tuple[Any, .
         return await cursor.fetchall()
 
 
+class Whereabouts(NamedTuple):
+    """What the places of an alarm are called, and where its source lies; None for what is not."""
+
+    region: str | None
+    enterprise: str | None
+    source: str | None
+    latitude: float | None
+    longitude: float | None
+
+
+async def whereabouts(
+    conn: AsyncConnection, *, region: str | None, enterprise: str | None, source: str | None
+) -> Whereabouts:
+    """Return what these codes stand for; whose scope covers them is the caller's question."""
+    row = await (
+        await conn.execute(
+            """
+            select r.name, e.name, s.name, s.latitude, s.longitude
+              from (values (%s, %s, %s)) as asked (region, enterprise, source)
+              left join region r on r.code = asked.region
+              left join enterprise e on e.code = asked.enterprise
+              left join source s on s.enterprise_id = e.id and s.code = asked.source
+            """,
+            (region, enterprise, source),
+        )
+    ).fetchone()
+    return Whereabouts(*row) if row is not None else Whereabouts(None, None, None, None, None)
+
+
 async def counters(conn: AsyncConnection) -> Row:
     """Return the sums of all gateways' counters, for the metrics page."""
     async with conn.cursor(row_factory=dict_row) as cursor:

@@ -128,7 +128,25 @@ async def drop_journal(conn: AsyncConnection, before: datetime) -> int:
         ).format(before, sql.Identifier(schema, name), sql.Identifier(schema, name))
         if await (await conn.execute(asked)).fetchone() != (True,):
             break
-        if not await partitions.drop(conn, partitions.Piece(schema, name, before)):
-            break
-        gone += 1
+        piece = partitions.Piece(schema, name, before)
+        async with conn.transaction():
+            await _begin_chain_after(conn, piece)
+            if not await partitions.drop(conn, piece):
+                raise Rollback
+            gone += 1
+            continue
+        break
     return gone
+
+
+async def _begin_chain_after(conn: AsyncConnection, piece: partitions.Piece) -> None:
+    """Keep the hash of a piece's last row: from there on the journal can be checked still."""
+    await conn.execute(
+        sql.SQL(
+            """
+            update journal_head set anchor_offset = last.log_offset, anchor_hash = last.hash
+              from (select log_offset, hash from {} order by log_offset desc limit 1) last
+             where last.log_offset > anchor_offset
+            """
+        ).format(sql.Identifier(piece.schema, piece.name))
+    )

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from alarms import instants
 from alarms.alarm import Kind, State, Tier
-from alarms.storage import journal, queries
+from alarms.storage import journal, places, queries, writer
 from alarms.storage.journal import JournalRow
-from api import actions, answers, clock, examples, permissions
+from api import actions, answers, cap, clock, examples, permissions
 from api.problems import ProblemError
 from api.service import Asking, Shared
 
@@ -63,6 +63,37 @@ async def list_alarms(
         following = f'"{answers.cursor_of(f"{instants.from_datetime(last.t_raised)} {last.id}")}"'
     items = ",".join(row.document for row in rows)
     return answers.raw(f'{{"items":[{items}],"next":{following}}}')
+
+
+@router.get(
+    "/alarms/{alarm_id}.cap.xml",
+    summary="One alarm as a CAP 1.2 message",
+    responses={
+        **answers.described("AlarmNow", examples.ALARM_NOW, problems=(401, 404)),
+        200: {
+            "description": "The alarm's present revision; an Exercise where it is simulated.",
+            "content": {cap.MEDIA_TYPE: {"schema": {"type": "string"}}},
+        },
+    },
+)
+async def one_alarm_as_cap(identity: Asking, service: Shared, alarm_id: str) -> Response:
+    """Answer a message valid against the OASIS schema; it refers to the revision before it."""
+    alarm = msgspec.json.decode(await _document(identity, service, alarm_id))
+    async with service.transaction() as conn:
+        sender = f"fengsui/{await writer.identity(conn)}"
+        where = await places.whereabouts(
+            conn, region=alarm["region"], enterprise=alarm["enterprise"], source=alarm["source"]
+        )
+        before = await journal.of_alarm(conn, alarm_id, after_rev=alarm["rev"] - 2, limit=1)
+    earlier = [
+        cap.Earlier(rev=row.rev, committed=row.t_committed)
+        for row in before
+        if row.rev < alarm["rev"]
+    ]
+    message = cap.message(
+        alarm, sender=sender, where=where, earlier=earlier[0] if earlier else None
+    )
+    return Response(message, media_type=cap.MEDIA_TYPE)
 
 
 @router.get(

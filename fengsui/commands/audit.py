@@ -1,4 +1,4 @@
-"""`fengsui audit`: every alarm computed again from the stored readings, against the journal."""
+"""`fengsui audit`: alarms computed again from the stored readings, or the journal's own chain."""
 
 import asyncio
 import json
@@ -12,21 +12,49 @@ from alarms.storage import connection
 from fengsui import audit, embedded
 from fengsui.audit_findings import Findings
 from fengsui.backtest import cells
+from fengsui.commands import audit_chain
 from fengsui.settings import Settings
 
 
 @click.command(name="audit")
-@click.option("--from", "first", metavar="T", required=True, help="From this instant on.")
-@click.option("--to", "end", metavar="T", required=True, help="To before this instant.")
+@click.option("--from", "first", metavar="T", help="From this instant on.")
+@click.option("--to", "end", metavar="T", help="To before this instant.")
+@click.option("--chain", is_flag=True, help="Check the journal's own chain of hashes instead.")
+@click.option(
+    "--key",
+    "keys",
+    metavar="HEX",
+    multiple=True,
+    help="A public key that seals may bear (with --chain); else that of the data folder.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
-def command(settings: Settings, *, first: str, end: str, as_json: bool) -> None:
+def command(
+    settings: Settings,
+    *,
+    first: str | None,
+    end: str | None,
+    chain: bool,
+    keys: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Compute every alarm again from the stored readings and compare with the journal.
 
     T is RFC 3339 with its offset, or milliseconds. Exit code 1 when an alarm was missed, is there
     without cause, or has a wrong time or tier. Alarms of silence, of clocks and of numbers outside
     an instrument's range do not follow from stored readings and are left out.
+
+    With --chain: exit code 1 when a row of the journal was changed, added or taken away since it
+    was written, or a day's seal does not hold. Keep the printed key and the seals elsewhere: only
+    they tell of somebody who wrote the whole journal anew.
     """
+    if chain:
+        if first is not None or end is not None:
+            raise click.UsageError("--chain looks at the whole journal: leave out --from and --to")
+        audit_chain.run(settings, [_key(each) for each in keys], as_json=as_json)
+        return
+    if first is None or end is None or keys:
+        raise click.UsageError("give --from and --to, or --chain")
     span = _instant(first, "--from"), _instant(end, "--to")
     if span[0] >= span[1]:
         raise click.UsageError("--from lies not before --to; give an earlier one")
@@ -97,3 +125,13 @@ def _instant(text: str, name: str) -> int:
     if found < 0:
         raise click.BadParameter("give an instant", param_hint=name)
     return found
+
+
+def _key(text: str) -> bytes:
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise click.BadParameter("a key is 64 hexadecimal digits", param_hint="--key")
+    return key

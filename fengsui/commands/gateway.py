@@ -191,6 +191,7 @@ def _hand_over(issued: Issued, *, as_json: bool) -> None:
         ".../senml"
     )
     click.echo(f"subscribe  {issued.topics['replies']}")
+    click.echo(f"Sparkplug  as edge node {issued.gateway}, under any group")
     click.echo(f"try        {issued.example}")
     for line in issued.told:
         click.echo(line)

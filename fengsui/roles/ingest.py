@@ -12,6 +12,7 @@ from alarms import preparation
 from alarms.errors import SettingError, UnavailableError
 from alarms.storage import connection, facts
 from alarms.storage.retention import Terms
+from fengsui import seals
 from fengsui.gauges import Gauges
 from fengsui.settings import Settings
 from ingest import service
@@ -34,19 +35,23 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         broker_url=settings.broker_url,
         queue_bytes=settings.broker_queue_bytes,
     ) as gauges:
-        await service.run(
-            database_url=settings.database_url,
-            broker_url=settings.broker_url,
-            topic_prefix=settings.topic_prefix,
-            sparkplug_host_id=settings.sparkplug_host,
-            stop=stop,
-            terms=Terms(
-                raw_days=settings.raw_days,
-                rollup_days=settings.rollup_days,
-                journal_days=settings.journal_days,
-            ),
-            gauges=gauges,
-        )
+        sealing = asyncio.create_task(seals.run(settings.database_url, settings.data_dir))
+        try:
+            await service.run(
+                database_url=settings.database_url,
+                broker_url=settings.broker_url,
+                topic_prefix=settings.topic_prefix,
+                sparkplug_host_id=settings.sparkplug_host,
+                stop=stop,
+                terms=Terms(
+                    raw_days=settings.raw_days,
+                    rollup_days=settings.rollup_days,
+                    journal_days=settings.journal_days,
+                ),
+                gauges=gauges,
+            )
+        finally:
+            sealing.cancel()
 
 
 async def _database_folder(url: str) -> list[Path]:

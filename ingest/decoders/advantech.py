@@ -1,13 +1,18 @@
-"""Decode what Advantech's WISE and ADAM modules publish on `Advantech/<MAC>/data`.
+"""Decode what Advantech's modules and edge software publish: WISE, ADAM, and EdgeHub's agents.
 
-After the WISE-4471 user manual, annex A.2: `{"s":1,"t":"2014-07-11T15:26:37Z","q":192,"c":1,
-"ai1":-1.234567,"ai_st1":1,"di1":false}`. `q` is the OPC quality of the message, `t` may be 0 (the
-module has no clock), a disabled input shows 9999.9999. What `ai_st` says differs between models
-(1 is "streaming" here), so it neither is a reading nor changes a quality; nor does `s`, of which
-the manual says nothing.
+The modules publish on `Advantech/<MAC>/data`, after the WISE-4471 user manual, annex A.2:
+`{"s":1,"t":"2014-07-11T15:26:37Z","q":192,"c":1,"ai1":-1.234567,"ai_st1":1,"di1":false}`. `q` is
+the OPC quality of the message, `t` may be 0 (the module has no clock), a disabled input shows
+9999.9999. What `ai_st` says differs between models (1 is "streaming" here), so it neither is a
+reading nor changes a quality; nor does `s`, of which the manual says nothing.
+
+EdgeHub's agents (EdgeSync360, once WISE-PaaS DataHub) send `{"d": {device: {tag: value}}, "ts":
+RFC 3339}`, here named `device.tag`, an array's entry `device.tag.0`. What they say of themselves
+(`{"d": {"Hbt": 1}, …}`) goes to another topic and holds no reading.
 """
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from alarms.readings import STAMPED_HERE
@@ -26,8 +31,16 @@ _STATUS: Final = re.compile(r"[a-z]+_[a-z]+\d*", re.IGNORECASE)
 def decode(payload: bytes, received: int) -> Decoded:
     """Decode a message that came at `received` (Micros); what is wrong is in `refused`."""
     found = parse(payload)
-    if not isinstance(found, dict):
-        return refused_whole(Reason.bad_shape, found)
+    match found:
+        case {"d": dict(devices), **more}:
+            return _from_agent(devices, more.get("ts"), received)
+        case dict():
+            return _from_module(found, received)
+        case _:
+            return refused_whole(Reason.bad_shape, found)
+
+
+def _from_module(found: dict[str, object], received: int) -> Decoded:
     channels = [
         (name, value)
         for name, value in found.items()
@@ -49,6 +62,34 @@ def decode(payload: bytes, received: int) -> Decoded:
         else:
             decoded.add(name, number, stamp, quality | mark)
     return decoded
+
+
+def _from_agent(devices: dict[str, object], ts: object, received: int) -> Decoded:
+    if not devices:
+        return refused_whole(Reason.bad_shape, {"d": devices})
+    decoded = Decoded()
+    stamp, mark = _stamp(ts, received)
+    for device, tags in devices.items():
+        if not isinstance(tags, dict):
+            decoded.refuse(Reason.bad_shape, device, tags)
+            continue
+        for tag, value in _with_array_entries(tags):
+            name, number = f"{device}.{tag}", finite(value)
+            if number is None:
+                decoded.refuse(Reason.bad_value, name, value)
+            elif stamp is None:
+                decoded.refuse(Reason.bad_time, name, ts)
+            else:
+                decoded.add(name, number, stamp, mark)
+    return decoded
+
+
+def _with_array_entries(tags: dict[str, object]) -> Iterator[tuple[str, object]]:
+    for tag, value in tags.items():
+        if isinstance(value, dict):
+            yield from ((f"{tag}.{entry}", one) for entry, one in value.items())
+        else:
+            yield tag, value
 
 
 def _stamp(t: object, received: int) -> tuple[int | None, int]:

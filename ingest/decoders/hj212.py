@@ -4,8 +4,11 @@
 2011), the minutes' (2051), hours' (2061) and days' (2031) statistics. `a34004-Rtd` is a tag as it
 stands; a statistic has its command in front, `2061.a34004-Avg`, for the minute's mean and the
 hour's share a name. Times are China's local time. The data marks N F M S D C T B stand in the 2017
-text; what they mean, and P and the air stations' 0 to 3 of HJ/T 212-2005, is from memory. A packet
-split in several is refused: its parts would have to be kept until the last has come.
+text; what they mean, and P and the air stations' 0 to 3 of HJ/T 212-2005, is from memory. What is
+too long for a packet comes in several, each with its number (`PNUM`, `PNO`; loggers after the text
+of 2005 send no `Flag` that would announce them). Each is read by itself, for loggers write
+`DataTime` into every one and cut between two factors. One without is refused: its time stands in
+another.
 """
 
 import re
@@ -34,8 +37,6 @@ MARKS: Final = {
     "3": Quality.good,
 }
 """What a data mark (`-Flag`) makes of a value."""
-_SPLIT: Final = 0b10
-"""The bit of the packet's Flag that says: this packet has a number."""
 _DESCRIBING: Final = frozenset({"EFlag", "SampleTime", "Info", "PolId"})
 _DATA_TIME: Final = re.compile(r"(?:^|[;,])DataTime=([^;,]*)")
 
@@ -51,6 +52,9 @@ def _table() -> tuple[int, ...]:
 
 
 _REGISTER: Final = _table()
+
+MOST_BROKEN: Final = 100
+"""Damaged packets read in one message: each may ask for a check over 9,999 bytes in vain."""
 
 
 def crc(section: bytes) -> int:
@@ -68,11 +72,16 @@ def decode(payload: bytes, received: int) -> Decoded:
         return refused_whole(Reason.bad_shape, start_of(payload))
     decoded = Decoded()
     station: str | None = None
+    broken = 0
     start = payload.find(b"##")
     while start >= 0:
         section, after = _section(decoded, payload, start)
         if section is not None:
             station = _packet(decoded, section, station, received)
+        elif (broken := broken + 1) > MOST_BROKEN:
+            said = f"more than {MOST_BROKEN} damaged packets: what follows was not read"
+            decoded.refuse(Reason.bad_shape, None, said)
+            break
         start = payload.find(b"##", after)
     decoded.origin = station or ""
     return decoded
@@ -106,34 +115,40 @@ def _packet(decoded: Decoded, section: bytes, station: str | None, received: int
     """Read one sound data section; return the station (MN) whose readings the message holds."""
     head, _, rest = section.decode("utf-8", "replace").partition("CP=&&")
     fields = dict(_pairs(head, ";"))
-    body, closed, _ = rest.partition("&&")
+    body, closed, _ = rest.replace(" ", "").partition("&&")
     command, whose = fields.get("CN", ""), fields.get("MN", "")
+    split = _number(fields, "PNUM") not in ("", "1")
     if command != REAL_TIME and command not in STATISTICS:
         decoded.refuse(Reason.bad_shape, None, f"CN={command}: a packet without readings")
     elif not closed:
         decoded.refuse(Reason.bad_shape, None, "CP=&& … && is missing")
-    elif _is_split(fields):
+    elif split and not _DATA_TIME.search(body):
         which = f"packet {fields.get('PNO', '?')} of {fields.get('PNUM', '?')}"
-        decoded.refuse(Reason.bad_shape, None, f"split packets are not read: {which}")
+        decoded.refuse(Reason.bad_shape, None, f"no DataTime of its own: {which}")
     elif station is not None and whose != station:
         decoded.refuse(Reason.bad_shape, None, f"MN={whose} in a message of MN={station}")
     else:
-        _readings(decoded, body, "" if command == REAL_TIME else f"{command}.", received)
+        goes_on = split and _number(fields, "PNO") != _number(fields, "PNUM")
+        prefix = "" if command == REAL_TIME else f"{command}."
+        _readings(decoded, body, prefix, received, goes_on=goes_on)
         return whose
     return station
 
 
-def _is_split(fields: dict[str, str]) -> bool:
-    flag = fields.get("Flag", "0")
-    numbered = flag.isascii() and flag.isdigit() and len(flag) < 4 and int(flag) & _SPLIT
-    return bool(numbered) and fields.get("PNUM", "1") not in ("", "1")
+def _number(fields: dict[str, str], key: str) -> str:
+    """Return a packet's number without the zeros some loggers put in front; empty where none is."""
+    return fields.get(key, "").lstrip("0")
 
 
-def _readings(decoded: Decoded, body: str, prefix: str, received: int) -> None:
-    body = body.replace(" ", "")
+def _readings(decoded: Decoded, body: str, prefix: str, received: int, *, goes_on: bool) -> None:
+    """Read a body; where it `goes_on` in another packet, its end may have been cut anywhere.
+
+    A value at that end counts only with its mark beside it: 12 may be the beginning of 12.5.
+    """
     found = _DATA_TIME.search(body)
     stamp, flag = (received, STAMPED_HERE) if found is None else (micros_in_china(found[1]), 0)
-    for group in body.split(";"):
+    groups = body.split(";")
+    for place, group in enumerate(groups, 1):
         marks: dict[str, str] = {}
         values: list[tuple[str, str, str]] = []
         for part in group.split(","):
@@ -146,7 +161,9 @@ def _readings(decoded: Decoded, body: str, prefix: str, received: int) -> None:
         for tag, name, value in values:
             mark = marks.get(name, "N")
             quality, number = MARKS.get(mark), decimal(value)
-            if number is None or quality is None:
+            if goes_on and place == len(groups) and name not in marks:
+                decoded.refuse(Reason.bad_value, tag, {"value": value, "cut": "perhaps"})
+            elif number is None or quality is None:
                 decoded.refuse(Reason.bad_value, tag, {"value": value, "flag": mark})
             elif stamp is None:
                 decoded.refuse(Reason.bad_time, tag, found and found[1])

@@ -47,6 +47,8 @@ def _of_object(found: dict[str, msgspec.Raw]) -> str:
             return "neuron"
     if "q" in found and "t" in found and any(map(_CHANNEL.fullmatch, found)):
         return "advantech"
+    if _is(found, "d", b"{") and "ts" in found:
+        return "advantech"
     if _is(found, "values", b"[") and b'"id"' in bytes(found["values"])[:200]:
         return "kepware"
     if _NATIVE & found.keys():

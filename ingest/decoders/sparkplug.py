@@ -6,6 +6,7 @@ type a message, without properties; any other message takes the slow one, metric
 """
 
 import math
+import zlib
 from collections.abc import Collection, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -31,6 +32,9 @@ _CONTROLS: Final = (BD_SEQ, "Node Control/", "Device Control/")
 """Metrics of the protocol itself: no readings and no tags."""
 _SIGNED_BITS: Final = {1: 8, 2: 16, 3: 32, 4: 64}
 """Int8, Int16, Int32, Int64: two's complement in int_value or long_value."""
+COMPRESSED: Final = "SPBV1.0_COMPRESSED"
+"""The `uuid` of a payload whose `body` is the payload."""
+_ZLIB_OR_GZIP: Final = 32 + zlib.MAX_WBITS
 _STALE: Final = 500
 """`Quality` as Sparkplug defines it: 0 bad, 192 good, 500 stale."""
 _FLOATS: Final = {
@@ -84,13 +88,37 @@ def parse(payload: bytes) -> Payload | Decoded:
         return refused_whole(Reason.too_large, f"{len(payload)} bytes, {MOST_BYTES} are allowed")
     try:
         parsed = Payload.FromString(payload)
+        if parsed.uuid == COMPRESSED:
+            parsed = Payload.FromString(_unpacked(parsed.body))
     except (DecodeError, RecursionError):
         return refused_whole(Reason.bad_shape, f"no Sparkplug payload: {payload[:64].hex()}")
+    except _TooLargeError:
+        return refused_whole(
+            Reason.too_large, f"unpacked over {MOST_BYTES} bytes, so many are allowed"
+        )
     if len(parsed.metrics) > MOST_READINGS:
         return refused_whole(
             Reason.too_large, f"{len(parsed.metrics)} metrics, {MOST_READINGS} are allowed"
         )
     return parsed
+
+
+class _TooLargeError(Exception):
+    """What was compressed is larger than a message may be."""
+
+
+def _unpacked(body: bytes) -> bytes:
+    """Return what was compressed; raises DecodeError where it is damaged or cut short."""
+    unpacking = zlib.decompressobj(_ZLIB_OR_GZIP)
+    try:
+        unpacked = unpacking.decompress(body, MOST_BYTES + 1)
+    except zlib.error as error:
+        raise DecodeError from error
+    if len(unpacked) > MOST_BYTES:
+        raise _TooLargeError
+    if not unpacking.eof:
+        raise DecodeError
+    return unpacked
 
 
 def births(payload: Payload) -> tuple[Born, ...]:

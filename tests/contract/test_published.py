@@ -94,7 +94,11 @@ def test_the_routes_of_this_version_and_no_other(openapi: dict[str, Any]) -> Non
         POST /api/v1/broker/{key}/rabbitmq/user|POST /api/v1/broker/{key}/rabbitmq/vhost
         POST /api/v1/broker/{key}/rabbitmq/resource|POST /api/v1/broker/{key}/rabbitmq/topic
         POST /api/v1/broker/{key}/emqx/authentication|POST /api/v1/broker/{key}/emqx/authorization
-        GET /api/v1/rules|POST /api/v1/registry
+        GET /api/v1/rules|POST /api/v1/registry|GET /api/v1/alarms/{alarm_id}.cap.xml
+        GET /api/v1/kpi|GET /api/v1/webhooks|POST /api/v1/webhooks|DELETE /api/v1/webhooks/{webhook}
+        POST /api/v1/webhooks/{webhook}/pause|POST /api/v1/webhooks/{webhook}/resume
+        GET /api/v1/webhooks/{webhook}/dead-letters
+        POST /api/v1/webhooks/{webhook}/redeliver
         POST /api/v1/gateways/{gateway_id}/preview
         GET /api/v1/journal|GET /api/v1/audit|POST /api/v1/session|GET /api/v1/session
         DELETE /api/v1/session|GET /api/v1/healthz|GET /api/v1/readyz|GET /metrics

@@ -1,53 +1,25 @@
 """Alarms in the record: one open a rule and subject, every step in the journal, in commit order."""
 
 import asyncio
-import hashlib
 import json
 from collections.abc import AsyncIterator
 
-import msgspec
 import psycopg
 import pytest
 from psycopg import AsyncConnection
 
 from alarms import instants, scope
-from alarms.alarm import Kind, ProcessEvent, State, Subject, Tier, Transition
+from alarms.alarm import State, Tier, Transition
 from alarms.errors import ConflictError, NotFoundError
 from alarms.lifecycle import Action, Deed
 from alarms.storage import alarms, connection, journal, retention
-
-NOON = 1_763_712_000_000_000
-SECOND = 1_000_000
+from tests.integration.alarm_rows import NOON, SECOND, apply, event
 
 
 @pytest.fixture
 async def conn(database: str) -> AsyncIterator[AsyncConnection]:
     async with await connection.connect(database, autocommit=True) as conn:
         yield conn
-
-
-def event(
-    change: Transition, at_s: int, *, tag: str = "T1", tier: Tier = Tier.yellow, until_s: int = 0
-) -> ProcessEvent:
-    """Build what the engine would say of a point's high limit."""
-    return ProcessEvent(
-        subject=Subject(key=f"E1/{tag}", region="510603", enterprise="E1", point=tag, name=tag),
-        rule="limit.high",
-        kind=Kind.limit,
-        change=change,
-        tier=tier,
-        t_change=NOON + at_s * SECOND,
-        t_event=NOON + at_s * SECOND,
-        t_received=NOON + (at_s + 1) * SECOND,
-        t_end=NOON + until_s * SECOND if until_s else None,
-        value=9.0,
-        limit=8.0,
-    )
-
-
-async def apply(conn: AsyncConnection, *events: ProcessEvent) -> int:
-    async with conn.transaction():
-        return await alarms.apply_events(conn, events, now=NOON + 100 * SECOND)
 
 
 async def story(conn: AsyncConnection) -> list[tuple[int, str, int]]:
@@ -221,24 +193,6 @@ async def test_offsets_follow_commits_however_many_write(database: str) -> None:
         for tag in ("A", "B", "C", "D"):
             group.create_task(write(tag))
     assert seen == list(range(1, 161))
-
-
-async def test_each_row_is_chained_to_the_one_before(conn: AsyncConnection) -> None:
-    await apply(conn, event(Transition.raised, 0), event(Transition.returned, 60))
-    rows = await (
-        await conn.execute(
-            """
-            select log_offset, alarm_id, rev, type, actor, note, data, hash
-              from journal order by log_offset
-            """
-        )
-    ).fetchall()
-    previous = b""
-    for *fixed, data, kept in rows:
-        previous = hashlib.sha256(
-            previous + msgspec.json.encode(tuple(fixed)) + data.encode()
-        ).digest()
-        assert kept == previous
 
 
 async def test_the_journal_goes_on_into_its_next_piece(conn: AsyncConnection) -> None:

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from alarms.plant import DIALECTS
 from ingest.decoders import choosing, hj212, influx, kepware, neuron, senml, thingsboard
+from tests.captures import CAPTURED
 from tests.dialects import GOLDEN, RECEIVED, rows, sound
 from tests.mutation import spoilt
 
 KEYS = st.sampled_from(
     ["ts", "values", "points", "rows", "tag", "value", "v", "q", "seq", "timestamp", "node",
      "group", "errors", "tags", "name", "error", "id", "t", "s", "c", "ai1", "di1", "ai_st1", "n",
-     "bn", "bt", "bu", "bv", "bs", "bver", "u", "vb", "vs", "vd"]
+     "bn", "bt", "bu", "bv", "bs", "bver", "u", "vb", "vs", "vd", "d"]
 )  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -52,7 +53,7 @@ def test_no_json_at_all_makes_a_decoder_raise(dialect: str | None, message: Any)
 @pytest.mark.parametrize("dialect", [None, *DIALECTS])
 @given(seed=st.integers(0, 2**32))
 def test_no_spoilt_golden_makes_a_decoder_raise(dialect: str | None, seed: int) -> None:
-    goldens = [golden.payload for golden in GOLDEN]
+    goldens = [golden.payload for golden in (*GOLDEN, *CAPTURED)]
     for payload in itertools.islice(spoilt(goldens, seed), 5):
         sound(choosing.decode(payload, RECEIVED, dialect))
 

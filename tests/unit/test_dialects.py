@@ -18,6 +18,7 @@ from ingest.decoders import (
     thingsboard,
 )
 from ingest.decoders.decoded import MOST_BYTES, Decoded, Reason
+from tests.captures import CAPTURED, Captured
 from tests.dialects import GOLDEN, RECEIVED, Golden, refusals, rows
 
 HERE = STAMPED_HERE
@@ -32,14 +33,14 @@ def measured(cp: str, *, command: str = "2011", more: str = "Flag=4") -> bytes:
     return packet(f"QN=20260101120000123;ST=31;CN={command};PW=1;MN=M1;{more};CP=&&{cp}&&")
 
 
-@pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden.name)
+@pytest.mark.parametrize("golden", [*GOLDEN, *CAPTURED], ids=lambda golden: golden.name)
 def test_a_golden_message_says_what_its_source_says(golden: Golden) -> None:
     decoded = choosing.DECODERS[golden.dialect](golden.payload, RECEIVED)
     assert rows(decoded) == golden.readings
     assert refusals(decoded) == golden.refused
 
 
-@pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden.name)
+@pytest.mark.parametrize("golden", [*GOLDEN, *CAPTURED], ids=lambda golden: golden.name)
 def test_a_message_is_told_by_its_shape(golden: Golden) -> None:
     spoken = choosing.decode(golden.payload, RECEIVED, None)
     assert spoken.dialect == ("native" if golden.flat else golden.dialect)
@@ -47,6 +48,16 @@ def test_a_message_is_told_by_its_shape(golden: Golden) -> None:
         assert refusals(spoken) == [(Reason.bad_shape, None)]
     else:
         assert rows(spoken) == golden.readings
+
+
+@pytest.mark.parametrize("captured", CAPTURED, ids=lambda captured: captured.name)
+def test_a_capture_at_its_own_time_is_what_the_client_wrote(captured: Captured) -> None:
+    assert captured.at(captured.second * 1000) == captured.payload
+    later = choosing.DECODERS[captured.dialect](
+        captured.at(captured.second * 1000 + 60_000), RECEIVED
+    )
+    moved = [(t, v, s if m & HERE else s + 60_000_000, m) for t, v, s, m in captured.readings]
+    assert rows(later) == moved
 
 
 def test_every_dialect_a_registry_may_name_has_a_decoder() -> None:
@@ -148,6 +159,20 @@ def test_an_opc_quality_is_that_of_all_channels(q: int, quality: Quality) -> Non
     decoded = advantech.decode(b'{"t":0,"q":%d,"ai1":1,"di1":true}' % q, RECEIVED)
     assert rows(decoded) == [("ai1", 1.0, RECEIVED, quality | HERE),
                              ("di1", 1.0, RECEIVED, quality | HERE)]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("payload", "refused"),
+    [
+        (b'{"d":{},"ts":"2026-11-26T02:00:00Z"}', None),
+        (b'{"d":{"Hbt":1},"ts":"2026-11-26T02:00:00Z"}', "Hbt"),
+    ],
+)
+def test_what_an_advantech_agent_says_of_itself_is_no_reading(
+    payload: bytes, refused: str | None
+) -> None:
+    decoded = advantech.decode(payload, RECEIVED)
+    assert (rows(decoded), refusals(decoded)) == ([], [(Reason.bad_shape, refused)])
 
 
 @pytest.mark.parametrize("t", [b"1717000000", b"1717000000000", b'"2024-05-29T16:26:40Z"'])
@@ -261,12 +286,39 @@ def said(decoded: Decoded) -> list[str]:
     return [json.loads(one.first)["value"] for one in decoded.refused.values()]
 
 
-def test_a_split_packet_is_refused_with_its_number() -> None:
-    payload = measured("DataTime=20260101120000;a-Rtd=1", more="Flag=7;PNUM=3;PNO=2")
+def test_a_packet_of_several_is_read_where_it_says_its_time() -> None:
+    payload = measured("a-Rtd=1,a-Flag=N", more="Flag=7;PNUM=3;PNO=2")
     decoded = hj212.decode(payload, RECEIVED)
-    assert said(decoded) == ["split packets are not read: packet 2 of 3"]
-    whole = measured("DataTime=20260101120000;a-Rtd=1", more="Flag=7;PNUM=1;PNO=1")
-    assert len(rows(hj212.decode(whole, RECEIVED))) == 1
+    assert said(decoded) == ["no DataTime of its own: packet 2 of 3"]
+    last = measured("DataTime=20260101120000;a-Rtd=1", more="Flag=7;PNUM=3;PNO=3")
+    assert len(rows(hj212.decode(last, RECEIVED))) == 1
+
+
+def test_packets_numbered_without_a_flag_are_read_each() -> None:
+    """As a public test of a collector sends them, taken from a data logger."""
+    first = (
+        b"##0270ST=21;CN=2011;PW=123456;MN=DM000001;PNO=1;PNUM=2;CP=&&DataTime=20191225155200;"
+        b"w01001-Rtd=91.980,w01001-Flag=N;w01006-Rtd=21.130,w01006-Flag=N;w01010-Rtd=61.970,"
+        b"w01010-Flag=N;w01014-Rtd=38.450,w01014-Flag=N;w21003-Rtd=56.427,w21003-Flag=N;"
+        b"w21011-Rtd=2.497,w21011-Flag=N&&F9C1"
+    )
+    second = (
+        b"##0143ST=21;CN=2011;PW=123456;MN=DM000001;PNO=2;PNUM=2;CP=&&DataTime=20191225155200;"
+        b"w01019-Rtd=91.579,w01019-Flag=N;w01003-Rtd=48.624,w01003-Flag=N&&9301"
+    )
+    assert len(rows(hj212.decode(first, RECEIVED))) == 6
+    assert len(rows(hj212.decode(first + second, RECEIVED))) == 8
+    cut = measured("DataTime=20191225155200;a-Rtd=1", more="PNO=0001;PNUM=0002")
+    assert refusals(hj212.decode(cut, RECEIVED)) == [(Reason.bad_value, "a-Rtd")]
+
+
+def test_a_value_that_may_have_been_cut_between_two_packets_is_refused_by_name() -> None:
+    cp = "DataTime=20260101120000;a-Rtd=1;b-Rtd=12"
+    decoded = hj212.decode(measured(cp, more="Flag=7;PNUM=2;PNO=1"), RECEIVED)
+    assert [row[0] for row in rows(decoded)] == ["a-Rtd"]
+    assert refusals(decoded) == [(Reason.bad_value, "b-Rtd")]
+    marked = hj212.decode(measured(f"{cp},b-Flag=N", more="Flag=7;PNUM=2;PNO=1"), RECEIVED)
+    assert len(rows(marked)) == 2
 
 
 def test_a_damaged_packet_is_refused_and_the_next_is_read() -> None:
@@ -285,3 +337,10 @@ def test_a_packet_cut_short_says_how_much_came() -> None:
 def test_a_local_time_that_is_none_refuses_its_readings() -> None:
     decoded = hj212.decode(measured("DataTime=20261301120000;a-Rtd=1"), RECEIVED)
     assert refusals(decoded) == [(Reason.bad_time, "a-Rtd")]
+
+
+def test_a_message_of_nothing_but_damaged_packets_is_given_up_early() -> None:
+    decoded = hj212.decode(b"##9999" * 10_000 + b"x" * 10_003, RECEIVED)
+    (refusal,) = decoded.refused.values()
+    assert refusal.count == hj212.MOST_BROKEN + 2
+    assert decoded.tags == []

@@ -1,11 +1,13 @@
 """The registry file as a tree: lines kept, YAML's traps refused by name, JSON the same."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alarms import registry_tree
-from alarms.registry_tree import Items, Plain, Table
+from alarms.registry_tree import Items, Node, Plain, Table
 
 
 def problems(document: str | bytes) -> list[str]:
@@ -97,3 +99,55 @@ def test_an_alias_bomb_stays_small() -> None:
 def test_whatever_the_bytes_the_reader_answers(document: bytes) -> None:
     root, faults = registry_tree.read(document)
     assert root is not None or faults
+
+
+def bare(node: Node | None) -> object:
+    """Return a tree without its lines."""
+    match node:
+        case Table(entries=entries):
+            return {key: bare(value) for key, value in entries.items()}
+        case Items(items=items):
+            return [bare(each) for each in items]
+        case _:
+            return node
+
+
+WORDS = st.one_of(
+    st.text(),
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+)
+VALUES = st.recursive(
+    WORDS, lambda below: st.lists(below) | st.dictionaries(st.text(), below), max_leaves=20
+)
+
+
+@given(st.dictionaries(st.text(), VALUES), st.booleans())
+def test_json_read_quickly_is_the_same_tree_but_for_its_lines(
+    document: dict[str, object], is_ascii: bool
+) -> None:
+    written = json.dumps(document, ensure_ascii=is_ascii).encode("utf-8", "surrogatepass")
+    quickly = registry_tree.quick(written)
+    slowly, faults = registry_tree.read(written)
+    if quickly is not None and not faults:
+        assert bare(quickly) == bare(slowly)
+    if quickly is None:
+        assert not written.isascii() or b"\\u" in written
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        '{"a": 1, "a": 2}',
+        "a: 1",
+        "[1]",
+        '{"a": 1} x',
+        '{"a": NaN',
+        '{"a": "\\ud800"}',
+        '{"a": "\x7f"}',
+    ],
+)
+def test_what_is_no_sound_json_is_left_to_the_slow_reader(document: str) -> None:
+    assert registry_tree.quick(document.encode()) is None

@@ -1,6 +1,7 @@
 """Sparkplug metrics become readings by datatype, time and quality; nothing breaks the decoder."""
 
 import math
+import zlib
 
 import pytest
 from hypothesis import given
@@ -217,3 +218,21 @@ def test_damaged_payloads_are_refused_and_never_raise(
 @given(st.binary(max_size=200))
 def test_any_bytes_are_decoded_or_refused(encoded: bytes) -> None:
     decode(encoded)
+
+
+@pytest.mark.parametrize("window", [zlib.MAX_WBITS, 16 + zlib.MAX_WBITS])
+def test_a_compressed_payload_says_what_it_said_before(window: int) -> None:
+    plain = payload([{"alias": 1, "double_value": 2.5}], ts=TS)
+    packing = zlib.compressobj(wbits=window)
+    body = packing.compress(plain) + packing.flush()
+    whole = Payload(uuid=sparkplug.COMPRESSED, body=body).SerializeToString()
+    assert decode(whole) == decode(plain)
+    cut = Payload(uuid=sparkplug.COMPRESSED, body=body[:-5]).SerializeToString()
+    assert [one.reason for one in decode(cut).refused.values()] == [Reason.bad_shape]
+
+
+def test_what_unpacks_to_more_than_a_message_may_be_is_refused_without_unpacking_it_all() -> None:
+    bomb = Payload(uuid=sparkplug.COMPRESSED, body=zlib.compress(bytes(100 * MOST_BYTES)))
+    assert len(bomb.SerializeToString()) < MOST_BYTES
+    decoded = decode(bomb.SerializeToString())
+    assert [one.reason for one in decoded.refused.values()] == [Reason.too_large]

@@ -1,5 +1,5 @@
 /** REST calls to our own origin, relative to the page so that any sub-path works. */
-import type { Alarm, Enterprise, Gateway, GatewayDetail, GatewayHistory, JournalRow, Pending, Point, Problem, ReadingRows, Region, Session, Source } from './contract'
+import type { Alarm, Enterprise, Gateway, GatewayDetail, GatewayHistory, Issued, JournalRow, Pending, Point, Preview, Problem, ReadingRows, Region, Session, Source } from './contract'
 
 const PAGE = 1000
 const MOST_PAGES = 20
@@ -121,6 +121,22 @@ export function gatewayHistory(id: string, from: number, to: number): Promise<Ga
   const query = new URLSearchParams({ from: new Date(from).toISOString(), to: new Date(to).toISOString() })
   return get(`gateways/${encodeURIComponent(id)}/history?${query}`)
 }
+
+/** Ask what would become of a message; nothing is published or stored. */
+export const preview = async (id: string, asked: { sample: string; dialect?: string }): Promise<Preview> =>
+  (await (await call('POST', `gateways/${encodeURIComponent(id)}/preview`, asked)).json()) as Preview
+
+/** A new password, shown this once; a gateway without one is let in for the first time. */
+export async function issue(id: string, enterprise: string, again: boolean): Promise<Issued> {
+  const answer = again
+    ? await call('POST', `gateways/${encodeURIComponent(id)}/rotate`)
+    : await call('POST', 'gateways', { id, enterprise })
+  return (await answer.json()) as Issued
+}
+
+/** Take a gateway's password and certificates away; the answer says whether the broker was told. */
+export const revoke = async (id: string): Promise<{ closed: boolean; told: string[] }> =>
+  (await (await call('POST', `gateways/${encodeURIComponent(id)}/revoke`)).json()) as { closed: boolean; told: string[] }
 
 export function points(of: { enterprise: string; source?: string; unit?: string; tag?: string }): Promise<Point[]> {
   const query = new URLSearchParams(Object.entries(of).filter(([, value]) => value !== undefined) as string[][])

@@ -205,6 +205,26 @@ export interface GatewayPayload {
   refused: Array<{ reason: string; tag: string | null; count: number; words: Words }>
 }
 
+/** What would become of a message that nobody sent. */
+export interface Preview {
+  dialect: string
+  dialect_set: boolean
+  accepted: number
+  rejected: number
+  readings: Array<{ tag: string; name: string; value: number; unit: string; time: string; quality: string; flags: string[] }>
+  refused: Array<{ reason: string; tag: string | null; count: number; first: { value: unknown }; words: Words }>
+}
+
+/** A credential as it is handed over, this once. */
+export interface Issued {
+  gateway: string
+  broker: string
+  username: string
+  password: string
+  topics: { readings: string; replies: string }
+  told: string[]
+}
+
 export interface JournalRow {
   offset?: number
   rev: number

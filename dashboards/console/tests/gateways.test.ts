@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { clockColumns, rateColumns } from '../src/plant/gateways'
+import { word } from '../src/i18n'
+import { byReason, clockColumns, DIALECTS, rateColumns, standing } from '../src/plant/gateways'
 
 const at = 1_700_000_040_000 // a whole minute
 
@@ -17,4 +18,27 @@ test('the clock of a minute without a stamp is a gap', () => {
   const paused = clockColumns({ ...history, rows: [history.rows[0] as number[], [at + 300_000, 1, 1, 0, 0, 5, 5, 5]] })
   expect(paused.value).toEqual([-2, null, 5])
   expect([made.low[0], made.high[0]]).toEqual([-3, -1])
+})
+
+test('a gateway that says nothing of itself is sending while it is heard, and silent afterwards', () => {
+  const heard = { state: 'unknown', last_seen: new Date(at).toISOString() }
+  expect(standing(heard, at + 60_000)).toBe('sending')
+  expect(standing(heard, at + 180_000)).toBe('silent')
+  expect(standing({ state: 'unknown', last_seen: null }, at)).toBe('unknown')
+  expect(standing({ ...heard, state: 'offline' }, at)).toBe('offline')
+})
+
+test('every state, dialect, quality and mark a preview may name has its words', () => {
+  for (const one of DIALECTS) expect(word('dialect', one)).not.toBe(one)
+  for (const one of ['stamped_here', 'history', 'corrected', 'clamped']) expect(word('flag', one)).not.toBe(one)
+  for (const one of ['sending', 'silent']) expect(word('gateway.state', one)).not.toBe(one)
+})
+
+test('what is refused for one reason is told under that reason once', () => {
+  const one = (reason: string, tag: string) => ({ reason, tag, count: 1, first: { value: 1 }, words: { zh: reason, en: reason } })
+  const told = byReason([one('bad_value', 'A'), one('unknown_point', 'B'), one('bad_value', 'C')])
+  expect(told.map(({ reason, what }) => [reason, what.map(({ tag }) => tag)])).toEqual([
+    ['bad_value', ['A', 'C']],
+    ['unknown_point', ['B']],
+  ])
 })

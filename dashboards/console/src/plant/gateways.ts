@@ -1,11 +1,31 @@
 /** What the gateway page makes of a gateway's history, and its live messages. */
 import { socketAddress } from '../api'
-import type { GatewayHistory, GatewayPayload } from '../contract'
+import type { Gateway, GatewayHistory, GatewayPayload, Preview } from '../contract'
 import type { Columns } from '../parts/trend'
 
 const STEP_S = { '1m': 60, '1h': 3600, '1d': 86_400 } as const
+/** What a message may be tried as; the order is the registry's. */
+export const DIALECTS = ['native', 'neuron', 'kepware', 'thingsboard', 'advantech', 'influx', 'senml', 'hj212'] as const
+/** Roles that may give and take away credentials within their scope, as the server has it. */
+export const RUNS_GATEWAYS: ReadonlySet<string> = new Set(['administrator', 'enterprise'])
 /** Messages that stay on the screen. */
 export const MOST_SHOWN = 50
+
+/** A gateway that says nothing of itself but was heard by then is sending. */
+const SENDING_MS = 120_000
+
+/** How a gateway stands: what it says of itself, or, where it says nothing, whether it is heard. */
+export function standing(gateway: Pick<Gateway, 'state' | 'last_seen'>, now: number): string {
+  if (gateway.state !== 'unknown' || !gateway.last_seen) return gateway.state
+  return now - Date.parse(gateway.last_seen) < SENDING_MS ? 'sending' : 'silent'
+}
+
+/** What a preview refused, once a reason, in the order in which reasons were met. */
+export function byReason(refused: Preview['refused']): Array<{ reason: string; words: Preview['refused'][number]['words']; what: Preview['refused'] }> {
+  const found = new Map<string, Preview['refused']>()
+  for (const one of refused) found.set(one.reason, [...(found.get(one.reason) ?? []), one])
+  return [...found].map(([reason, what]) => ({ reason, words: what[0]!.words, what }))
+}
 
 /** Readings a second; a span in which nothing came is zero, not a gap. */
 export function rateColumns(history: GatewayHistory, from: number, to: number): Columns {

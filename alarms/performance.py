@@ -1,0 +1,289 @@
+"""How well an alarm system serves those who watch it: figures of ISA-18.2 and EEMUA 191 (2.1).
+
+Targets are quoted in alarms.md section 2.1 from a public compliance file, mark [2nd]; none of them
+is a claim of conformity. Everything is counted in event time, but how long people took, which the
+server's clock says.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Final
+
+import msgspec
+
+from alarms import flood
+from alarms.alarm import Tier, Transition
+from alarms.kpi import CHATTER_CYCLES, CHATTER_WINDOW_US, DAY_US
+
+HOUR_US: Final = 3_600_000_000
+TEN_MINUTES_US: Final = flood.WINDOW_US
+MOST_IN_TEN: Final = flood.STARTS_ABOVE
+MOST_IN_HOUR: Final = 30
+TOP: Final = 10
+FLEETING_US: Final = 10_000_000
+STALE_US: Final = DAY_US
+RINGS: Final = frozenset({Transition.raised, Transition.reraised, Transition.tier_up})
+"""What an operator hears of the plant itself; a reminder (realarmed) is counted apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A journal row as far as figures need it; times in Micros, `position` is a region's code."""
+
+    alarm: str
+    slot: tuple[str, str]
+    position: str | None
+    type: Transition
+    tier: Tier
+    t_event: int
+    t_committed: int
+    org_level: str | None = None
+    late: bool = False
+    unconfirmed: bool = False
+    good: bool = True
+
+
+class Often(msgspec.Struct, frozen=True, kw_only=True):
+    """An alarm among those that rang most."""
+
+    key: str
+    rule: str
+    count: int
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """How long acknowledgement or receipt took, in seconds."""
+
+    count: int
+    p50_s: float
+    p95_s: float
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures of one operator position, or of all together; shares are of 1."""
+
+    annunciated: int
+    per_hour: float
+    per_day: float
+    most_in_10_min: int
+    ten_minutes_above_10: float
+    hours_above_30: float
+    floods: int
+    time_in_flood: float
+    top_10: Sequence[Often]
+    top_10_share: float
+    chattering: int
+    fleeting: int
+    stale: int
+    tiers: Mapping[str, int]
+    tier_shares: Mapping[str, float]
+    acknowledged: Mapping[str, Taken]
+    receipts: Mapping[str, Taken]
+    escalated: int
+    realarmed: int
+    late: int
+    not_good: int
+    unconfirmed: int
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures of a span, Micros, over so many points: of all and of each position."""
+
+    start: int
+    end: int
+    points: int
+    alarms_per_point_day: float
+    overall: Figures
+    positions: Mapping[str, Figures]
+
+
+def report(moves: Sequence[Move], *, start: int, end: int, points: int) -> Report:
+    """Count what happened from `start` to before `end`.
+
+    `moves` are in the order of the journal; those before `start` tell what stood then and are not
+    counted. Floods and ten-minute windows of `overall` are those of its busiest position: nobody
+    listens to all of them.
+    """
+    apart: dict[str, list[Move]] = defaultdict(list)
+    for move in moves:
+        if move.t_event < end:
+            apart[move.position or ""].append(move)
+    positions = {code: _figures(its, start, end) for code, its in sorted(apart.items())}
+    overall = _figures([move for its in apart.values() for move in its], start, end)
+    busiest = max(positions.values(), key=lambda each: each.annunciated, default=overall)
+    raised = sum(
+        move.type in (Transition.raised, Transition.reraised) and move.t_event >= start
+        for its in apart.values()
+        for move in its
+    )
+    point_days = points * (end - start) / DAY_US
+    return Report(
+        start=start,
+        end=end,
+        points=points,
+        alarms_per_point_day=raised / point_days if point_days else 0.0,
+        overall=msgspec.structs.replace(
+            overall,
+            floods=sum(each.floods for each in positions.values()),
+            time_in_flood=max((each.time_in_flood for each in positions.values()), default=0.0),
+            most_in_10_min=max((each.most_in_10_min for each in positions.values()), default=0),
+            ten_minutes_above_10=busiest.ten_minutes_above_10,
+            hours_above_30=busiest.hours_above_30,
+        ),
+        positions=positions,
+    )
+
+
+def _figures(moves: Sequence[Move], start: int, end: int) -> Figures:
+    rings = [move for move in moves if move.type in RINGS and not move.late]
+    counted = [move for move in rings if move.t_event >= start]
+    moments = sorted(move.t_event for move in counted)
+    often = Counter(move.slot for move in counted).most_common(TOP)
+    tiers = Counter(move.tier.name for move in counted)
+    spells = _spells(moves, end)
+    hours = (end - start) / HOUR_US
+    floods = [
+        (max(begin, start), min(over, end))
+        for begin, over in flood.floods(sorted(move.t_event for move in rings))
+        if over > start and begin < end
+    ]
+    return Figures(
+        annunciated=len(counted),
+        per_hour=len(counted) / hours,
+        per_day=24 * len(counted) / hours,
+        most_in_10_min=_most_within(moments, TEN_MINUTES_US),
+        ten_minutes_above_10=_share_above(moments, start, end, TEN_MINUTES_US, MOST_IN_TEN),
+        hours_above_30=_share_above(moments, start, end, HOUR_US, MOST_IN_HOUR),
+        floods=len(floods),
+        time_in_flood=sum(over - begin for begin, over in floods) / (end - start),
+        top_10=[Often(key=key, rule=rule, count=count) for (key, rule), count in often],
+        top_10_share=sum(count for _, count in often) / len(counted) if counted else 0.0,
+        chattering=_chattering(spells, start),
+        fleeting=_fleeting(spells, start),
+        stale=sum(
+            over - begin > STALE_US and over > start
+            for its in spells.values()
+            for begin, over in its
+        ),
+        tiers=dict(tiers),
+        tier_shares={tier: count / len(counted) for tier, count in tiers.items()},
+        acknowledged=_times(moves, start, (Transition.acknowledged,), _by_tier),
+        receipts=_times(moves, start, (Transition.receipt,), _by_level),
+        escalated=_count(moves, start, Transition.escalated),
+        realarmed=_count(moves, start, Transition.realarmed),
+        late=_count(moves, start, Transition.late),
+        not_good=sum(not move.good and not move.unconfirmed for move in counted),
+        unconfirmed=sum(move.unconfirmed for move in counted),
+    )
+
+
+def _count(moves: Iterable[Move], start: int, kind: Transition) -> int:
+    return sum(move.type is kind and move.t_event >= start for move in moves)
+
+
+def _most_within(moments: Sequence[int], width: int) -> int:
+    """Return the most moments within any window of a width."""
+    most = first = 0
+    for place, moment in enumerate(moments):
+        while moments[first] <= moment - width:
+            first += 1
+        most = max(most, place - first + 1)
+    return most
+
+
+def _share_above(moments: Iterable[int], start: int, end: int, width: int, bound: int) -> float:
+    """Return the share of the span's whole intervals that hold more than `bound` moments."""
+    intervals = (end - start) // width
+    held = Counter((moment - start) // width for moment in moments)
+    above = sum(count > bound for place, count in held.items() if place < intervals)
+    return above / intervals if intervals else 0.0
+
+
+def _spells(moves: Iterable[Move], end: int) -> dict[tuple[str, str], list[tuple[int, int]]]:
+    """Return when each slot's alarms were active, from and to; one still active ends at `end`."""
+    opened: dict[str, tuple[tuple[str, str], int]] = {}
+    spells: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    for move in moves:
+        if move.late and move.type is not Transition.returned:
+            continue
+        if move.type in (Transition.raised, Transition.reraised):
+            opened.setdefault(move.alarm, (move.slot, move.t_event))
+        elif move.type in (Transition.returned, Transition.retired):
+            slot, since = opened.pop(move.alarm, (move.slot, None))
+            if since is not None:
+                spells[slot].append((since, max(since, move.t_event)))
+    for slot, since in opened.values():
+        spells[slot].append((since, end))
+    return {slot: sorted(its) for slot, its in spells.items()}
+
+
+def _chattering(spells: Mapping[tuple[str, str], Sequence[tuple[int, int]]], start: int) -> int:
+    """Count slots that were raised and returned 3 times or more within 60 s."""
+    return sum(
+        any(
+            over - begin <= CHATTER_WINDOW_US and over >= start
+            for (begin, _), (_, over) in zip(its, its[CHATTER_CYCLES - 1 :], strict=False)
+        )
+        for its in spells.values()
+    )
+
+
+def _fleeting(spells: Mapping[tuple[str, str], Sequence[tuple[int, int]]], start: int) -> int:
+    """Count spells of less than 10 s with none of the same slot within 60 s around them."""
+    found = 0
+    for its in spells.values():
+        for place, (begin, over) in enumerate(its):
+            before = its[place - 1][1] if place else begin - CHATTER_WINDOW_US
+            after = its[place + 1][0] if place + 1 < len(its) else over + CHATTER_WINDOW_US
+            alone = begin - before >= CHATTER_WINDOW_US and after - over >= CHATTER_WINDOW_US
+            found += begin >= start and over - begin < FLEETING_US and alone
+    return found
+
+
+def _by_tier(rung: Move, _done: Move) -> str:
+    return rung.tier.name
+
+
+def _by_level(_rung: Move, done: Move) -> str:
+    return done.org_level or "site"
+
+
+def _times(
+    moves: Iterable[Move],
+    start: int,
+    kinds: tuple[Transition, ...],
+    named: Callable[[Move, Move], str],
+) -> dict[str, Taken]:
+    """Return, by name, how long it took from an alarm's ring to what people did, each level once.
+
+    An acknowledgement answers the newest ring before it, a receipt the alarm's first.
+    """
+    newest: dict[str, Move] = {}
+    first: dict[str, Move] = {}
+    done: set[tuple[str, int, str | None]] = set()
+    took: dict[str, list[float]] = defaultdict(list)
+    for move in moves:
+        if move.type in RINGS or move.type is Transition.realarmed:
+            newest[move.alarm] = move
+            first.setdefault(move.alarm, move)
+        elif move.type in kinds:
+            of = newest if move.type is Transition.acknowledged else first
+            rung = of.get(move.alarm)
+            if rung is None or move.t_committed < start:
+                continue
+            answer = (move.alarm, rung.t_committed, move.org_level)
+            if answer not in done:
+                done.add(answer)
+                took[named(rung, move)].append((move.t_committed - rung.t_committed) / 1e6)
+    return {
+        name: Taken(count=len(its), p50_s=median(its), p95_s=_quantile(sorted(its), 0.95))
+        for name, its in sorted(took.items())
+    }
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    """Return the value at or below which so large a share lies (nearest rank)."""
+    rank = -int(-share * len(ordered) // 1)
+    return ordered[max(rank, 1) - 1]

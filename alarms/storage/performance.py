@@ -1,0 +1,97 @@
+"""What figures of an alarm system are counted from: the journal of the alarms of a span."""
+
+from typing import Any, Final
+
+import msgspec
+from psycopg import AsyncConnection, sql
+
+from alarms import instants
+from alarms.alarm import Tier, Transition
+from alarms.kpi import DAY_US
+from alarms.performance import Move
+from alarms.scope import Scope
+from alarms.storage import fences
+
+_TOGETHER: Final = 5_000
+
+
+class _Said(msgspec.Struct):
+    quality: str
+    late: bool
+    unconfirmed: bool
+
+
+_SAID: Final = msgspec.json.Decoder(_Said)
+
+
+async def moves(
+    conn: AsyncConnection,
+    scope: Scope,
+    *,
+    region: str | None,
+    start: int,
+    end: int,
+    most: int,
+) -> list[Move] | None:
+    """Return the rows before `end` of every alarm that was open from a day before `start` on.
+
+    In the order of the journal, times in Micros. None where there are more than `most`.
+    """
+    conditions = _within(scope, region)
+    conditions.add(
+        "a.t_raised < %s and (a.t_closed is null or a.t_closed >= %s) and j.t_event < %s",
+        instants.to_datetime(end),
+        instants.to_datetime(start - DAY_US),
+        instants.to_datetime(end),
+    )
+    query = sql.SQL(
+        """
+        select a.id, a.key, a.rule, a.region, j.type, j.tier, j.t_event, j.t_committed,
+               j.org_level, j.data
+          from alarm a join journal j on j.alarm_id = a.id
+         where {} order by j.log_offset limit %s
+        """
+    ).format(conditions.where())
+    found: list[Move] = []
+    async with conn.cursor(name="moves", binary=True) as cursor:
+        await cursor.execute(query, (*conditions.values, most + 1))
+        while rows := await cursor.fetchmany(_TOGETHER):
+            found += [_move(row) for row in rows]
+    return found if len(found) <= most else None
+
+
+async def points(conn: AsyncConnection, scope: Scope, *, region: str | None) -> int:
+    """Return how many points are watched there."""
+    conditions = _within(scope, region, table="e")
+    query = sql.SQL(
+        "select count(*) from point p join enterprise e on e.id = p.enterprise_id where {}"
+    ).format(conditions.where())
+    row = await (await conn.execute(query, conditions.values)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _within(scope: Scope, region: str | None, *, table: str = "a") -> fences.Conditions:
+    conditions = fences.Conditions()
+    enterprise = "a.enterprise" if table == "a" else "e.code"
+    fences.within(conditions, scope, region=f"{table}.region", enterprise=enterprise)
+    if region is not None:
+        conditions.add(f"{table}.region like %s", fences.prefix_pattern(region))
+    return conditions
+
+
+def _move(row: tuple[Any, ...]) -> Move:
+    alarm, key, rule, region, kind, tier, t_event, t_committed, org_level, document = row
+    said = _SAID.decode(document)
+    return Move(
+        alarm=alarm,
+        slot=(key, rule),
+        position=region,
+        type=Transition(kind),
+        tier=Tier(tier),
+        t_event=instants.from_datetime(t_event),
+        t_committed=instants.from_datetime(t_committed),
+        org_level=org_level,
+        late=said.late,
+        unconfirmed=said.unconfirmed,
+        good=said.quality == "good",
+    )

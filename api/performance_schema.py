@@ -1,0 +1,41 @@
+"""JSON Schema of the figures of an alarm system."""
+
+from typing import Final
+
+from api.schema_terms import MOMENT, TEXT, TEXT_OR_NULL, WHOLE, Schema, thing
+
+_SHARE: Final[Schema] = {"type": "number", "minimum": 0, "maximum": 1}
+_RATE: Final[Schema] = {"type": "number", "minimum": 0}
+_TAKEN: Final[Schema] = {
+    "type": "object",
+    "description": "By tier, or by level: how many, and how long they took, s.",
+    "additionalProperties": thing("How long.", count=WHOLE, p50_s=_RATE, p95_s=_RATE),
+}
+_FIGURES: Final[dict[str, Schema]] = {
+    "annunciated": WHOLE,
+    "per_hour": _RATE,
+    "per_day": _RATE,
+    "most_in_10_min": WHOLE,
+    "ten_minutes_above_10": _SHARE,
+    "hours_above_30": _SHARE,
+    "floods": WHOLE,
+    "time_in_flood": _SHARE,
+    "top_10": {"type": "array", "items": thing("One.", key=TEXT, rule=TEXT, count=WHOLE)},
+    "top_10_share": _SHARE,
+    **dict.fromkeys(("chattering", "fleeting", "stale"), WHOLE),
+    "tiers": {"type": "object", "additionalProperties": WHOLE},
+    "tier_shares": {"type": "object", "additionalProperties": _SHARE},
+    "acknowledged": _TAKEN,
+    "receipts": _TAKEN,
+    **dict.fromkeys(("escalated", "realarmed", "late", "not_good", "unconfirmed"), WHOLE),
+}
+PERFORMANCE: Final[Schema] = thing(
+    "Figures of a span, of all positions and of each.",
+    **{"from": MOMENT},
+    to=MOMENT,
+    points=WHOLE,
+    alarms_per_point_day=_RATE,
+    overall=thing("Of all positions together.", **_FIGURES),
+    positions={"type": "array", "items": thing("Of one.", region=TEXT_OR_NULL, **_FIGURES)},
+    targets={"type": "array", "items": {"type": "object"}},
+)
