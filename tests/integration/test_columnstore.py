@@ -21,6 +21,7 @@ from alarms.storage import (
     packing,
     partitions,
     readings,
+    retention,
     trends,
 )
 from tests import plants
@@ -218,6 +219,22 @@ async def test_a_piece_that_is_over_is_small_and_takes_late_readings_still(
         resolution="raw",
     )
     assert [value for _, value, _ in one.rows] == whole.value[7 : 360 * 20 : 20].tolist()
+
+
+async def test_a_packed_piece_past_its_term_leaves_whole(
+    conn: AsyncConnection, plant: Plant, database: str
+) -> None:
+    await store(conn, plant, feed(plant, first=MIDNIGHT, rounds=600), at_once=6_000)
+    left = feed(plant, first=MIDNIGHT + 3 * DAY_US, rounds=300)
+    await store(conn, plant, left, at_once=6_000)
+    (name,) = await pack(conn, database)
+    end = instants.to_datetime(MIDNIGHT + 2 * DAY_US)
+    assert await retention.drop_raw(conn, end) == 1
+    await assert_stored(conn, plant, left)
+    relations = await conn.execute(
+        "select relname from pg_class where starts_with(relname, %s)", (name,)
+    )
+    assert await relations.fetchall() == []
 
 
 async def between(conn: AsyncConnection, since: int, until: int) -> set[tuple[int, datetime]]:
