@@ -43,10 +43,10 @@ def _mosquitto_version() -> str:
     if "FENGSUI_TEST_BROKER_URL" in os.environ:
         return "a broker of your own"
     try:
-        home = servers.mosquitto_home()
+        home = servers.broker_home(servers.MOSQUITTO, "Mosquitto")
     except servers.MissingServerError as error:
         return f"Mosquitto MISSING ({error})"
-    said = _ask(home.command("mosquitto", ["/usr/sbin/mosquitto", "-h"]))
+    said = _ask(home.command("mosquitto", [servers.MOSQUITTO, "-h"]))
     return f"Mosquitto {said.removeprefix('mosquitto version ')}"
 
 
