@@ -1,0 +1,58 @@
+"""Prove it the long way: `python -m tests.endurance --scenario kills --broker rabbitmq --kills 100`.
+
+Real servers under load are killed, filled, taken away; at the end every acknowledged reading must
+be stored exactly once. Progress goes to standard error, the result as JSON to standard output.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from tests import versions
+from tests.endurance import scenarios
+from tests.endurance.scenarios import Run
+
+SCENARIOS: Final[dict[str, Callable[[Run], dict[str, Any]]]] = {
+    "kills": scenarios.kills,
+    "full-queue": scenarios.full_queue,
+    "outage": scenarios.outage,
+}
+
+
+def main() -> int:
+    """Run one scenario; return 1 where something was lost, doubled or is wrong."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--scenario", choices=SCENARIOS, default="kills")
+    asked.add_argument("--broker", choices=("mosquitto", "rabbitmq"), default="mosquitto")
+    asked.add_argument(
+        "--own-mosquitto", action="store_true", help="this system's Mosquitto, not the tests'"
+    )
+    asked.add_argument("--kills", type=int, default=100)
+    asked.add_argument("--seed", type=int, default=1)
+    asked.add_argument("--outage-s", type=float, default=600.0)
+    words = asked.parse_args()
+    run = Run(
+        broker=words.broker,
+        own_mosquitto=words.own_mosquitto,
+        seed=words.seed,
+        kills=words.kills,
+        outage_s=words.outage_s,
+    )
+    began = time.monotonic()
+    found = SCENARIOS[words.scenario](run)
+    whole = {
+        "scenario": words.scenario,
+        **run._asdict(),
+        "servers": versions.line(),
+        "took_s": round(time.monotonic() - began),
+        **found,
+    }
+    sys.stdout.write(json.dumps(whole, ensure_ascii=False, indent=1) + "\n")
+    return 0 if found["sound"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
