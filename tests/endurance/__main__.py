@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 from tests import versions
@@ -27,16 +28,14 @@ def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--scenario", choices=SCENARIOS, default="kills")
     asked.add_argument("--broker", choices=("mosquitto", "rabbitmq"), default="mosquitto")
-    asked.add_argument(
-        "--own-mosquitto", action="store_true", help="this system's Mosquitto, not the tests'"
-    )
+    asked.add_argument("--mosquitto-root", type=Path, help="folder of another Debian's Mosquitto")
     asked.add_argument("--kills", type=int, default=100)
     asked.add_argument("--seed", type=int, default=1)
     asked.add_argument("--outage-s", type=float, default=600.0)
     words = asked.parse_args()
     run = Run(
         broker=words.broker,
-        own_mosquitto=words.own_mosquitto,
+        mosquitto_root=words.mosquitto_root,
         seed=words.seed,
         kills=words.kills,
         outage_s=words.outage_s,
@@ -50,7 +49,7 @@ def main() -> int:
         "took_s": round(time.monotonic() - began),
         **found,
     }
-    sys.stdout.write(json.dumps(whole, ensure_ascii=False, indent=1) + "\n")
+    sys.stdout.write(json.dumps(whole, ensure_ascii=False, indent=1, default=str) + "\n")
     return 0 if found["sound"] else 1
 
 

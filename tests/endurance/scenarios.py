@@ -27,7 +27,7 @@ class Run(NamedTuple):
     """What the command line asks for."""
 
     broker: str
-    own_mosquitto: bool
+    mosquitto_root: Path | None
     seed: int
     kills: int
     outage_s: float
@@ -37,7 +37,7 @@ class Run(NamedTuple):
 def loaded(run: Run, *, queue_bytes: int | None = None) -> Iterator[tuple[Site, list[Gateway]]]:
     """Run a site whose gateways publish 200 readings a second."""
     with TemporaryDirectory(prefix="fengsui-endurance-") as folder, ExitStack() as stack:
-        chosen = broker(run.broker, queue_bytes=queue_bytes, own=run.own_mosquitto)
+        chosen = broker(run.broker, queue_bytes=queue_bytes, root=run.mosquitto_root)
         site = Site(chosen, Path(folder), points=POINTS, gateways_=GATEWAYS)
         stack.callback(site.close)
         tags, each = scratch.tags(POINTS), POINTS // GATEWAYS

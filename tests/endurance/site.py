@@ -124,12 +124,12 @@ class Site:
         return found
 
 
-def broker(kind: str, *, queue_bytes: int | None, own: bool) -> Broker:
-    """Make a broker with the configuration we ship; `own`: the Mosquitto of this system."""
+def broker(kind: str, *, queue_bytes: int | None, root: Path | None) -> Broker:
+    """Make a broker with the configuration we ship; `root` holds another Debian's Mosquitto."""
     if kind == "rabbitmq":
         return RabbitMQ(queue_bytes=queue_bytes)
     bound = [] if queue_bytes is None else [f"max_queued_bytes {queue_bytes}"]
-    return Mosquitto(extra=[*bound, "sys_interval 1"], home=Home(None) if own else None)
+    return Mosquitto(extra=[*bound, "sys_interval 1"], home=root and Home(root))
 
 
 def _kill(pid: int | None) -> None:
