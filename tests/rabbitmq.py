@@ -14,6 +14,8 @@ from tests.servers import Home, Server, bounds, broker_home, free_port, listens,
 PROGRAM = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 SHIPPED = Path(__file__).parents[1] / "deploy/rabbitmq"
 USER, PASSWORD = "fengsui", "beacon"
+_STARTED = " completed with "
+"""The end of RabbitMQ's banner."""
 
 
 class RabbitMQ(Server):
@@ -62,7 +64,7 @@ class RabbitMQ(Server):
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def start(self) -> None:
-        """Start and wait until it listens."""
+        """Start and wait until it serves."""
         if self.running:
             return
         self._ports.start()
@@ -83,12 +85,29 @@ class RabbitMQ(Server):
             "RABBITMQ_DIST_PORT": free_port(),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-start_epmd false",
         }
+        before = self.log().count(_STARTED)
         words = [f"{name}={value}" for name, value in settings.items()]
         self._launch(self._home.command("rabbitmq", ["/usr/bin/env", *words, PROGRAM]), self._log)
-        self._serving(lambda: listens(self.port), "RabbitMQ")
+        # It listens before it knows accounts.
+        self._serving(lambda: self.log().count(_STARTED) > before, "RabbitMQ")
+
+    def close(self) -> None:
+        """End it at once, and what it needs beside it."""
+        self.kill()
+        self._ports.kill()
 
     def _write(self, name: str, text: str) -> None:
         (self._outside / name).write_text(text)
+
+
+def asking(url: str, key: str) -> list[str]:
+    """Return the shipped lines by which it asks a server about gateways, with a broker's token."""
+    lines = (SHIPPED / "rabbitmq.conf").read_text().splitlines()
+    return [
+        line.replace("http://fengsui:8000", url).replace("TOKEN", key)
+        for line in lines
+        if line.startswith("auth_")
+    ]
 
 
 class _Epmd(Server):

@@ -1,4 +1,4 @@
-"""Prove it the long way: `python -m tests.endurance --scenario kills --broker rabbitmq --kills 100`.
+"""Prove it the long way: `python -m tests.endurance --scenario kills --broker rabbitmq`.
 
 Real servers under load are killed, filled, taken away; at the end every acknowledged reading must
 be stored exactly once. Progress goes to standard error, the result as JSON to standard output.

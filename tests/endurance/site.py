@@ -54,6 +54,8 @@ class Site:
         """End everything."""
         self.server.kill()
         self.broker.kill()
+        if isinstance(self.broker, RabbitMQ):
+            self.broker.close()
         self.database.kill()
 
     def keep(self) -> None:
@@ -129,7 +131,7 @@ def broker(kind: str, *, queue_bytes: int | None, root: Path | None) -> Broker:
     if kind == "rabbitmq":
         return RabbitMQ(queue_bytes=queue_bytes)
     bound = [] if queue_bytes is None else [f"max_queued_bytes {queue_bytes}"]
-    return Mosquitto(extra=[*bound, "sys_interval 1"], home=root and Home(root))
+    return Mosquitto(extra=[*bound, "sys_interval 1"], home=None if root is None else Home(root))
 
 
 def _kill(pid: int | None) -> None:

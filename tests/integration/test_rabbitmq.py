@@ -1,0 +1,109 @@
+"""RabbitMQ with the configuration we ship: what a PUBACK says it has outlives a kill."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+
+from ingest.address import Address, client_id
+from ingest.mqtt import Source
+from tests import beacons, servers
+from tests import rabbitmq as shipped
+from tests.beacons import NEAR, House
+from tests.conftest import Broker
+from tests.integration.test_dynamic_security import Gateway
+from tests.integration.test_mqtt_source import send, take, up
+from tests.rabbitmq import PASSWORD, USER, RabbitMQ
+
+Make = Callable[..., RabbitMQ]
+REFUSED = (131, 151)
+"""RabbitMQ 4.0 says that it will not, later ones that the quota is exceeded."""
+
+
+def server_session(broker: Broker) -> Source:
+    """Return the server's own source, with the name by which the policy knows its queue."""
+    return Source(
+        address=Address.parse(broker.url),
+        client_id=client_id(broker.prefix),
+        filters=(f"{broker.prefix}/+/readings",),
+    )
+
+
+async def test_what_was_not_committed_comes_again_in_order_after_a_kill(rabbitmq: Make) -> None:
+    server = rabbitmq()
+    broker = Broker(server.url, "r/v1")
+    async with server_session(broker) as taker:
+        await up(taker)
+        await send(broker, 0, 50)
+        assert len(await take(taker, 50, acknowledge=10)) == 50
+        await asyncio.sleep(1)  # a new queue's name is written half a second after it was made
+        server.kill()
+    server.start()
+    async with server_session(broker) as taker:
+        await up(taker)
+        await send(broker, 50, 10)
+        again = await take(taker, 50, acknowledge=50)
+    assert [int(payload) for payload in again] == list(range(10, 60))
+
+
+async def test_a_message_taken_thirty_times_and_never_committed_is_not_given_up(
+    rabbitmq: Make,
+) -> None:
+    broker = Broker(rabbitmq().url, "r/v1")
+    async with server_session(broker) as taker:
+        await up(taker)
+    await send(broker, 7, 1)
+    for _ in range(30):  # RabbitMQ's own limit is 20
+        async with server_session(broker) as taker:
+            assert await take(taker, 1, acknowledge=0) == [b"7"]
+
+
+async def test_a_full_queue_refuses_and_what_it_took_is_there(rabbitmq: Make) -> None:
+    server = rabbitmq(queue_bytes=20_000)
+    broker = Broker(server.url, "r/v1")
+    async with server_session(broker) as taker:
+        await up(taker)
+    gateway = Gateway(server.port, USER, PASSWORD)
+    topic, taken = f"{broker.prefix}/gw/readings", []
+    try:
+        for number in range(100):
+            payload = b"%d %s" % (number, b"x" * 500)
+            answer = await asyncio.to_thread(gateway.publish, topic, payload)
+            if answer < 128:
+                taken.append(payload)
+        assert answer in REFUSED
+        assert 10 < len(taken) < 100
+        async with server_session(broker) as taker:
+            assert await take(taker, len(taken), acknowledge=len(taken)) == taken
+        assert await asyncio.to_thread(gateway.publish, topic, b"again") < 128
+    finally:
+        gateway.close()
+
+
+async def test_a_gateway_enters_and_publishes_as_the_server_says(
+    house: House, rabbitmq: Make
+) -> None:
+    key = await beacons.token(house.database, role="broker")
+    server = rabbitmq(*shipped.asking(house.serve.url, key))
+    name = f"gw-{secrets.token_hex(4)}"
+    async with await house.http("all", "administrator") as http:
+        made = await http.post("gateways", json={"id": name, "enterprise": NEAR})
+        password = made.json()["password"]
+        gateway = await asyncio.to_thread(Gateway, server.port, name, password)
+        assert gateway.answers == ["Success"]
+        own = f"fengsui/v1/{name}"
+        assert await asyncio.to_thread(gateway.subscribe, f"{own}/replies")
+        assert await asyncio.to_thread(gateway.publish, f"{own}/readings") < 128
+        assert await asyncio.to_thread(gateway.publish, f"spBv1.0/g/NDATA/{name}") < 128
+        forbidden = gateway.client.publish("fengsui/v1/gw-E2/readings", b"x", qos=1).mid
+        await asyncio.to_thread(
+            servers.until, lambda: gateway.ended, deadline_s=10, what="its connection to be ended"
+        )
+        assert gateway.published.get(forbidden, 128) >= 128
+        gateway.close()
+        guess = await asyncio.to_thread(Gateway, server.port, name, "guess")
+        assert guess.answers != ["Success"]
+        guess.close()
+        await http.post(f"gateways/{name}/revoke")
+        revoked = await asyncio.to_thread(Gateway, server.port, name, password)
+        assert revoked.answers != ["Success"]
+        revoked.close()
