@@ -216,6 +216,16 @@ async def test_lost_messages_are_counted_by_seq(database: str, broker: Broker, p
             await count(database, "select lost from gateway where last_seq = 1", 2)
 
 
+async def test_a_message_behind_its_time_was_not_lost(
+    database: str, broker: Broker, plant: None
+) -> None:
+    with gateway(broker.url, broker.prefix) as sender:
+        async with ingest(database, broker):
+            for seq in (7, 12, 9, 9, 11):
+                await send(sender, {"ts": now_ms(), "values": {"T1": 5}, "seq": seq})
+            await count(database, "select lost from gateway where messages = 5", 2)
+
+
 async def test_a_tag_registered_while_running_is_known_at_its_first_reading(
     database: str, broker: Broker, plant: None
 ) -> None:
