@@ -334,15 +334,11 @@ class Pipeline:
             await alarms.save_states(conn, proposal.states, proposal.gone)
         return entries
 
-    def _seen(
-        self, accounts: dict[str, Account]
-    ) -> tuple[list[gateways.Seen], dict[str, Counted]]:
+    def _seen(self, accounts: dict[str, Account]) -> tuple[list[gateways.Seen], dict[str, Counted]]:
         seen: list[gateways.Seen] = []
         newest: dict[str, Counted] = {}
         for gateway, account in accounts.items():
-            counted = sequence.follow(
-                self._sequences.get(gateway, Counted()), account.sequence
-            )
+            counted = sequence.follow(self._sequences.get(gateway, Counted()), account.sequence)
             newest[gateway] = counted
             error = account.clock_error_us
             seen.append(

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests import versions
-from tests.endurance import scenarios
+from tests.endurance import backlog, scenarios
 from tests.endurance.scenarios import Run
 
 SCENARIOS: Final[dict[str, Callable[[Run], dict[str, Any]]]] = {
     "kills": scenarios.kills,
     "full-queue": scenarios.full_queue,
     "outage": scenarios.outage,
+    "backlog": backlog.replay,
 }
 
 
@@ -32,6 +33,7 @@ def main() -> int:
     asked.add_argument("--kills", type=int, default=100)
     asked.add_argument("--seed", type=int, default=1)
     asked.add_argument("--outage-s", type=float, default=600.0)
+    asked.add_argument("--backlog-h", type=float, default=24.0)
     words = asked.parse_args()
     run = Run(
         broker=words.broker,
@@ -39,6 +41,7 @@ def main() -> int:
         seed=words.seed,
         kills=words.kills,
         outage_s=words.outage_s,
+        backlog_h=words.backlog_h,
     )
     began = time.monotonic()
     found = SCENARIOS[words.scenario](run)

@@ -19,7 +19,9 @@ from tests.servers import Mosquitto
 GATEWAYS: Final = 4
 POINTS: Final = 40
 EVERY_S: Final = 0.2
-_QUEUE_BYTES: Final = 1_000_000
+_QUEUE_BYTES: Final = 300_000
+_BYTES_PER_S: Final = 5_000
+"""Twenty messages of some 250 bytes."""
 _SETTLE_S: Final = 300.0
 
 
@@ -31,20 +33,35 @@ class Run(NamedTuple):
     seed: int
     kills: int
     outage_s: float
+    backlog_h: float
+
+
+@contextmanager
+def standing(
+    run: Run, *, points: int, gateways: int, queue_bytes: int | None = None
+) -> Iterator[Site]:
+    """Run a site for as long as the block."""
+    with TemporaryDirectory(prefix="fengsui-endurance-") as folder:
+        chosen = broker(run.broker, queue_bytes=queue_bytes, root=run.mosquitto_root)
+        site = Site(chosen, Path(folder), points=points, gateways_=gateways)
+        try:
+            yield site
+        finally:
+            site.close()
 
 
 @contextmanager
 def loaded(run: Run, *, queue_bytes: int | None = None) -> Iterator[tuple[Site, list[Gateway]]]:
     """Run a site whose gateways publish 200 readings a second."""
-    with TemporaryDirectory(prefix="fengsui-endurance-") as folder, ExitStack() as stack:
-        chosen = broker(run.broker, queue_bytes=queue_bytes, root=run.mosquitto_root)
-        site = Site(chosen, Path(folder), points=POINTS, gateways_=GATEWAYS)
-        stack.callback(site.close)
+    with ExitStack() as stack:
+        site = stack.enter_context(
+            standing(run, points=POINTS, gateways=GATEWAYS, queue_bytes=queue_bytes)
+        )
         tags, each = scratch.tags(POINTS), POINTS // GATEWAYS
         gateways = [
             stack.enter_context(
                 Gateway(
-                    url=chosen.url,
+                    url=site.broker.url,
                     prefix=PREFIX,
                     number=n,
                     tags=tags[n * each : (n + 1) * each],
@@ -86,8 +103,7 @@ def full_queue(run: Run) -> dict[str, Any]:
         site.held_down = True
         site.kill_server()
         say("server away; the queue fills")
-        # A message is about 250 bytes and 20 are sent in a second.
-        site.pause(3 * _QUEUE_BYTES / 5_000 * (1 / 3))
+        site.pause(3 * _QUEUE_BYTES / _BYTES_PER_S)
         before = sum(len(gateway.ledger.acknowledged) for gateway in gateways)
         waiting = [gateway.waiting for gateway in gateways]
         say(f"server comes back; acknowledged {before}, unacknowledged {waiting}")
