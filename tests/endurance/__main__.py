@@ -34,6 +34,7 @@ def main() -> int:
     asked.add_argument("--seed", type=int, default=1)
     asked.add_argument("--outage-s", type=float, default=600.0)
     asked.add_argument("--backlog-h", type=float, default=24.0)
+    asked.add_argument("--topic", choices=("history", "readings"), default="history")
     words = asked.parse_args()
     run = Run(
         broker=words.broker,
@@ -42,6 +43,7 @@ def main() -> int:
         kills=words.kills,
         outage_s=words.outage_s,
         backlog_h=words.backlog_h,
+        topic=words.topic,
     )
     began = time.monotonic()
     found = SCENARIOS[words.scenario](run)

@@ -22,7 +22,6 @@ STEP_MS: Final = 10_000
 _PER_MESSAGE: Final = 100
 _MOST_WAITING: Final = 1_000
 _CALM_S: Final = 60.0
-_DEADLINE_S: Final = 3_600.0
 
 
 class Store(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +49,7 @@ def replay(run: Run) -> dict[str, Any]:
             site.pause(_CALM_S)
             store = Store(
                 broker_url=site.broker.url,
-                topic=f"{PREFIX}/{name(0)}/readings",
+                topic=f"{PREFIX}/{name(0)}/{run.topic}",
                 tags=tags[:POINTS],
                 first_ms=time.time_ns() // 1_000_000 - 1_000 * int(_CALM_S) - rounds * STEP_MS,
                 rounds=rounds,
@@ -59,13 +58,13 @@ def replay(run: Run) -> dict[str, Any]:
             say(f"{rounds * POINTS} readings are replayed")
             sent_s = _send(site, store)
             say(f"all of it acknowledged after {sent_s:.0f} s")
-            until_stored(site.url, rounds * POINTS, deadline_s=_DEADLINE_S, every_s=5)
+            until_stored(site.url, rounds * POINTS, every_s=5)
             ended = time.time()
             say(f"all of it stored after {ended - began:.0f} s")
             site.pause(_CALM_S)
-            ledgers = list(stopped(live, deadline_s=300))
+            ledgers = list(stopped(live, deadline_s=300.0))
         wanted = rounds * POINTS + sum(len(ledger.acknowledged) for ledger in ledgers)
-        until_stored(site.url, wanted, deadline_s=300)
+        until_stored(site.url, wanted)
         found = _counted(site, store)
         return {
             "replayed": rounds * POINTS,

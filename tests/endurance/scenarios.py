@@ -34,6 +34,7 @@ class Run(NamedTuple):
     kills: int
     outage_s: float
     backlog_h: float
+    topic: str
 
 
 @contextmanager
@@ -157,5 +158,5 @@ def _reckoned(site: Site, gateways: list[Gateway]) -> dict[str, Any]:
     for one in stopped(gateways, deadline_s=_SETTLE_S):
         ledger += one
     say(f"all {ledger.messages} messages acknowledged; waiting for the record")
-    until_stored(site.url, len(ledger.acknowledged), deadline_s=_SETTLE_S)
+    until_stored(site.url, len(ledger.acknowledged))
     return reckoning.reckon(site, ledger)
