@@ -13,7 +13,6 @@ import psycopg
 
 from alarms.storage.migrate import migrate
 from fengsui.bench import scratch
-from tests import servers
 from tests.endurance import gateways
 from tests.processes import Command, Serve
 from tests.rabbitmq import RabbitMQ
