@@ -3,13 +3,18 @@
 import asyncio
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
+
+from fengsui.gauges import Gauges, fullest_queue
 from ingest.address import Address, client_id
 from ingest.mqtt import Source
 from tests import beacons, servers
 from tests import rabbitmq as shipped
 from tests.beacons import NEAR, House
 from tests.conftest import Broker
+from tests.gateway import gateway
 from tests.integration.test_dynamic_security import Gateway
 from tests.integration.test_mqtt_source import send, take, up
 from tests.rabbitmq import PASSWORD, USER, RabbitMQ
@@ -62,21 +67,41 @@ async def test_a_full_queue_refuses_and_what_it_took_is_there(rabbitmq: Make) ->
     broker = Broker(server.url, "r/v1")
     async with server_session(broker) as taker:
         await up(taker)
-    gateway = Gateway(server.port, USER, PASSWORD)
+    client = Gateway(server.port, USER, PASSWORD)
     topic, taken = f"{broker.prefix}/gw/readings", []
     try:
         for number in range(100):
             payload = b"%d %s" % (number, b"x" * 500)
-            answer = await asyncio.to_thread(gateway.publish, topic, payload)
+            answer = await asyncio.to_thread(client.publish, topic, payload)
             if answer < 128:
                 taken.append(payload)
         assert answer in REFUSED
         assert 10 < len(taken) < 100
         async with server_session(broker) as taker:
             assert await take(taker, len(taken), acknowledge=len(taken)) == taken
-        assert await asyncio.to_thread(gateway.publish, topic, b"again") < 128
+        assert await asyncio.to_thread(client.publish, topic, b"again") < 128
     finally:
-        gateway.close()
+        client.close()
+
+
+async def test_the_bytes_in_the_servers_queue_are_told(rabbitmq: Make, tmp_path: Path) -> None:
+    server = rabbitmq()
+    broker = Broker(server.url, "r/v1")
+    async with server_session(broker) as taker:
+        await up(taker)
+    with gateway(broker.url, broker.prefix) as sender:
+        await asyncio.to_thread(sender.send_all, [b"x" * 1000] * 100)
+    address = f"http://127.0.0.1:{server.metrics_port}"
+    with Gauges(
+        folders=[tmp_path], broker_url=server.url, queue_bytes=1_000_000, metrics_url=address
+    ) as gauges:
+        for _ in range(400):
+            if (gauges().queue_share or 0) > 0.05:
+                break
+            await asyncio.sleep(0.05)
+        assert gauges().queue_share == pytest.approx(0.1, rel=0.1)
+    server.kill()
+    assert fullest_queue(address) is None
 
 
 async def test_a_gateway_enters_and_publishes_as_the_server_says(
@@ -88,18 +113,18 @@ async def test_a_gateway_enters_and_publishes_as_the_server_says(
     async with await house.http("all", "administrator") as http:
         made = await http.post("gateways", json={"id": name, "enterprise": NEAR})
         password = made.json()["password"]
-        gateway = await asyncio.to_thread(Gateway, server.port, name, password)
-        assert gateway.answers == ["Success"]
+        entered = await asyncio.to_thread(Gateway, server.port, name, password)
+        assert entered.answers == ["Success"]
         own = f"fengsui/v1/{name}"
-        assert await asyncio.to_thread(gateway.subscribe, f"{own}/replies")
-        assert await asyncio.to_thread(gateway.publish, f"{own}/readings") < 128
-        assert await asyncio.to_thread(gateway.publish, f"spBv1.0/g/NDATA/{name}") < 128
-        forbidden = gateway.client.publish("fengsui/v1/gw-E2/readings", b"x", qos=1).mid
+        assert await asyncio.to_thread(entered.subscribe, f"{own}/replies")
+        assert await asyncio.to_thread(entered.publish, f"{own}/readings") < 128
+        assert await asyncio.to_thread(entered.publish, f"spBv1.0/g/NDATA/{name}") < 128
+        forbidden = entered.client.publish("fengsui/v1/gw-E2/readings", b"x", qos=1).mid
         await asyncio.to_thread(
-            servers.until, lambda: gateway.ended, deadline_s=10, what="its connection to be ended"
+            servers.until, lambda: entered.ended, deadline_s=10, what="its connection to be ended"
         )
-        assert gateway.published.get(forbidden, 128) >= 128
-        gateway.close()
+        assert entered.published.get(forbidden, 128) >= 128
+        entered.close()
         guess = await asyncio.to_thread(Gateway, server.port, name, "guess")
         assert guess.answers != ["Success"]
         guess.close()
