@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
 import psycopg
@@ -70,8 +71,10 @@ def record(database: str) -> Record:
 def gateway(broker: Broker) -> Iterator[paho.Client]:
     """Connect a gateway that publishes with QoS 1."""
     client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"{broker.prefix}-{GATEWAY}")
-    host, port = broker.url.removeprefix("mqtt://").split(":")
-    client.connect(host, int(port))
+    parts = urlsplit(broker.url)
+    if parts.username:
+        client.username_pw_set(parts.username, parts.password)
+    client.connect(parts.hostname or "", parts.port or 1883)
     client.loop_start()
     yield client
     client.disconnect()
