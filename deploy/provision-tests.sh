@@ -27,6 +27,7 @@ main() {
       servers=native
       [[ -x $native ]] || wanted+=(postgresql-17)
       [[ -e $native_timescale ]] || wanted+=(postgresql-17-timescaledb)
+      [[ -x $rabbitmq ]] || wanted+=(rabbitmq-server ca-certificates)
     else
       servers=unpacked
       [[ -e "$root/.complete" ]] || command -v mmdebstrap >/dev/null || wanted+=(mmdebstrap)

@@ -12,6 +12,7 @@ from typing import Any
 from tests.servers import Home, Server, bounds, broker_home, free_port, listens, until
 
 PROGRAM = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+INSTALLED = Path("/usr/lib/rabbitmq/lib")
 SHIPPED = Path(__file__).parents[1] / "deploy/rabbitmq"
 USER, PASSWORD = "fengsui", "beacon"
 _STARTED = " completed with "
