@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,18 @@ from tests.rabbitmq import PASSWORD, USER, RabbitMQ
 Make = Callable[..., RabbitMQ]
 REFUSED = (131, 151)
 """RabbitMQ 4.0 says that it will not, later ones that the quota is exceeded."""
+
+
+@pytest.fixture(scope="module")
+def asking(house: House) -> Iterator[RabbitMQ]:
+    """A broker that asks the house's server about gateways, for tests that leave it as it is."""
+    key = asyncio.run(beacons.token(house.database, role="broker"))
+    server = RabbitMQ(
+        extra=[*shipped.asking(house.serve.url, key), "collect_statistics_interval = 1000"]
+    )
+    server.start()
+    yield server
+    server.close()
 
 
 def server_session(broker: Broker) -> Source:
@@ -51,9 +63,9 @@ async def test_what_was_not_committed_comes_again_in_order_after_a_kill(rabbitmq
 
 
 async def test_a_message_taken_thirty_times_and_never_committed_is_not_given_up(
-    rabbitmq: Make,
+    asking: RabbitMQ,
 ) -> None:
-    broker = Broker(rabbitmq().url, "r/v1")
+    broker = Broker(asking.url, "thirty/v1")
     async with server_session(broker) as taker:
         await up(taker)
     await send(broker, 7, 1)
@@ -84,36 +96,32 @@ async def test_a_full_queue_refuses_and_what_it_took_is_there(rabbitmq: Make) ->
         client.close()
 
 
-async def test_the_bytes_in_the_servers_queue_are_told(rabbitmq: Make, tmp_path: Path) -> None:
-    server = rabbitmq()
-    broker = Broker(server.url, "r/v1")
+async def test_the_bytes_in_the_servers_queue_are_told(asking: RabbitMQ, tmp_path: Path) -> None:
+    broker = Broker(asking.url, "told/v1")
     async with server_session(broker) as taker:
         await up(taker)
     with gateway(broker.url, broker.prefix) as sender:
         await asyncio.to_thread(sender.send_all, [b"x" * 1000] * 100)
-    address = f"http://127.0.0.1:{server.metrics_port}"
+    address = f"http://127.0.0.1:{asking.metrics_port}"
     with Gauges(
-        folders=[tmp_path], broker_url=server.url, queue_bytes=1_000_000, metrics_url=address
+        folders=[tmp_path], broker_url=asking.url, queue_bytes=1_000_000, metrics_url=address
     ) as gauges:
         for _ in range(400):
             if (gauges().queue_share or 0) > 0.05:
                 break
             await asyncio.sleep(0.05)
         assert gauges().queue_share == pytest.approx(0.1, rel=0.1)
-    server.kill()
-    assert fullest_queue(address) is None
+    assert fullest_queue(f"http://127.0.0.1:{servers.free_port()}") is None
 
 
 async def test_a_gateway_enters_and_publishes_as_the_server_says(
-    house: House, rabbitmq: Make
+    house: House, asking: RabbitMQ
 ) -> None:
-    key = await beacons.token(house.database, role="broker")
-    server = rabbitmq(*shipped.asking(house.serve.url, key))
     name = f"gw-{secrets.token_hex(4)}"
     async with await house.http("all", "administrator") as http:
         made = await http.post("gateways", json={"id": name, "enterprise": NEAR})
         password = made.json()["password"]
-        entered = await asyncio.to_thread(Gateway, server.port, name, password)
+        entered = await asyncio.to_thread(Gateway, asking.port, name, password)
         assert entered.answers == ["Success"]
         own = f"fengsui/v1/{name}"
         assert await asyncio.to_thread(entered.subscribe, f"{own}/replies")
@@ -125,10 +133,10 @@ async def test_a_gateway_enters_and_publishes_as_the_server_says(
         )
         assert entered.published.get(forbidden, 128) >= 128
         entered.close()
-        guess = await asyncio.to_thread(Gateway, server.port, name, "guess")
+        guess = await asyncio.to_thread(Gateway, asking.port, name, "guess")
         assert guess.answers != ["Success"]
         guess.close()
         await http.post(f"gateways/{name}/revoke")
-        revoked = await asyncio.to_thread(Gateway, server.port, name, password)
+        revoked = await asyncio.to_thread(Gateway, asking.port, name, password)
         assert revoked.answers != ["Success"]
         revoked.close()
