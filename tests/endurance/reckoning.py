@@ -46,6 +46,7 @@ def _compared(ledger: Ledger, rows: list[tuple[Any, ...]]) -> dict[str, Any]:
         "sent": len(ledger.sent),
         "acknowledged": len(ledger.acknowledged),
         "refused_pubacks": ledger.refused,
+        "reconnected_unanswered": ledger.reconnected,
         "stored": len(rows),
         "missing": len(ledger.acknowledged - values.keys()),
         "doubled": sum(count > 1 for count in times.values()),
