@@ -146,6 +146,7 @@ def document(*, version: str, topic_prefix: str = "fengsui/v1") -> dict[str, Any
 
     topic = topic_prefix + "/{gateway}"
     channel("readings", f"{topic}/readings", "mqtt", ("GatewayReadings",), ())
+    channel("history", f"{topic}/history", "mqtt", ("GatewayReadings",), ())
     channel("senml", f"{topic}/senml", "mqtt", ("GatewaySenml",), ())
     channel("status", f"{topic}/status", "mqtt", ("GatewayStatus",), ())
     channel("replies", f"{topic}/replies", "mqtt", (), ("GatewayReplies",))

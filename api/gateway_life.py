@@ -173,7 +173,9 @@ def _issued(
     entrance: Entrance, gateway: str, enterprise: str, password: str, told: Sequence[str]
 ) -> Issued:
     own = f"{entrance.prefix}/{gateway}"
-    topics = {name: f"{own}/{name}" for name in ("readings", "status", "senml", "replies")}
+    topics = {
+        name: f"{own}/{name}" for name in ("readings", "history", "status", "senml", "replies")
+    }
     parts = urlsplit(entrance.address)
     host = parts.hostname or "127.0.0.1"
     port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)

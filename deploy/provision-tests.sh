@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install what the tests need: Mosquitto, Chromium, CJK fonts, and PostgreSQL 17 with TimescaleDB.
+# Install what the tests need: Mosquitto, RabbitMQ, Chromium, CJK fonts, and PostgreSQL 17 with TimescaleDB.
 #
 # Run it as often as you like: what is there is left alone, and then it takes a second.
 # On Debian 13 everything comes from packages. On Debian 12 (and Ubuntu 24.04, untried) the servers are
@@ -8,8 +8,9 @@
 set -euo pipefail
 
 readonly cache="${XDG_CACHE_HOME:-${HOME:?set HOME or XDG_CACHE_HOME}/.cache}/fengsui"
-readonly root="$cache/servers-trixie-1"
+readonly root="$cache/servers-trixie-2"
 readonly native=/usr/lib/postgresql/17/bin/postgres
+readonly rabbitmq=/usr/sbin/rabbitmq-server
 readonly native_timescale=/usr/lib/postgresql/17/lib/timescaledb.so
 
 main() {
@@ -26,6 +27,7 @@ main() {
       servers=native
       [[ -x $native ]] || wanted+=(postgresql-17)
       [[ -e $native_timescale ]] || wanted+=(postgresql-17-timescaledb)
+      [[ -x $rabbitmq ]] || wanted+=(rabbitmq-server ca-certificates)
     else
       servers=unpacked
       [[ -e "$root/.complete" ]] || command -v mmdebstrap >/dev/null || wanted+=(mmdebstrap)
@@ -84,7 +86,7 @@ debian_mirror() {
     awk '$1 == "Debian" && $2 == "Debian" && $3 == "main" { print $4; exit }'
 }
 
-# Unpack PostgreSQL, TimescaleDB and Mosquitto of Debian 13 beside the system, whole or not at all.
+# Unpack PostgreSQL, TimescaleDB, Mosquitto and RabbitMQ of Debian 13 beside the system, whole or not at all.
 unpack() {
   (( EUID == 0 )) || refuse "this system has no PostgreSQL 17 with TimescaleDB, and unpacking one needs" \
     "root: run it as root (sudo make test), or set FENGSUI_TEST_DATABASE_URL and FENGSUI_TEST_BROKER_URL"
@@ -96,11 +98,11 @@ unpack() {
   rm -rf --one-file-system "$cache"/servers-*.partial "$root"
   local partial="$root.partial" mirror
   mirror="${FENGSUI_TEST_DEBIAN_MIRROR:-$(debian_mirror)}"
-  say "unpacking PostgreSQL 17, TimescaleDB and Mosquitto into $root (once, about 40 s)"
+  say "unpacking PostgreSQL 17, TimescaleDB, Mosquitto and RabbitMQ into $root (once, about a minute)"
   # The first hook: no default cluster. Without a mirror mmdebstrap takes Debian's own.
   # shellcheck disable=SC2016
   mmdebstrap --quiet --mode=root --variant=minbase \
-    --include=postgresql-17,postgresql-17-timescaledb,mosquitto \
+    --include=postgresql-17,postgresql-17-timescaledb,mosquitto,rabbitmq-server,ca-certificates \
     --keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
     --aptopt='Acquire::Retries "5"' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
@@ -108,7 +110,8 @@ unpack() {
     --essential-hook='mkdir -p "$1/etc/postgresql-common"' \
     --essential-hook='echo create_main_cluster = false >"$1/etc/postgresql-common/createcluster.conf"' \
     trixie "$partial" ${mirror:+"$mirror"} </dev/null
-  [[ -x "$partial$native" && -e "$partial$native_timescale" && -x "$partial/usr/sbin/mosquitto" ]] ||
+  [[ -x "$partial$native" && -e "$partial$native_timescale" && -x "$partial/usr/sbin/mosquitto" &&
+    -x "$partial$rabbitmq" ]] ||
     refuse "the unpacked folder lacks a server; remove $partial and try again"
   # A server that runs inside asks for randomness and a place to discard, nothing else.
   for device in null:3 zero:5 random:8 urandom:9; do

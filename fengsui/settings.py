@@ -42,10 +42,12 @@ class Settings:
     rollup_days: int = 731
     journal_days: int = 1096
     broker_queue_bytes: int = 1 << 30
+    broker_metrics_url: str | None = None
 
     def __post_init__(self) -> None:
         _check_url("database_url", self.database_url, ("postgresql", "postgres"))
         _check_url("broker_url", self.broker_url, ("mqtt", "mqtts"))
+        _check_url("broker_metrics_url", self.broker_metrics_url, ("http", "https"))
         if self.broker_access not in BROKER_ACCESS:
             raise _bad("broker_access", self.broker_access, "one of " + ", ".join(BROKER_ACCESS))
         if not 0 <= self.http_port <= 65535:

@@ -45,9 +45,9 @@ class Address:
         return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}"
 
 
-def client_id(record: str) -> str:
+def client_id(record: str, session: str = "ingest") -> str:
     """Name the client after the record it fills, so that a restart finds its session.
 
-    23 characters, the most that every 3.1.1 broker must take.
+    23 characters for a session of six, the most that every 3.1.1 broker must take.
     """
-    return f"fengsui-ingest-{hashlib.blake2b(record.encode(), digest_size=4).hexdigest()}"
+    return f"fengsui-{session}-{hashlib.blake2b(record.encode(), digest_size=4).hexdigest()}"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from alarms.readings import STAMPED_HERE
+from alarms.readings import HISTORY, STAMPED_HERE
 from alarms.storage import gateways
 from ingest import topics
 from ingest.decoders import status
@@ -38,7 +38,7 @@ def hear(
             edge.hear(message, heard.arrived, heard.stated)
         elif topic.channel is Channel.status:
             _hear_status(heard, topic.gateway, message, roster)
-        elif topic.channel in (Channel.readings, Channel.senml):
+        elif topic.channel is not Channel.replies:
             heard.arrived.append(
                 Arrived(
                     gateway=topic.gateway,
@@ -56,6 +56,10 @@ def _decode(topic: Topic, message: Message, intake: Intake) -> Decoded:
     decoded = intake.decode(topic.gateway, message.payload, message.received, dialect)
     if message.retained and any(mark & STAMPED_HERE for mark in decoded.marks):
         return refused_whole(Reason.bad_time, "retained by the broker, and without a ts")
+    if topic.channel is Channel.history:
+        decoded.marks = [mark | HISTORY for mark in decoded.marks]
+        # Old numbers between new ones would count as a gateway that starts anew, again and again.
+        decoded.sequence = []
     return decoded
 
 

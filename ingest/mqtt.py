@@ -134,8 +134,8 @@ class _Link:
         self._answered = True
         if reason.is_failure:
             name = reason.getName()
-            self.detail = f"{name}; mend user and password in FENGSUI_BROKER_URL"
-            self._end(_End.refused_version if name == _UNSUPPORTED_VERSION else _End.refused)
+            how = _End.refused_version if name == _UNSUPPORTED_VERSION else _End.refused
+            self._end(how, f"{name}; mend user and password in FENGSUI_BROKER_URL")
             return
         self.detail = "kept" if flags.session_present else "new"
         client.subscribe([(topic, 1) for topic in self._source.filters])
@@ -150,8 +150,7 @@ class _Link:
     ) -> None:
         refused = [reason.getName() for reason in reasons if reason.is_failure]
         if refused:
-            self.detail = f"subscription refused: {', '.join(refused)}"
-            self._end(_End.refused)
+            self._end(_End.refused, f"subscription refused: {', '.join(refused)}")
         else:
             if self._source.presence is not None:
                 self._say(self._source.presence.online(self._timestamp))
@@ -168,8 +167,7 @@ class _Link:
         if self._closing:
             self._end(_End.closed)
         elif self._answered:
-            self.detail = f"{reason.getName()}{_NO_STATE if self._unheard else ''}"
-            self._end(_End.lost)
+            self._end(_End.lost, f"{reason.getName()}{_NO_STATE if self._unheard else ''}")
         else:
             self._end(_End.silent)
 
@@ -206,11 +204,13 @@ class _Link:
     def _on_publish(self, reason: ReasonCode) -> None:
         self._unheard = self._unheard and reason.is_failure
 
-    def _end(self, how: _End) -> None:
-        self._call(self._settle, how)
+    def _end(self, how: _End, detail: str = "") -> None:
+        self._call(self._settle, how, detail)
 
-    def _settle(self, how: _End) -> None:
+    def _settle(self, how: _End, detail: str) -> None:
+        """Note how it ended, the first time: after a refusal comes the end of the connection."""
         if not self.ended.done():
+            self.detail = detail
             self.ended.set_result(how)
 
     def _call(self, what: Callable[..., object], *arguments: object) -> None:

@@ -44,6 +44,7 @@ from ingest.intake import Intake
 from ingest.messages import Message
 from ingest.refusals import Ledger, Refused
 from ingest.roster import RAW_RETENTION_US, Roster
+from ingest.sequence import Counted
 from ingest.sifting import Account, Sifted, sift
 from ingest.sparkplug import names
 from ingest.sparkplug.edge_nodes import Draft, EdgeNodes
@@ -96,7 +97,7 @@ class Pipeline:
         self._started = 0
         self.edge_nodes = EdgeNodes()
         self._condensed = 0
-        self._sequences: dict[str, int | None] = {}
+        self._sequences: dict[str, Counted] = {}
         self._months: frozenset[int] | None = frozenset()
         self._owed = rollups.NOTHING
         self._overload = Overload()
@@ -140,7 +141,8 @@ class Pipeline:
             self._computed = Computed(registered)
             self._roster = Roster.of(registered, self._engine.gateways, keeps_us=self._keeps_us)
             self._intake = Intake(registered)
-            self._sequences = await gateways.sequences(conn)
+            numbers = await gateways.sequences(conn)
+            self._sequences = {gateway: Counted(newest) for gateway, newest in numbers.items()}
             await self.edge_nodes.recall(conn)
             self._started = now
             self._months = None if await migrate.edition(conn) != "none" else frozenset()
@@ -332,14 +334,12 @@ class Pipeline:
             await alarms.save_states(conn, proposal.states, proposal.gone)
         return entries
 
-    def _seen(
-        self, accounts: dict[str, Account]
-    ) -> tuple[list[gateways.Seen], dict[str, int | None]]:
+    def _seen(self, accounts: dict[str, Account]) -> tuple[list[gateways.Seen], dict[str, Counted]]:
         seen: list[gateways.Seen] = []
-        newest: dict[str, int | None] = {}
+        newest: dict[str, Counted] = {}
         for gateway, account in accounts.items():
-            counted = sequence.follow(self._sequences.get(gateway), account.sequence)
-            newest[gateway] = counted.newest
+            counted = sequence.follow(self._sequences.get(gateway, Counted()), account.sequence)
+            newest[gateway] = counted
             error = account.clock_error_us
             seen.append(
                 gateways.Seen(

@@ -9,24 +9,37 @@ _WRAP: Final = 2**31
 
 
 class Counted(NamedTuple):
-    """The newest number, and how many before it never came."""
+    """A gateway's newest number, the numbers a little before it that never came, and a count.
 
-    newest: int | None
-    lost: int
+    `lost` is by how many more (or fewer) are lost than before these numbers.
+    """
+
+    newest: int | None = None
+    gaps: frozenset[int] = frozenset()
+    lost: int = 0
 
 
-def follow(newest: int | None, numbers: Iterable[int]) -> Counted:
+def follow(before: Counted, numbers: Iterable[int]) -> Counted:
     """Follow a gateway's numbers in order of receipt.
 
-    A number a little behind the newest is a redelivery; far behind, the gateway started anew.
+    A number a little behind the newest is a redelivery, or a straggler that was taken for lost:
+    clients that connect again send what is new before what is old. Far behind, the gateway started
+    anew.
     """
-    lost = 0
+    newest, gaps, lost = before.newest, set(before.gaps), 0
     for number in numbers:
         if newest is None or number == (newest + 1) % (_WRAP + 1):
             newest = number
         elif number > newest:
             lost += number - newest - 1
+            gaps.update(range(max(newest + 1, number - _REORDER), number))
             newest = number
+        elif number in gaps:
+            gaps.remove(number)
+            lost -= 1
         elif newest - number > _REORDER or number == 0:
             newest = number
-    return Counted(newest, lost)
+            gaps.clear()
+    if newest is not None:
+        gaps = {gap for gap in gaps if newest - gap <= _REORDER}
+    return Counted(newest, frozenset(gaps), lost)

@@ -30,6 +30,9 @@ log: Final = logging.getLogger("fengsui.ingest")
 T = TypeVar("T")
 
 MOST_MESSAGES: Final = 500
+MOST_STORED: Final = 50
+STORED_BYTES: Final = 1 << 20
+"""What gateways had stored is taken in small bites, for live readings wait while one is judged."""
 LINGER_S: Final = 0.002
 IDLE_S: Final = 0.2
 TICK_US: Final = 1_000_000
@@ -74,34 +77,45 @@ async def run(
         gauges=gauges,
     )
     try:
+        record = await service.open()
         source = Source(
             address=address,
-            client_id=client_id(await service.open()),
+            client_id=client_id(record),
             filters=(*topics.filters(topic_prefix), *edge_nodes),
             presence=presence,
         )
-        async with source:
-            ending = asyncio.create_task(_finish(source, stop), name="ingest stop")
+        stored = Source(
+            address=address,
+            client_id=client_id(record, "stored"),
+            filters=topics.stored(topic_prefix),
+            window_bytes=STORED_BYTES,
+        )
+
+        def finish(_: object = None) -> None:
+            source.finish()
+            stored.finish()
+
+        async with source, stored:
+            ending = asyncio.create_task(stop.wait(), name="ingest stop")
             showing = asyncio.create_task(service.inspector.run(), name="ingest inspector")
             keeping = asyncio.create_task(upkeep.run(database_url, terms), name="upkeep")
-            keeping.add_done_callback(lambda _: source.finish())
+            replaying = asyncio.create_task(service.work_off(stored), name="ingest stored")
+            for task in (ending, keeping, replaying):
+                task.add_done_callback(finish)
             try:
                 await service.work(source)
+                await replaying
             finally:
                 ending.cancel()
                 showing.cancel()
                 keeping.cancel()
+                replaying.cancel()
                 with suppress(asyncio.CancelledError):
                     await keeping
     except _Stopped:
         return
     finally:
         await service.close()
-
-
-async def _finish(source: Source, stop: asyncio.Event) -> None:
-    await stop.wait()
-    source.finish()
 
 
 class _Service:
@@ -129,6 +143,8 @@ class _Service:
         self._replies = Replies()
         self.inspector = Inspector(database_url, prefix=prefix)
         self._tally = Tally(log)
+        self._turn = asyncio.Lock()
+        """Live and stored readings take turns: the record has one writer, the engine one batch."""
         self._conn: AsyncConnection | None = None
         self._ticked = 0
         self._listening_since = 0
@@ -144,21 +160,31 @@ class _Service:
         async for batch in source.batches(
             max_messages=MOST_MESSAGES, linger_s=LINGER_S, idle_s=IDLE_S
         ):
-            self._pipeline.edge_nodes.link(source.link_up_since)
-            if batch.messages:
-                await self._settle(batch)
-            if now() - self._ticked >= TICK_US:
-                await self._persist(self._tick)
-                self._command()
+            async with self._turn:
+                self._pipeline.edge_nodes.link(source.link_up_since)
+                if batch.messages:
+                    await self._settle(batch, source)
+                if now() - self._ticked >= TICK_US:
+                    await self._persist(self._tick)
+                    self._command()
             self._reply()
             self._tally.speak(time.monotonic())
+
+    async def work_off(self, stored: Source) -> None:
+        """Take what gateways had stored, a bite between two live batches."""
+        async for batch in stored.batches(
+            max_messages=MOST_STORED, linger_s=LINGER_S, idle_s=IDLE_S
+        ):
+            if batch.messages:
+                async with self._turn:
+                    await self._settle(batch, stored)
 
     async def close(self) -> None:
         """Close the connection to the record."""
         if self._conn is not None:
             await self._conn.close()
 
-    async def _settle(self, batch: Batch) -> None:
+    async def _settle(self, batch: Batch, source: Source) -> None:
         """Commit and acknowledge; cut a batch that its own content spoils down to the spoiler."""
         try:
             outcome = await self._persist(lambda: self._commit(batch))
@@ -169,7 +195,7 @@ class _Service:
             await self._persist(self._tick)  # raises where it was not the content: end and restart
             if len(batch.messages) > 1:
                 for half in batch.halves():
-                    await self._settle(half)
+                    await self._settle(half, source)
                 return
             log.exception("message refused topic=%s", batch.messages[0].topic)
             why = f"{type(error).__name__}: {error}"
@@ -178,7 +204,7 @@ class _Service:
             self._replies.add(outcome.accounts, outcome.refused)
             self._tally.add(outcome)
             self.inspector.offer(batch.messages, outcome.refused)
-        await self._source.commit(batch)
+        await source.commit(batch)
         self._steps("acknowledged")
 
     async def _commit(self, batch: Batch) -> Outcome:

@@ -1,4 +1,4 @@
-"""MQTT topics of a gateway: `{prefix}/{gateway}/readings`, `senml`, `status` and `replies`."""
+"""MQTT topics of a gateway, `{prefix}/{gateway}/…`: readings, history, senml, status, replies."""
 
 import re
 from dataclasses import dataclass
@@ -10,6 +10,8 @@ class Channel(StrEnum):
     """What a gateway's topic carries; the name is the topic's last level."""
 
     readings = "readings"
+    history = "history"
+    """Readings a gateway had stored: they wait in a queue of their own, never before live ones."""
     senml = "senml"
     status = "status"
     replies = "replies"
@@ -44,5 +46,10 @@ def name(prefix: str, gateway: str, channel: Channel) -> str:
 
 
 def filters(prefix: str) -> tuple[str, ...]:
-    """Return the topic filters that cover all a server listens to."""
+    """Return the topic filters that cover what happens now."""
     return tuple(f"{prefix}/+/{channel}" for channel in INBOUND)
+
+
+def stored(prefix: str) -> tuple[str, ...]:
+    """Return the topic filters that cover what gateways had stored."""
+    return (f"{prefix}/+/{Channel.history}",)

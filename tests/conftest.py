@@ -14,6 +14,7 @@ from alarms.storage.migrate import migrate
 from tests import versions
 from tests.databases import Databases
 from tests.processes import Command, Serve
+from tests.rabbitmq import RabbitMQ
 from tests.servers import Mosquitto, Postgres
 
 
@@ -114,6 +115,22 @@ def mosquitto() -> Iterator[Callable[..., Mosquitto]]:
     yield make
     for server in made:
         server.kill()
+
+
+@pytest.fixture
+def rabbitmq() -> Iterator[Callable[..., RabbitMQ]]:
+    """Make RabbitMQs of a test's own; words are extra lines of its configuration."""
+    made: list[RabbitMQ] = []
+
+    def make(*extra: str, queue_bytes: int | None = None) -> RabbitMQ:
+        server = RabbitMQ(extra=extra, queue_bytes=queue_bytes)
+        made.append(server)
+        server.start()
+        return server
+
+    yield make
+    for server in made:
+        server.close()
 
 
 @pytest.fixture

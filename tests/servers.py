@@ -14,8 +14,9 @@ from pathlib import Path
 import psycopg
 
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fengsui"
-_ROOT = _CACHE / "servers-trixie-1"
+_ROOT = _CACHE / "servers-trixie-2"
 _MOSQUITTO_CONF = Path(__file__).parents[1] / "deploy/mosquitto/mosquitto.conf"
+MOSQUITTO = "/usr/sbin/mosquitto"
 BINARIES = Path("/usr/lib/postgresql/17")
 EXTENSION = Path("/usr/share/postgresql/17/extension/timescaledb.control")
 _MEND = "run deploy/provision-tests.sh (make test does), or set"
@@ -114,12 +115,15 @@ def postgres_home() -> Home:
     )
 
 
-def mosquitto_home() -> Home:
-    """Find Mosquitto: the unpacked one first, for 2.0.11 does not honour Receive Maximum."""
+def broker_home(program: str, name: str) -> Home:
+    """Find a broker, by its program's path: the unpacked one first, for systems have older ones.
+
+    Debian 12's Mosquitto, 2.0.11, does not honour Receive Maximum; its RabbitMQ has no MQTT 5.
+    """
     for root in (_ROOT, None) if os.geteuid() == 0 else (None,):
-        if ((root or Path("/")) / "usr/sbin/mosquitto").exists():
+        if ((root or Path("/")) / program.removeprefix("/")).exists():
             return Home(root)
-    raise MissingServerError(f"no Mosquitto here; {_MEND} FENGSUI_TEST_BROKER_URL")
+    raise MissingServerError(f"no {name} here; {_MEND} FENGSUI_TEST_BROKER_URL")
 
 
 class Server:
@@ -299,10 +303,10 @@ class Postgres(Server):
 class Mosquitto(Server):
     """One Mosquitto with the bounds of deploy/mosquitto/mosquitto.conf; its queue stays."""
 
-    def __init__(self, *, extra: Sequence[str] = ()) -> None:
+    def __init__(self, *, extra: Sequence[str] = (), home: Home | None = None) -> None:
         """Write the configuration; start() runs it. `extra` lines come last and win."""
         super().__init__()
-        self._home = mosquitto_home()
+        self._home = home or broker_home(MOSQUITTO, "Mosquitto")
         self._folder = self._home.workplace("mosquitto", "mosquitto")
         self._log = self._home.outside(self._folder / "log")
         self._home.outside(self._folder / "mosquitto.conf").write_text(
@@ -311,7 +315,7 @@ class Mosquitto(Server):
                     f"listener {self.port} 127.0.0.1",
                     "allow_anonymous true",
                     f"persistence_location {self._folder}/",
-                    *_bounds(),
+                    *bounds(_MOSQUITTO_CONF),
                     "log_dest stderr",
                     *extra,
                     "",
@@ -332,14 +336,14 @@ class Mosquitto(Server):
         """Start and wait until it listens."""
         if self.running:
             return
-        words = ["/usr/sbin/mosquitto", "-c", str(self._folder / "mosquitto.conf")]
+        words = [MOSQUITTO, "-c", str(self._folder / "mosquitto.conf")]
         self._launch(self._home.command("mosquitto", words), self._log)
         self._serving(lambda: listens(self.port), "Mosquitto")
 
 
-def _bounds() -> list[str]:
-    """Return the lines that stand below "Bounds" in the configuration we ship."""
-    return _MOSQUITTO_CONF.read_text().partition("# Bounds\n")[2].splitlines()
+def bounds(conf: Path) -> list[str]:
+    """Return the lines that stand below "Bounds" in a broker's configuration we ship."""
+    return conf.read_text().partition("# Bounds\n")[2].splitlines()
 
 
 def _sweep(parent: Path) -> None:

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 import psycopg
 
-from tests import servers
+from tests import rabbitmq, servers
 
 
 def line() -> str:
     """Return one line that names the servers and the browser the tests will meet."""
-    return ", ".join((_postgres_version(), _mosquitto_version(), _chromium_version()))
+    return ", ".join(
+        (_postgres_version(), _mosquitto_version(), _rabbitmq_version(), _chromium_version())
+    )
 
 
 def _postgres_version() -> str:
@@ -43,11 +45,20 @@ def _mosquitto_version() -> str:
     if "FENGSUI_TEST_BROKER_URL" in os.environ:
         return "a broker of your own"
     try:
-        home = servers.mosquitto_home()
+        home = servers.broker_home(servers.MOSQUITTO, "Mosquitto")
     except servers.MissingServerError as error:
         return f"Mosquitto MISSING ({error})"
-    said = _ask(home.command("mosquitto", ["/usr/sbin/mosquitto", "-h"]))
+    said = _ask(home.command("mosquitto", [servers.MOSQUITTO, "-h"]))
     return f"Mosquitto {said.removeprefix('mosquitto version ')}"
+
+
+def _rabbitmq_version() -> str:
+    try:
+        home = servers.broker_home(rabbitmq.PROGRAM, "RabbitMQ")
+    except servers.MissingServerError as error:
+        return f"RabbitMQ MISSING ({error})"
+    (installed,) = home.outside(rabbitmq.INSTALLED).glob("rabbitmq_server-*")
+    return f"RabbitMQ {installed.name.removeprefix('rabbitmq_server-')}"
 
 
 def _chromium_version() -> str:

@@ -87,7 +87,9 @@ async def metrics(service: Shared) -> Response:
         ("rejected", "Readings rejected."),
         ("lost", "Messages lost on the way, by their sequence numbers."),
     ):
-        lines += _metric(f"fengsui_{_SERIES[name]}_total", "counter", said, counters[name])
+        # What was taken for lost and came behind its time is taken off again.
+        kind = "gauge" if name == "lost" else "counter"
+        lines += _metric(f"fengsui_{_SERIES[name]}_total", kind, said, counters[name])
     return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
 
 

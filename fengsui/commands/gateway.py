@@ -188,7 +188,7 @@ def _hand_over(issued: Issued, *, as_json: bool) -> None:
     click.echo(f"password   {issued.password}   (shown this once)")
     click.echo(
         f"publish    {issued.topics['readings']}   QoS 1; also .../status (retained, will), "
-        ".../senml"
+        ".../history, .../senml"
     )
     click.echo(f"subscribe  {issued.topics['replies']}")
     click.echo(f"Sparkplug  as edge node {issued.gateway}, under any group")

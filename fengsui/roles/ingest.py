@@ -34,6 +34,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         folders=[settings.data_dir, *await _database_folder(settings.database_url)],
         broker_url=settings.broker_url,
         queue_bytes=settings.broker_queue_bytes,
+        metrics_url=settings.broker_metrics_url,
     ) as gauges:
         sealing = asyncio.create_task(seals.run(settings.database_url, settings.data_dir))
         try:

@@ -142,6 +142,7 @@ def test_asyncapi_names_the_topics_and_sockets_of_the_contract() -> None:
     channels = asyncapi.document(version="1", topic_prefix="p/v1")["channels"]
     assert {channel["address"] for channel in channels.values()} == {
         "p/v1/{gateway}/readings",
+        "p/v1/{gateway}/history",
         "p/v1/{gateway}/senml",
         "p/v1/{gateway}/status",
         "p/v1/{gateway}/replies",

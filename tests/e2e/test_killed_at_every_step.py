@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
 import psycopg
@@ -70,8 +71,10 @@ def record(database: str) -> Record:
 def gateway(broker: Broker) -> Iterator[paho.Client]:
     """Connect a gateway that publishes with QoS 1."""
     client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"{broker.prefix}-{GATEWAY}")
-    host, port = broker.url.removeprefix("mqtt://").split(":")
-    client.connect(host, int(port))
+    parts = urlsplit(broker.url)
+    if parts.username:
+        client.username_pw_set(parts.username, parts.password)
+    client.connect(parts.hostname or "", parts.port or 1883)
     client.loop_start()
     yield client
     client.disconnect()
@@ -119,6 +122,20 @@ def ready(database: str, *, after: Any = None) -> Any:
     return found[0]
 
 
+def listening(database: str, broker: Broker) -> None:
+    """Wait until it has its subscription: a retained word of the gateway has come through."""
+    topic = f"{broker.prefix}/{GATEWAY}/status"
+    with gateway(broker) as client:
+        client.publish(topic, b'{"state": "online"}', qos=1, retain=True).wait_for_publish(30)
+
+    def heard() -> bool:
+        with psycopg.connect(database) as conn:
+            row = conn.execute("select state from gateway where id = %s", (GATEWAY,)).fetchone()
+        return row == ("online",)
+
+    servers.until(heard, deadline_s=30, what="the gateway's word to come through")
+
+
 def settled(database: str, readings: int) -> None:
     """Wait until so many readings are stored and both alarms are raised and one returned."""
 
@@ -147,6 +164,7 @@ def undisturbed(fengsui: Run, databases: Any, broker: Broker, bodies: list[bytes
     process = ingest(url, calm, "none", 0)
     try:
         ready(url)
+        listening(url, calm)
         publish(calm, bodies, every_s=0)
         settled(url, 2 * len(bodies))
         return record(url)
@@ -163,6 +181,7 @@ def test_killed_at_this_step_it_comes_back_with_the_same_alarms_and_every_readin
     bodies = stream((time.time_ns() // 1_000_000) - 50_000)
     first = ingest(registered, broker, step, 4)
     beat = ready(registered)
+    listening(registered, broker)
     publish(broker, bodies)
     assert first.wait(30) == -signal.SIGKILL
     second = ingest(registered, broker, "none", 0)

@@ -12,6 +12,8 @@ import psycopg
 import pytest
 import yaml
 
+from fengsui.settings import Settings
+from ingest.address import client_id
 from tests.servers import Mosquitto
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +68,24 @@ def test_the_brokers_bounds_are_set_on_purpose() -> None:
     assert int(told["autosave_interval"]) <= 5
     assert told["allow_anonymous"] == "false"
     assert {"persistent_client_expiration", "max_inflight_messages", "max_packet_size"} <= set(told)
+
+
+def test_rabbitmqs_queues_are_durable_bounded_and_give_nothing_up() -> None:
+    folder = ROOT / "deploy/rabbitmq"
+    lines = [line.partition(" = ") for line in (folder / "rabbitmq.conf").read_text().splitlines()]
+    told = {name: value for name, _, value in lines if value and not name.startswith("#")}
+    assert told["mqtt.durable_queue_type"] == "quorum"
+    assert told["mqtt.allow_anonymous"] == "false"
+    assert int(told["mqtt.max_session_expiry_interval_seconds"]) >= 14 * 86_400
+    assert told["disk_free_limit.absolute"] == "2GB"
+    policies = json.loads((folder / "definitions.json").read_text())["policies"]
+    ours = max(policies, key=lambda policy: policy["priority"])
+    for session in ("ingest", "stored"):
+        queue = f"mqtt-subscription-{client_id('any', session)}qos1"
+        assert re.search(ours["pattern"], queue)
+    assert ours["definition"]["overflow"] == "reject-publish"
+    assert ours["definition"]["delivery-limit"] == -1
+    assert ours["definition"]["max-length-bytes"] == Settings().broker_queue_bytes
 
 
 def test_a_real_mosquitto_takes_the_bounds(mosquitto: Callable[..., Mosquitto]) -> None:

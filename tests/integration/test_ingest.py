@@ -208,12 +208,43 @@ async def test_late_readings_find_their_place_and_a_second_value_is_a_conflict(
             await count(database, "select count(*) from reading_conflict where value = 6", 1)
 
 
+async def test_what_gateways_had_stored_does_not_stand_before_live_readings(
+    database: str, broker: Broker, plant: None
+) -> None:
+    async with ingest(database, broker):
+        pass  # from now on the broker keeps what comes
+    begin = now_ms() - 86_400_000
+    old: list[object] = [{"ts": begin + n, "values": {"T2": 5}} for n in range(2_000)]
+    with gateway(broker.url, broker.prefix) as sender:
+        await asyncio.to_thread(sender.send_all, old, "history")
+        await send(sender, {"ts": now_ms(), "values": {"T1": 5}})
+    async with ingest(database, broker):
+        await count(database, "select count(*) from reading", 2_001)
+    # Rows of one transaction have one xmin; those of later ones a higher one.
+    earlier = """
+        select count(*) from reading where xmin::text::bigint <
+               (select r.xmin::text::bigint from reading r join point on point.id = r.point_id
+                 where tag = 'T1')
+        """
+    await count(database, f"select (({earlier}) < 500)::int", 1)
+
+
 async def test_lost_messages_are_counted_by_seq(database: str, broker: Broker, plant: None) -> None:
     with gateway(broker.url, broker.prefix) as sender:
         async with ingest(database, broker):
             for seq in (7, 8, 8, 11, 0, 1):
                 await send(sender, {"ts": now_ms(), "values": {"T1": 5}, "seq": seq})
             await count(database, "select lost from gateway where last_seq = 1", 2)
+
+
+async def test_a_message_behind_its_time_was_not_lost(
+    database: str, broker: Broker, plant: None
+) -> None:
+    with gateway(broker.url, broker.prefix) as sender:
+        async with ingest(database, broker):
+            for seq in (7, 12, 9, 9, 11):
+                await send(sender, {"ts": now_ms(), "values": {"T1": 5}, "seq": seq})
+            await count(database, "select lost from gateway where messages = 5", 2)
 
 
 async def test_a_tag_registered_while_running_is_known_at_its_first_reading(

@@ -1,0 +1,1 @@
+"""The long proof that nothing acknowledged is lost: run by hand, `python -m tests.endurance`."""
