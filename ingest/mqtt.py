@@ -343,10 +343,8 @@ class Source:
             self.link_up_since = time.time_ns() // 1000
             version = "5" if link.protocol is MQTTProtocolVersion.MQTTv5 else "3.1.1"
             log.info(
-                "broker connected address=%s protocol=%s session=%s",
-                self.address,
-                version,
-                link.detail,
+                "broker connected address=%s client=%s protocol=%s session=%s",
+                *(self.address, self.client_id, version, link.detail),
             )
 
     def _drain(self, max_messages: int) -> Iterator[Message]:
@@ -381,8 +379,9 @@ class Source:
                     continue
             pause = delay * random.uniform(0.5, 1.5)  # noqa: S311  # jitter
             log.warning(
-                "broker not connected address=%s how=%r detail=%r retry_in_s=%.1f",
+                "broker not connected address=%s client=%s how=%r detail=%r retry_in_s=%.1f",
                 self.address,
+                self.client_id,
                 end.value,
                 link.detail,
                 pause,

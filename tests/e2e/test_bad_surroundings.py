@@ -1,5 +1,6 @@
 """What the server says when something around it is missing, taken or wrong."""
 
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -77,8 +78,9 @@ def test_without_a_broker_it_waits_says_so_and_goes_on_when_one_comes(
     )
     assert fengsui("import", str(EXAMPLE), wait=False, **settings).wait() == 0
     broker.start()
+    is_live = re.compile("broker connected .* client=fengsui-ingest")
     servers.until(
-        lambda: "broker connected" in server.errors(), deadline_s=60, what=server.report()
+        lambda: is_live.search(server.errors()) is not None, deadline_s=60, what=server.report()
     )
     publish(
         Broker(broker.url, "t/v1"),
