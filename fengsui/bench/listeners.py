@@ -184,8 +184,8 @@ async def listen(errand: Errand) -> Told:
             made.append(listener)
             await loop.create_connection(
                 lambda listener=listener: listener,  # type: ignore[misc]  # bound at once
-                parts.hostname,
-                parts.port,
+                parts.hostname or "",
+                parts.port or 0,
             )
         crowd += made
         async with asyncio.timeout(_PATIENCE_S):
