@@ -177,9 +177,10 @@ class Subscription:
             self._woken.clear()
             if self._loop.time() >= self._beat_s:
                 await self._beat()
-            await self._hurry(audience)
+            more = await self._hurry(audience)
             if self._room() == 0:
-                await self._wait(self._hurry_due_s(audience))
+                if not more:
+                    await self._wait(self._hurry_due_s(audience))
             elif not await self._go_on(audience):
                 if not told:
                     told = True
@@ -194,7 +195,9 @@ class Subscription:
         )
 
     async def _wait(self, until_s: float) -> None:
-        """Wait until woken, at most until the next beat or an earlier moment."""
+        """Wait until woken, at most until the next beat or an earlier moment still to come."""
+        if until_s <= self._loop.time():
+            until_s = self._beat_s
         timer = self._loop.call_at(min(until_s, self._beat_s), self.wake)
         try:
             await self._woken.wait()
@@ -249,17 +252,24 @@ class Subscription:
         if len(events) == RUN:
             await asyncio.sleep(0)  # there is more: others first
 
-    async def _hurry(self, audience: Audience) -> None:
-        """Send red and orange events ahead that would wait behind too much; each once."""
+    async def _hurry(self, audience: Audience) -> bool:
+        """Send red and orange events ahead that would wait behind too much; each once.
+
+        Returns whether there may be more of them: a run of others has its turn first.
+        """
         if self._hurry_due_s(audience) > self._loop.time():
-            return
-        passing = 0 if self._held or self.in_snapshot or self._room() == 0 else RUN
+            return False
+        passing = 0 if self._held or self.in_snapshot else self._room()
         urgent = audience.alarming_after(self.cursor, passing=passing, told=self._hurried)[:RUN]
         for event in urgent:
             await self._connection.send(
                 frames.urgent_frame(event, sub=self._label, t_pushed=_now())
             )
             self._hurried = event.offset
+        if len(urgent) < RUN:
+            return False
+        await asyncio.sleep(0)
+        return True
 
     def _hurry_due_s(self, audience: Audience) -> float:
         """Return the moment (loop's time) from which what comes waits behind too much."""

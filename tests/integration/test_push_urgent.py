@@ -9,6 +9,7 @@ import pytest
 
 from alarms.alarm import Tier, Transition
 from api import schemas
+from fengsui.bench import usage
 from tests import beacons
 from tests.beacons import FAR, NEAR, Client, Document, House, the
 
@@ -112,3 +113,27 @@ async def test_a_red_overtakes_what_a_slow_socket_has_not_taken_yet(house: House
     assert len(seen) - places[0] > 1000
     offsets = [frame["offset"] for frame in seen if frame["op"] == "event"]
     assert offsets == list(range(offsets[0], offsets[0] + 4001))
+
+
+async def test_a_consumer_that_waits_with_a_red_behind_costs_next_to_nothing(house: House) -> None:
+    async with beacons.client(house.serve, await house.token(FAR)) as client:
+        await _full(house, client, "patient")
+        await house.raise_alarm(FAR, tier=Tier.red)
+        await client.next("urgent")
+        used_s = usage.cpu_s(house.serve.pid)
+        for _ in range(3):
+            await client.next("heartbeat")
+        assert usage.cpu_s(house.serve.pid) - used_s < 1.0
+
+
+async def test_reds_by_the_hundred_behind_a_full_window_all_come_once(house: House) -> None:
+    async with beacons.client(house.serve, await house.token(FAR)) as client:
+        await _full(house, client, "many")
+        reds = [
+            beacons.event(FAR, rule=f"limit.many{number}", tier=Tier.red) for number in range(150)
+        ]
+        await beacons.happen(house.database, *reds)
+        urgent = [await client.next("urgent", deadline_s=2) for _ in reds]
+        assert {(await client.next())["op"] for _ in range(2)} == {"heartbeat"}
+    offsets = [frame["offset"] for frame in urgent]
+    assert offsets == list(range(offsets[0], offsets[0] + 150))

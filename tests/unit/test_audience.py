@@ -48,7 +48,9 @@ def read(written: bytes) -> list[dict[str, object]]:
     """Read frames as a client does."""
     client = ClientProtocol(parse_uri("ws://server/"), state=State.OPEN, max_size=None)
     client.receive_data(written)
-    return [json.loads(frame.data) for frame in client.events_received() if type(frame) is Frame]
+    return [
+        json.loads(bytes(frame.data)) for frame in client.events_received() if type(frame) is Frame
+    ]
 
 
 @given(rows=_MINE, cuts=st.sets(st.integers(0, 40)), forgotten=st.integers(0, 40), data=st.data())
