@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from api import examples, frames, schemas
+from api import examples, frame_schemas, frames, schemas
 
 _CLIENT: Final = ("Auth", "Subscribe", "Unsubscribe", "Ack", "Command")
 _VALUE_CLIENT: Final = ("Auth", "SubscribeValues", "UnsubscribeValues")
@@ -111,6 +111,7 @@ _EXAMPLES: Final[dict[str, Any]] = {
         "redelivered": False,
         "event": examples.CLOUD_EVENT,
     },
+    "UrgentFrame": {"op": "urgent", "sub": "a", "offset": 4800, "event": examples.CLOUD_EVENT},
 }
 
 
@@ -150,10 +151,10 @@ def document(*, version: str, topic_prefix: str = "fengsui/v1") -> dict[str, Any
     channel("senml", f"{topic}/senml", "mqtt", ("GatewaySenml",), ())
     channel("status", f"{topic}/status", "mqtt", ("GatewayStatus",), ())
     channel("replies", f"{topic}/replies", "mqtt", (), ("GatewayReplies",))
-    channel("alarms", "/ws/v1/alarms", "websocket", _CLIENT, tuple(schemas.SERVER_FRAMES))
+    channel("alarms", "/ws/v1/alarms", "websocket", _CLIENT, tuple(frame_schemas.ALARM_FRAMES))
     shown = ("WatchingFrame", "PayloadFrame", "GoawayFrame", "ErrorFrame")
     channel("payloads", "/ws/v1/gateways/{gateway}/payloads", "websocket", ("Auth",), shown)
-    values = (*schemas.VALUE_FRAMES, "GoawayFrame", "ErrorFrame")
+    values = (*frame_schemas.VALUE_FRAMES, "GoawayFrame", "ErrorFrame")
     channel("values", "/ws/v1/values", "websocket", _VALUE_CLIENT, values)
     return {
         "asyncapi": "3.0.0",

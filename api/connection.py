@@ -60,6 +60,13 @@ class Connection:
             await self._websocket.send_text(text)
             self._blocked_since = None
 
+    async def send_frames(self, written: bytes) -> None:
+        """Send frames ready written (`frames.framed`), as `send` does one."""
+        async with self._sending:
+            self._blocked_since = asyncio.get_running_loop().time()
+            await self._websocket.send({"type": "websocket.send", "frames": written})
+            self._blocked_since = None
+
     async def receive(self) -> str | bytes:
         """Take the next frame; raise EndedError when the client has gone."""
         message = await self._websocket.receive()

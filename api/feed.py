@@ -8,9 +8,11 @@ import psycopg
 from psycopg import AsyncConnection
 
 from alarms.errors import UnavailableError
+from alarms.scope import Scope
 from alarms.storage import connection, journal, queries
 from api import frames
-from api.frames import Event
+from api.audience import Audience, Member
+from api.frames import Event, Filter
 
 KEPT: Final = 10_000
 """Rows in memory; a client farther behind reads the table."""
@@ -26,6 +28,7 @@ class Feed:
         self._kept = kept
         self._events: list[Event] = []
         self._changed = asyncio.Event()
+        self._audiences: dict[tuple[Filter, Scope], Audience] = {}
         self.epoch = ""
         self.head = 0
         self.floor = 1
@@ -58,6 +61,8 @@ class Feed:
         if standing.epoch != self.epoch or standing.offset < self.head:
             self._events = []
             self.epoch, self.head = standing.epoch, standing.offset
+            for audience in self._audiences.values():
+                audience.restart(self.head)
         self.confirmed = asyncio.get_running_loop().time()
         self.ready.set()
         self._wake()
@@ -69,14 +74,38 @@ class Feed:
             self.confirmed = asyncio.get_running_loop().time()
             if not rows:
                 return
-            self._events.extend(frames.event_of(row) for row in rows)
-            if len(self._events) > 2 * self._kept:
-                del self._events[: -self._kept]
-            self.head = rows[-1].log_offset
-            self._wake()
+            self._add([frames.event_of(row) for row in rows])
             if len(rows) < _BATCH:
                 return
             await asyncio.sleep(0)
+
+    def _add(self, events: list[Event]) -> None:
+        """Keep the next events and let everybody know; nothing waits in between."""
+        self._events += events
+        self.head = events[-1].offset
+        for audience in self._audiences.values():
+            audience.hear(events)
+        if len(self._events) > 2 * self._kept:
+            del self._events[: -self._kept]
+            for audience in self._audiences.values():
+                audience.forget(self._events[0].offset - 1)
+        self._wake()
+
+    def join(self, member: Member, wanted: Filter, scope: Scope) -> Audience:
+        """Let somebody be woken by events that a filter and a scope let through."""
+        audience = self._audiences.get((wanted, scope))
+        if audience is None:
+            now_s = asyncio.get_running_loop().time
+            audience = Audience(wanted, scope, after=self.head, now_s=now_s)
+            self._audiences[wanted, scope] = audience
+        audience.members.add(member)
+        return audience
+
+    def leave(self, member: Member, audience: Audience) -> None:
+        """Wake somebody no more; the last to leave ends the audience."""
+        audience.members.discard(member)
+        if not audience.members:
+            self._audiences.pop((audience.wanted, audience.scope), None)
 
     def _wake(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()

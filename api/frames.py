@@ -265,6 +265,25 @@ def event_frame(
     )
 
 
+def urgent_frame(event: Event, *, sub: str, t_pushed: str) -> str:
+    """Splice a frame that overtakes: it comes again as an event, in its place."""
+    return (
+        f'{{"op":"urgent","sub":{sub},"offset":{event.offset},'
+        f'"event":{event.head}{t_pushed}{event.tail}}}'
+    )
+
+
+def framed(text: str) -> bytes:
+    """Write a whole text message as a server sends it, its length before it (RFC 6455 5.2)."""
+    payload = text.encode()
+    size = len(payload)
+    if size < 126:
+        return bytes((0x81, size)) + payload
+    if size < 1 << 16:
+        return b"\x81\x7e" + size.to_bytes(2) + payload
+    return b"\x81\x7f" + size.to_bytes(8) + payload
+
+
 def snapshot_frame(event: Event, *, sub: str, t_pushed: str) -> str:
     """Splice one event frame of a snapshot together; its offset is no place to go on after."""
     return (

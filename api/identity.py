@@ -23,6 +23,8 @@ SESSION: Final = timedelta(hours=8)
 PASSWORD_MIN: Final = 10
 PASSWORD_MAX: Final = 1024
 _PREFIX: Final = "fs_"
+_TOGETHER_S: Final = 0.25
+"""Those who ask within so long after the first are looked up in one query."""
 _HASHER: Final = PasswordHasher()
 _NOBODY: Final = _HASHER.hash(secrets.token_hex(16))
 """Verified when a name is unknown, so that an unknown name takes as long as a wrong password."""
@@ -110,6 +112,8 @@ class Gate:
         self._pool = pool
         self._throttle = Throttle()
         self._hashing = asyncio.Semaphore(2)
+        self._asked: set[bytes] = set()
+        self._look: asyncio.Task[dict[bytes, accounts.Entrant]] | None = None
 
     async def by_token(self, token: str) -> Identity | None:
         """Return whose token this is, or None; a broker's opens its own door only."""
@@ -128,14 +132,24 @@ class Gate:
         return None if found is None else _identity(found, digest, by_cookie=True)
 
     async def still(self, identity: Identity) -> Identity | None:
-        """Look again at somebody let in before: None once expired, revoked or disabled."""
-        now = clock.now()
-        async with self._pool.connection(timeout=5) as conn:
-            find = accounts.session_of if identity.by_cookie else accounts.token_of
-            found = await find(conn, identity.digest, now=now)
+        """Look again at somebody let in before: None once expired, revoked or disabled.
+
+        Thousands of sockets ask this; those that do at about the same time are answered together.
+        """
+        self._asked.add(identity.digest)
+        if self._look is None:
+            self._look = asyncio.create_task(self._look_again(), name="look again")
+        found = (await asyncio.shield(self._look)).get(identity.digest)
         if found is None:
             return None
         return _identity(found, identity.digest, by_cookie=identity.by_cookie)
+
+    async def _look_again(self) -> dict[bytes, accounts.Entrant]:
+        """Return who of those that ask within a moment may still be here, by digest."""
+        await asyncio.sleep(_TOGETHER_S)
+        asked, self._asked, self._look = self._asked, set(), None
+        async with self._pool.connection(timeout=5) as conn:
+            return await accounts.standing(conn, asked, now=clock.now())
 
     async def sign_in(self, name: str, password: str, *, address: str) -> tuple[str, Identity]:
         """Open a session; return its id and whose it is. Raise ProblemError 401 or 429."""

@@ -11,6 +11,7 @@ TEXT_OR_NULL: Final[Schema] = {"type": ["string", "null"]}
 NUMBER_OR_NULL: Final[Schema] = {"type": ["number", "null"]}
 FLAG: Final[Schema] = {"type": "boolean"}
 WHOLE: Final[Schema] = {"type": "integer"}
+OFFSET: Final[Schema] = {"type": "integer", "minimum": 0}
 MOMENT: Final[Schema] = {"type": "string", "format": "date-time"}
 MOMENT_OR_NULL: Final[Schema] = {"type": ["string", "null"], "format": "date-time"}
 OBJECT: Final[Schema] = {"type": "object"}
@@ -21,6 +22,11 @@ COUNTS: Final[Schema] = {
     "required": ["red", "orange", "yellow", "blue"],
     "additionalProperties": {"type": "integer", "minimum": 0},
 }
+
+
+def reference(name: str) -> Schema:
+    """Refer to a schema by name."""
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def thing(said: str, /, **members: Schema) -> Schema:

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from alarms.alarm import ORG_LEVELS, Kind, Nuisance, State, Transition
-from api import actions, frames, gateway_schemas, webhook_schemas
+from api import actions, frame_schemas, frames, gateway_schemas, webhook_schemas
 from api.performance_schema import PERFORMANCE
 from api.preview_schema import PREVIEW
 from api.routes.broker import EmqxClient, EmqxDeed
@@ -22,21 +22,17 @@ from api.schema_terms import (
     NUMBER_OR_NULL,
     OBJECT,
     OBJECT_OR_NULL,
+    OFFSET,
     TEXT,
     TEXT_OR_NULL,
     TIER,
     WHOLE,
     WORDS,
     Schema,
+    reference,
     thing,
     thing_or_null,
 )
-
-
-def reference(name: str) -> Schema:
-    """Refer to a schema by name."""
-    return {"$ref": f"#/components/schemas/{name}"}
-
 
 ACKNOWLEDGEMENT: Final = {
     "type": ["object", "null"],
@@ -118,85 +114,6 @@ CLOUD_EVENT: Final = thing(
     datacontenttype={"const": "application/json"},
     data=reference("Alarm"),
 )
-_OFFSET: Final[Schema] = {"type": "integer", "minimum": 0}
-_NOWHERE: Final[Schema] = {"const": frames.SNAPSHOT_OFFSET}
-_IN_SNAPSHOT: Final[Schema] = {"snapshot": {"const": True}, "offset": _NOWHERE, "prev": _NOWHERE}
-SERVER_FRAMES: Final[dict[str, Schema]] = {
-    "SubscribedFrame": thing(
-        "A subscription begins; `recovered` false: a snapshot comes in place of what was asked.",
-        op={"const": "subscribed"},
-        sub=TEXT,
-        epoch=TEXT,
-        floor=_OFFSET,
-        head=_OFFSET,
-        offset=_OFFSET,
-        recovered=FLAG,
-    ),
-    "SnapshotBeginFrame": thing(
-        "Open alarms follow, red first, as they stood at `offset`, which counts as a place to go "
-        "on after only with `snapshot_end`.",
-        op={"const": "snapshot_begin"},
-        sub=TEXT,
-        offset=_OFFSET,
-    ),
-    "SnapshotEndFrame": thing(
-        "That was all; now `offset`, the one of `snapshot_begin`, is a place to go on after.",
-        op={"const": "snapshot_end"},
-        sub=TEXT,
-        offset=_OFFSET,
-    ),
-    "EventFrame": thing(
-        "One transition of one alarm; `prev` is the offset of the one before it here. Within a "
-        "snapshot `snapshot` is true and offset = prev = 0: whoever goes on after it gets it all.",
-        op={"const": "event"},
-        sub=TEXT,
-        offset=_OFFSET,
-        prev=_OFFSET,
-        redelivered=FLAG,
-        event=reference("CloudEvent"),
-    )
-    | {"if": {"required": ["snapshot"]}, "then": {"properties": _IN_SNAPSHOT}},
-    "CaughtUpFrame": thing(
-        "Everything up to `offset` was sent.", op={"const": "caught_up"}, sub=TEXT, offset=_OFFSET
-    ),
-    "HeartbeatFrame": thing(
-        "Each second; `prev` must be the last offset you saw.",
-        op={"const": "heartbeat"},
-        sub=TEXT,
-        head=_OFFSET,
-        prev=_OFFSET,
-        now=MOMENT,
-    ),
-    "ResultFrame": thing(
-        "What came of a command.", op={"const": "result"}, id=TEXT, ok=FLAG, status=WHOLE
-    ),
-    "UnsubscribedFrame": thing("A subscription ended.", op={"const": "unsubscribed"}, sub=TEXT),
-    "GoawayFrame": thing(
-        "The server closes; come again.",
-        op={"const": "goaway"},
-        retry_after_s={"type": "integer", "minimum": 0},
-        reason=TEXT,
-    ),
-    "ErrorFrame": thing(
-        "A frame or subscription was wrong.", op={"const": "error"}, code=TEXT, error=TEXT
-    ),
-}
-VALUE_FRAMES: Final[dict[str, Schema]] = {
-    "PointsFrame": thing(
-        "The watched points; indices below count in this list.",
-        op={"const": "points"},
-        ids={"type": "array", "items": TEXT},
-    ),
-    "ValuesFrame": thing(
-        "The newest value of each point with news; `ts` are the event times, `t` the sending.",
-        op={"const": "values"},
-        t=WHOLE,
-        i={"type": "array", "items": _OFFSET},
-        v={"type": "array", "items": {"type": "number"}},
-        q={"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 6}},
-        ts={"type": "array", "items": WHOLE},
-    ),
-}
 _PLACE: Final = {"enterprise": TEXT, "region": TEXT, "simulated": FLAG}
 THINGS: Final[dict[str, Schema]] = {
     "Alarm": ALARM,
@@ -211,7 +128,7 @@ THINGS: Final[dict[str, Schema]] = {
     },
     "JournalEntry": thing(
         "One transition of an alarm and who did it.",
-        offset=_OFFSET,
+        offset=OFFSET,
         alarm=TEXT,
         rev=WHOLE,
         type={"enum": [change.value for change in Transition]},
@@ -226,11 +143,11 @@ THINGS: Final[dict[str, Schema]] = {
         "Events after an offset.",
         items={
             "type": "array",
-            "items": thing("One event.", offset=_OFFSET, event=reference("CloudEvent")),
+            "items": thing("One event.", offset=OFFSET, event=reference("CloudEvent")),
         },
         next=TEXT,
-        head=_OFFSET,
-        floor=_OFFSET,
+        head=OFFSET,
+        floor=OFFSET,
         recovered=FLAG,
     ),
     "Pending": thing(
@@ -388,7 +305,7 @@ _TAKEN: Final = (
 def components() -> dict[str, Schema]:
     """Return every schema by name, ready for `components.schemas`."""
     _, taken = msgspec.json.schema_components(_TAKEN, ref_template="#/components/schemas/{name}")
-    return {**THINGS, **SERVER_FRAMES, **VALUE_FRAMES, **taken}
+    return {**THINGS, **frame_schemas.ALARM_FRAMES, **frame_schemas.VALUE_FRAMES, **taken}
 
 
 def standing_alone(name: str) -> Schema:

@@ -16,6 +16,7 @@ from alarms.errors import SettingError
 from api import app as apps
 from api.gateway_life import Entrance
 from api.service import Preview
+from api.sockets import Socket
 
 FRAME_MOST: Final = 64 * 1024
 """The longest frame a client may send, in bytes; longer closes with 1009."""
@@ -67,7 +68,7 @@ async def run(
     server = _Server(
         uvicorn.Config(
             app,
-            ws="websockets-sansio",
+            ws=Socket,
             ws_max_size=FRAME_MOST,
             ws_per_message_deflate=False,
             ws_ping_interval=20.0,

@@ -1,5 +1,6 @@
 """Who may enter: machines' tokens, people and their sessions; secrets are kept as hashes only."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
@@ -57,14 +58,22 @@ async def resolve_scope(conn: AsyncConnection, code: str) -> Scope:
         )
     ).fetchone()
     is_region, is_enterprise = row or (False, False)
+    scope = _scope(code, is_region=is_region, is_enterprise=is_enterprise)
+    if scope is None:
+        raise NotFoundError(
+            "a scope is `all`, a region's or an enterprise's code; nothing registered has "
+            f"{code!r}: import its registry file first or mend the code"
+        )
+    return scope
+
+
+def _scope(code: str, *, is_region: bool, is_enterprise: bool) -> Scope | None:
+    """Return what a scope code covers, as far as something has this code."""
+    if code == scopes.ALL.code:
+        return scopes.ALL
     if is_region:
         return scopes.of_region(code)
-    if is_enterprise:
-        return scopes.of_enterprise(code)
-    raise NotFoundError(
-        f"a scope is `all`, a region's or an enterprise's code; nothing registered has {code!r}: "
-        "import its registry file first or mend the code"
-    )
+    return scopes.of_enterprise(code) if is_enterprise else None
 
 
 async def token_of(conn: AsyncConnection, token_hash: bytes, *, now: datetime) -> Entrant | None:
@@ -95,6 +104,40 @@ async def session_of(conn: AsyncConnection, token_hash: bytes, *, now: datetime)
         )
     ).fetchone()
     return await _entrant(conn, row)
+
+
+async def standing(
+    conn: AsyncConnection, token_hashes: Collection[bytes], *, now: datetime
+) -> dict[bytes, Entrant]:
+    """Return whose these tokens and sessions are, those that still let somebody in, by hash."""
+    rows = await (
+        await conn.execute(
+            """
+            with valid (token_hash, name, scope, role, expires_at) as (
+                 select token_hash, name, scope, role, expires_at from token
+                  where token_hash = any(%(hashes)s) and revoked_at is null
+                    and (expires_at is null or expires_at > %(now)s)
+                  union all
+                 select token_hash, person.name, person.scope, person.role,
+                        person_session.expires_at
+                   from person_session join person on person.name = person_session.person
+                  where token_hash = any(%(hashes)s) and expires_at > %(now)s and not disabled)
+            select token_hash, name, scope, role, expires_at,
+                   exists (select from region
+                            where code in (scope, case when scope ~ '^([0-9]{2}){1,3}$'
+                                                       then rpad(scope, 6, '0') end)),
+                   exists (select from enterprise where code = scope)
+              from valid
+            """,
+            {"hashes": list(token_hashes), "now": now},
+        )
+    ).fetchall()
+    found = {}
+    for token_hash, name, code, role, expires_at, is_region, is_enterprise in rows:
+        scope = _scope(code, is_region=is_region, is_enterprise=is_enterprise)
+        if scope is not None:
+            found[token_hash] = Entrant(name, scope, role, expires_at)
+    return found
 
 
 async def _entrant(

@@ -73,15 +73,14 @@ async def due(conn: AsyncConnection, *, now: int) -> int:
     if await waiting.fetchone() is None:
         return 0
     head = await journal.lock(conn)
-    rows = await (
-        await conn.execute(
-            """
-            select record from alarm where due_at <= %s and t_closed is null
-             order by due_at, id limit %s for update
-            """,
-            (moment, DUE_MOST),
-        )
-    ).fetchall()
+    found = await conn.execute(
+        """
+        select record from alarm where due_at <= %s and t_closed is null
+         order by due_at, id limit %s for update
+        """,
+        (moment, DUE_MOST),
+    )
+    rows = await found.fetchall()
     entries: list[Entry] = []
     for (record,) in rows:
         entries += lifecycle.step(_alarm(record), lifecycle.Timer(), now=now).entries
@@ -127,15 +126,14 @@ async def rules_changed(
 
     `head` is from `journal.lock`, taken before any row that ingest locks as well.
     """
-    rows = await (
-        await conn.execute(
-            """
-            select record from alarm where key = any(%s) and t_closed is null
-             order by id for update
-            """,
-            (list(keys),),
-        )
-    ).fetchall()
+    found = await conn.execute(
+        """
+        select record from alarm where key = any(%s) and t_closed is null
+         order by id for update
+        """,
+        (list(keys),),
+    )
+    rows = await found.fetchall()
     entries: list[Entry] = []
     for alarm in (_alarm(record) for (record,) in rows):
         changed = change(alarm)
@@ -153,12 +151,11 @@ async def act(
     Raises NotFoundError outside the scope and ConflictError where the alarm has moved on.
     """
     head = await journal.lock(conn)
-    row = await (
-        await conn.execute(
-            f"select record from alarm where id = %(id)s and {IN_SCOPE} for update",  # noqa: S608
-            {"id": alarm_id, **scope_parameters(scope)},
-        )
-    ).fetchone()
+    found = await conn.execute(
+        f"select record from alarm where id = %(id)s and {IN_SCOPE} for update",  # noqa: S608
+        {"id": alarm_id, **scope_parameters(scope)},
+    )
+    row = await found.fetchone()
     if row is None:
         raise NotFoundError(f"there is no alarm {alarm_id} within your scope")
     alarm = _alarm(row[0])
@@ -169,12 +166,11 @@ async def act(
 
 async def get(conn: AsyncConnection, alarm_id: str, *, scope: Scope) -> Alarm:
     """Return one alarm; raise NotFoundError where there is none within the scope."""
-    row = await (
-        await conn.execute(
-            f"select record from alarm where id = %(id)s and {IN_SCOPE}",  # noqa: S608  constant
-            {"id": alarm_id, **scope_parameters(scope)},
-        )
-    ).fetchone()
+    found = await conn.execute(
+        f"select record from alarm where id = %(id)s and {IN_SCOPE}",  # noqa: S608  constant
+        {"id": alarm_id, **scope_parameters(scope)},
+    )
+    row = await found.fetchone()
     if row is None:
         raise NotFoundError(f"there is no alarm {alarm_id} within your scope")
     return _alarm(row[0])
@@ -238,21 +234,21 @@ async def _open_for_update(
 ) -> dict[tuple[str, str], Alarm]:
     """Lock and return the open occurrences of these (key, rule) slots."""
     wanted = sorted(slots)
-    rows = await (
-        await conn.execute(
-            """
-            select alarm.record
-              from unnest(%s::text[], %s::text[]) as asked (key, rule)
-              join alarm on alarm.key = asked.key and alarm.rule = asked.rule
-             where alarm.t_closed is null
-             order by alarm.id
-               for update of alarm
-            """,
-            ([key for key, _ in wanted], [rule for _, rule in wanted]),
-        )
-    ).fetchall()
-    found = [_alarm(record) for (record,) in rows]
-    return {(alarm.subject.key, alarm.rule): alarm for alarm in found}
+    found = await conn.execute(
+        """
+        select alarm.record
+          from unnest(%s::text[], %s::text[]) as asked (key, rule)
+          join alarm on alarm.key = asked.key and alarm.rule = asked.rule
+         where alarm.t_closed is null
+         order by alarm.id
+           for update of alarm
+        """,
+        ([key for key, _ in wanted], [rule for _, rule in wanted]),
+        prepare=False,  # a plan kept from when the table was nearly empty reads all of it
+    )
+    rows = await found.fetchall()
+    alarms = [_alarm(record) for (record,) in rows]
+    return {(alarm.subject.key, alarm.rule): alarm for alarm in alarms}
 
 
 async def _last_closed(
@@ -262,22 +258,22 @@ async def _last_closed(
     wanted = sorted(slots)
     if not wanted:
         return {}
-    rows = await (
-        await conn.execute(
-            """
-            select last.record
-              from unnest(%s::text[], %s::text[]) as asked (key, rule)
-             cross join lateral (
-                   select record from alarm
-                    where alarm.key = asked.key and alarm.rule = asked.rule
-                      and alarm.t_closed is not null
-                    order by alarm.t_raised desc limit 1) as last
-            """,
-            ([key for key, _ in wanted], [rule for _, rule in wanted]),
-        )
-    ).fetchall()
-    found = [_alarm(record) for (record,) in rows]
-    return {(alarm.subject.key, alarm.rule): alarm for alarm in found}
+    found = await conn.execute(
+        """
+        select last.record
+          from unnest(%s::text[], %s::text[]) as asked (key, rule)
+         cross join lateral (
+               select record from alarm
+                where alarm.key = asked.key and alarm.rule = asked.rule
+                  and alarm.t_closed is not null
+                order by alarm.t_raised desc limit 1) as last
+        """,
+        ([key for key, _ in wanted], [rule for _, rule in wanted]),
+        prepare=False,  # a plan kept from when the table was nearly empty reads all of it
+    )
+    rows = await found.fetchall()
+    alarms = [_alarm(record) for (record,) in rows]
+    return {(alarm.subject.key, alarm.rule): alarm for alarm in alarms}
 
 
 async def _touched(conn: AsyncConnection, events: Sequence[ProcessEvent]) -> dict[AlarmId, Alarm]:
@@ -328,6 +324,7 @@ async def _named(conn: AsyncConnection, events: Sequence[ProcessEvent]) -> set[A
          where alarm.record @> '{"late": true}'
         """,
         (list(keys), list(rules)),
+        prepare=False,  # as above
     )
     return {AlarmId(name) for (name,) in await found.fetchall()}
 

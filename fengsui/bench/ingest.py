@@ -71,13 +71,20 @@ async def serving(
     settings: Settings, conn: AsyncConnection, *, gateway: str, role: str = "ingest"
 ) -> AsyncIterator[int]:
     """Run `fengsui serve` with these settings; its process id, once it hears the broker."""
+    async with started(settings, role=role) as pid:
+        await _hears(settings, conn, gateway)
+        yield pid
+
+
+@asynccontextmanager
+async def started(settings: Settings, *, role: str) -> AsyncIterator[int]:
+    """Run `fengsui serve` with these settings; its process id, at once."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "fengsui", "serve", "--role", role, "--no-migrate",
         env=clean_environment() | settings.environment(),
         stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        await _hears(settings, conn, gateway)
         yield process.pid
     finally:
         process.terminate()

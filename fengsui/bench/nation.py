@@ -15,15 +15,13 @@ from psycopg import AsyncConnection
 
 from alarms.errors import FengsuiError
 from alarms.storage import connection, measures
-from fengsui.bench import crowd, report, scratch
+from fengsui.bench import crowd, report, scratch, usage
 from fengsui.bench.crowd import Errand, Went
 from fengsui.bench.ingest import serving, until
 from fengsui.settings import Settings
 
 _AT_ONCE: Final = 100
 """Enterprises in one registry file: more take more memory, not less time."""
-_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
-_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,48 +105,21 @@ async def _watch(conn: AsyncConnection, errand: Errand, pid: int) -> tuple[Went,
     sending = asyncio.create_task(sender.communicate(msgspec.json.encode(errand)))
     watched, per_message = _Watched(), len(errand.tags)
     await until(conn, measures.accepted, 1)
-    began_s, cpu = time.monotonic(), _cpu_s(pid)
+    began_s, cpu = time.monotonic(), usage.cpu_s(pid)
     with click.progressbar(length=int(errand.seconds), label="sending", file=sys.stderr) as bar:
         while not sending.done():
             await asyncio.sleep(1.0)
             done = await measures.accepted(conn) / per_message
             due = min((time.monotonic() - began_s) / errand.gap_s, errand.messages)
             watched.lag_s = max(watched.lag_s, (due - done) * errand.gap_s)
-            watched.most_bytes = max(watched.most_bytes, _bytes(pid))
+            watched.most_bytes = max(watched.most_bytes, usage.resident_bytes(pid))
             bar.update(1)
     watched.elapsed_s = time.monotonic() - began_s
-    watched.cpu_s = _cpu_s(pid) - cpu
+    watched.cpu_s = usage.cpu_s(pid) - cpu
     out, _ = await sending
     if sender.returncode != 0:
         raise FengsuiError("the sender ended before its time; its words stand above")
     return msgspec.json.decode(out, type=Went), watched
-
-
-def _family(pid: int) -> list[int]:
-    """Return a process and all it has started, and what those have."""
-    found = [pid]
-    for each in found:
-        for task in Path(f"/proc/{each}/task").glob("*/children"):
-            found += map(int, task.read_text(encoding="ascii").split())
-    return found
-
-
-def _cpu_s(pid: int) -> float:
-    """Return the CPU seconds a process family has used."""
-    return sum(map(_one_cpu_s, _family(pid)))
-
-
-def _one_cpu_s(pid: int) -> float:
-    after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(after_name[11]) + int(after_name[12])) / _TICKS_PER_S
-
-
-def _bytes(pid: int) -> int:
-    """Return the resident bytes of a process family, pages they share counted for each."""
-    return sum(
-        int(Path(f"/proc/{each}/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
-        for each in _family(pid)
-    )
 
 
 async def _register(url: str, names: list[str], tags: list[str], every_s: float) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from fengsui.bench import decode, engine, ingest, latency, nation, query
+from fengsui.bench import decode, engine, fanout, ingest, latency, nation, query
 from fengsui.settings import Settings
 
 
@@ -71,6 +71,37 @@ def bench_ingest(
 def bench_latency(settings: Settings, *, samples: int, as_json: bool) -> None:
     """Milliseconds from a reading's PUBLISH to its alarm's frame, beside a bare echo."""
     show(asyncio.run(latency.measure(settings, latency.Workload(samples=samples))), as_json=as_json)
+
+
+@command.command(name="fanout")
+@click.option("--clients", default=1_000, show_default=True, type=click.IntRange(2))
+@click.option("--everything", default=20, show_default=True, type=click.IntRange(1))
+@click.option("--counties", default=100, show_default=True, type=click.IntRange(1, 1_000))
+@click.option("--alarms", default=10_000, show_default=True, type=click.IntRange(1))
+@click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(0.1))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def bench_fanout(
+    settings: Settings,
+    *,
+    clients: int,
+    everything: int,
+    counties: int,
+    alarms: int,
+    seconds: float,
+    as_json: bool,
+) -> None:
+    """Milliseconds from an alarm to its frame at every client, beside a bare broadcast.
+
+    EVERYTHING of the clients see all alarms, the others one county each; one alarm in twenty is
+    red. A lost, foreign, repeated or misplaced frame is an error.
+    """
+    if everything >= clients or counties > alarms:
+        raise click.UsageError("--everything is less than --clients, --counties at most --alarms")
+    workload = fanout.Workload(
+        clients=clients, everything=everything, counties=counties, alarms=alarms, seconds=seconds
+    )
+    show(asyncio.run(fanout.measure(settings, workload, told=_tell)), as_json=as_json)
 
 
 @command.command(name="nation")

@@ -74,3 +74,19 @@ def test_bench_query_measures_trends_and_bytes(
     assert results["query_trend_p95_ms"]["unit"] == "ms"
     assert results["query_trend_p95_ms"]["value"] > 0
     assert 90 < results["ingest_bytes_per_reading"]["value"] < 400
+
+
+@pytest.mark.timeout(180)
+def test_bench_fanout_measures_beside_a_bare_broadcast_and_loses_nothing(
+    fengsui: Callable[..., Command], database: str, broker: Broker
+) -> None:
+    sizes = "--clients 12 --everything 2 --counties 3 --alarms 60 --seconds 1"
+    results = measured(fengsui, database, broker, "fanout", *sizes.split())
+    assert results["fanout_lost"]["value"] == 0
+    assert results["fanout_deliveries"]["value"] == 2 * 60 + 10 * 20
+    for name in ("fanout_red_p99_ms", "fanout_p99_ms"):
+        assert results[name]["unit"] == "ms"
+        assert results[name]["value"] > 0
+        assert results[name]["limit"] > 0
+    rate = results["fanout_deliveries_per_cpu_s"]
+    assert rate["ratio"] == pytest.approx(rate["value"] / rate["limit"])

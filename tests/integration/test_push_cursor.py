@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from alarms.alarm import Transition
+from alarms.alarm import Tier, Transition
 from tests import beacons
 from tests.beacons import FAR, NEAR, Document, House, the, watching
 from tests.processes import Serve
@@ -114,7 +114,10 @@ async def test_a_named_consumer_waits_at_500_unacknowledged_and_loses_nothing(
         changes = (Transition.raised, Transition.returned)
         await beacons.happen(
             house.database,
-            *(beacons.event(FAR, change=changes[n % 2], rule=rule) for n in range(600)),
+            *(
+                beacons.event(FAR, change=changes[n % 2], rule=rule, tier=Tier.yellow)
+                for n in range(600)
+            ),
         )
         events = await client.events(500)
         quiet = [await client.next() for _ in range(2)]

@@ -119,3 +119,16 @@ async def test_a_revoked_token_ends_its_stream_within_ten_seconds(house: House) 
             name = next(iter(await accounts.tokens(conn))).name
             await accounts.revoke_token(conn, name, now=clock.now())
         assert await client.closed(deadline_s=10) == 4401
+
+
+async def test_a_session_that_is_signed_out_ends_its_stream_within_ten_seconds(
+    house: House,
+) -> None:
+    cookie = await _cookie(house, "li")
+    headers = {"cookie": cookie, "origin": house.serve.url}
+    async with beacons.client(house.serve, headers=headers) as client:
+        await client.send(op="subscribe", sub="a", **{"from": "now"})
+        await client.next("caught_up")
+        async with house.anonymous(headers={"cookie": cookie, "x-fengsui": "1"}) as http:
+            assert (await http.delete("session")).status_code == 204
+        assert await client.closed(deadline_s=10) == 4401
