@@ -5,7 +5,8 @@ from typing import Final
 import msgspec
 
 from alarms.alarm import ORG_LEVELS, Kind, Nuisance, State, Transition
-from api import actions, frames, gateway_schemas, webhook_schemas
+from alarms.warning_table import WarningTable
+from api import actions, frames, gateway_schemas, warning_schemas, webhook_schemas
 from api.performance_schema import PERFORMANCE
 from api.preview_schema import PREVIEW
 from api.routes.broker import EmqxClient, EmqxDeed
@@ -31,6 +32,7 @@ from api.schema_terms import (
     thing,
     thing_or_null,
 )
+from api.warning_deeds import WarningWish
 
 
 def reference(name: str) -> Schema:
@@ -146,14 +148,14 @@ SERVER_FRAMES: Final[dict[str, Schema]] = {
         offset=_OFFSET,
     ),
     "EventFrame": thing(
-        "One transition of one alarm; `prev` is the offset of the one before it here. Within a "
-        "snapshot `snapshot` is true and offset = prev = 0: whoever goes on after it gets it all.",
+        "One transition of an alarm or a warning; `prev` is the offset of the one before it here. "
+        "Within a snapshot `snapshot` is true and offset = prev = 0: going on after it gives all.",
         op={"const": "event"},
         sub=TEXT,
         offset=_OFFSET,
         prev=_OFFSET,
         redelivered=FLAG,
-        event=reference("CloudEvent"),
+        event=reference("AnyEvent"),
     )
     | {"if": {"required": ["snapshot"]}, "then": {"properties": _IN_SNAPSHOT}},
     "CaughtUpFrame": thing(
@@ -226,7 +228,7 @@ THINGS: Final[dict[str, Schema]] = {
         "Events after an offset.",
         items={
             "type": "array",
-            "items": thing("One event.", offset=_OFFSET, event=reference("CloudEvent")),
+            "items": thing("One event.", offset=_OFFSET, event=reference("AnyEvent")),
         },
         next=TEXT,
         head=_OFFSET,
@@ -330,6 +332,7 @@ THINGS: Final[dict[str, Schema]] = {
     ),
     **gateway_schemas.THINGS,
     **webhook_schemas.THINGS,
+    **warning_schemas.THINGS,
     "Performance": PERFORMANCE,
     "Reject": thing(
         "What was refused.",
@@ -367,21 +370,10 @@ THINGS: Final[dict[str, Schema]] = {
     ),
 }
 _TAKEN: Final = (
-    actions.Wish,
-    SignIn,
-    NewGateway,
-    NewWebhook,
-    Again,
-    CertificateWish,
-    EmqxClient,
-    EmqxDeed,
-    frames.Auth,
-    frames.Subscribe,
-    frames.Unsubscribe,
-    frames.Ack,
-    frames.Command,
-    frames.SubscribeValues,
-    frames.UnsubscribeValues,
+    *(actions.Wish, SignIn, NewGateway, NewWebhook, Again, CertificateWish),
+    *(WarningWish, WarningTable, EmqxClient, EmqxDeed),
+    *(frames.Auth, frames.Subscribe, frames.Unsubscribe, frames.Ack, frames.Command),
+    *(frames.SubscribeValues, frames.UnsubscribeValues),
 )
 
 

@@ -34,6 +34,7 @@ from alarms.storage import (
     readings,
     rejects,
     rollups,
+    warnings,
     writer,
 )
 from alarms.wording import LATE_US
@@ -100,6 +101,7 @@ class Pipeline:
         self._months: frozenset[int] | None = frozenset()
         self._owed = rollups.NOTHING
         self._overload = Overload()
+        self._judged: warnings.Judged | None = None
 
     async def recall(self, conn: AsyncConnection, *, now: int) -> None:
         """Build everything anew from the record; silence counts from `now` at the earliest."""
@@ -225,6 +227,7 @@ class Pipeline:
         async with conn.transaction():
             events = await self._journal(conn, [proposal, own], now=now)
             events += await alarms.due(conn, now=now)
+            judged = await warnings.judge(conn, now=now, before=self._judged)
             await gateways.beat(conn, SERVICE, now=now)
             due = self._rota.due(now, stored=self._unsaved)
             await memory.save(conn, due, now=now)
@@ -233,10 +236,11 @@ class Pipeline:
                 self._condensed = now
             handed = await rollups.hand_over(conn, self._owed, now=now)
         self._unsaved = 0
+        self._judged = judged
         self._engine.adopt(proposal)
         self._overload.adopt(standing)
         self._owed = handed
-        return events
+        return events + judged.entries
 
     async def reject(self, conn: AsyncConnection, message: Message, why: str) -> list[Refused]:
         """Keep a message that no transaction can take, so that it need not come again.
