@@ -128,9 +128,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Asking(msgspec.Struct, frozen=True, kw_only=True):
-    """What a region's table asks for: a warning of this level over these alarms.
+    """What a region's table, or a person, asks for: a warning of this level over these alarms.
 
     The place and the words serve where there is no warning yet; `automatic` issues it at once.
+    `actor` is the person, for the level of government `org_level`; the table has no name.
     """
 
     id: str
@@ -145,6 +146,8 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     basis: str = ""
     notice: Notice
     alarms: tuple[str, ...]
+    actor: str = ""
+    org_level: str | None = None
 
 
 class Lapse(msgspec.Struct, frozen=True, kw_only=True):

@@ -107,10 +107,23 @@ def of_region(tables: Mapping[str, WarningTable], region: str) -> tuple[str, War
     return code, tables[code]
 
 
-def government_of(table: WarningTable, level: Tier) -> str:
+def government_of(table: WarningTable, level: Tier) -> Government:
     """Return which government a warning of this level belongs to."""
     name: Level = level.name  # type: ignore[assignment]  # none is no level of a warning
     return table.issued_by.get(name) or shipped().issued_by[name]
+
+
+def measures_of(table: WarningTable, level: Tier) -> str:
+    """Return the measures that a warning of this level begins with."""
+    name: Level = level.name  # type: ignore[assignment]  # none is no level of a warning
+    return table.measures.get(name) or shipped().measures[name]
+
+
+def issuer_of(
+    table: WarningTable, region: str, government: Government, names: Mapping[str, str]
+) -> str:
+    """Return who publishes for a government over a region; "" where nobody is known."""
+    return table.issuer.get(government) or _governing(region, government, names)
 
 
 def asking(
@@ -147,7 +160,6 @@ def asking(
         return None
     worst = max(behind, key=lambda each: (each.tier, -each.t_raised))
     government = government_of(table, level)
-    issuer = table.issuer.get(government) or _governing(place.region, government, names)  # type: ignore[call-overload]  # one of the three
     first = news[0]
     named = f"warning {level.name} {first.raises} {first.id}"
     return Asking(
@@ -166,8 +178,8 @@ def asking(
             starts_at=behind[0].t_raised,
             area=f"{place.enterprise_name}{place.source_name}及其周边",
             cautions=worst.words,
-            measures=table.measures.get(row.level) or shipped().measures[row.level],
-            issuer=issuer,
+            measures=measures_of(table, level),
+            issuer=issuer_of(table, place.region, government, names),
         ),
         alarms=tuple(each.id for each in behind),
     )

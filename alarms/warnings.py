@@ -90,9 +90,14 @@ def _asked(warning: EarlyWarning | None, event: Asking, now: int) -> Outcome:
             t_proposed=now,
             t_event=now,
         )
-        outcome = Outcome(
-            warning=made, entries=(Entry(warning=made, change=Change.proposed, t_event=now),)
+        entry = Entry(
+            warning=made,
+            change=Change.proposed,
+            t_event=now,
+            actor=event.actor,
+            org_level=event.org_level,
         )
+        outcome = Outcome(warning=made, entries=(entry,))
         is_sent = made.automatic and not missing(made.notice)
         return _published(outcome, Change.issued, now) if is_sent else outcome
     new = tuple(each for each in event.alarms if each not in warning.alarms)

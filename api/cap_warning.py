@@ -13,11 +13,6 @@ from api import cap
 
 _URGENCY: Final = {"red": "Immediate", "orange": "Expected", "yellow": "Future", "blue": "Future"}
 """内蒙古 危化 plan (V:S93): 会随时发生, 即将发生, 已经临近, 即将临近; in CAP's words: ours (D)."""
-_LEVEL: Final = {"red": "一级", "orange": "二级", "yellow": "三级", "blue": "四级"}
-_HEADLINE: Final = {
-    "zh-CN": ("{issuer}发布{color}预警（{level}）：{area}", "{issuer}解除{color}预警：{area}"),
-    "en-US": ("{issuer}: {color} warning, {area}", "{issuer}: {color} warning lifted, {area}"),
-}
 _EVENT: Final = {"zh-CN": "{}预警", "en-US": "{} warning"}
 
 
@@ -51,10 +46,8 @@ def _info(root: ET.Element, warning: Mapping[str, Any], language: str, where: Wh
     if over:
         cap.add(info, "expires", cap.moment(warning["t_lifted"]))
     cap.add(info, "senderName", warning["issuer"])
-    said = _HEADLINE[language][over].format(
-        issuer=warning["issuer"], color=color, level=_LEVEL[level], area=warning["area"]
-    )
-    cap.add(info, "headline", said[:160])
+    headline = warning["message"]["zh" if language == "zh-CN" else "en"]
+    cap.add(info, "headline", headline[:160])
     cap.add(info, "description", warning["cautions"])
     cap.add(info, "instruction", warning["measures"])
     for name in ("level", "category", "government", "basis", "enterprise", "source"):

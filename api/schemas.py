@@ -32,7 +32,7 @@ from api.schema_terms import (
     thing,
     thing_or_null,
 )
-from api.warning_deeds import WarningWish
+from api.warning_deeds import WarningDraft, WarningWish
 
 
 def reference(name: str) -> Schema:
@@ -371,7 +371,7 @@ THINGS: Final[dict[str, Schema]] = {
 }
 _TAKEN: Final = (
     *(actions.Wish, SignIn, NewGateway, NewWebhook, Again, CertificateWish),
-    *(WarningWish, WarningTable, EmqxClient, EmqxDeed),
+    *(WarningWish, WarningDraft, WarningTable, EmqxClient, EmqxDeed),
     *(frames.Auth, frames.Subscribe, frames.Unsubscribe, frames.Ack, frames.Command),
     *(frames.SubscribeValues, frames.UnsubscribeValues),
 )

@@ -12,6 +12,7 @@ from api.schema_terms import (
     TEXT_OR_NULL,
     TIER,
     WHOLE,
+    WORDS,
     Schema,
     thing,
     thing_or_null,
@@ -19,6 +20,7 @@ from api.schema_terms import (
 
 _GOVERNMENT: Final[Schema] = {"enum": list(GOVERNMENTS)}
 _SAID: Final[dict[str, Schema]] = {"by": TEXT, "at": MOMENT, "note": TEXT}
+_NULL: Final[Schema] = {"type": "null"}
 _TEXTS: Final[Schema] = {"type": "array", "items": TEXT}
 WARNING: Final = thing(
     "A warning's whole state; the law's eight fields are category, level, starts_at, area, "
@@ -41,8 +43,12 @@ WARNING: Final = thing(
     region=TEXT,
     enterprise=TEXT_OR_NULL,
     source=TEXT_OR_NULL,
-    unit={"type": "null"},
-    point={"type": "null"},
+    unit=_NULL,
+    point=_NULL,
+    quantity=_NULL,
+    value=_NULL,
+    limit=_NULL,
+    engineering_unit=_NULL,
     category=TEXT,
     starts_at=MOMENT_OR_NULL,
     area=TEXT,
@@ -65,6 +71,7 @@ WARNING: Final = thing(
     t_committed=MOMENT_OR_NULL,
     t_pushed=MOMENT_OR_NULL,
     t_lifted=MOMENT_OR_NULL,
+    message=WORDS,
 )
 _HELD: Final[Schema] = {"$ref": "#/components/schemas/Warning"}
 THINGS: Final[dict[str, Schema]] = {
@@ -125,8 +132,7 @@ EXAMPLE: Final[dict[str, Any]] = {
     "region": "510603",
     "enterprise": "DY-CHEM-01",
     "source": "DYC01-R001",
-    "unit": None,
-    "point": None,
+    **dict.fromkeys(("unit", "point", "quantity", "value", "limit", "engineering_unit")),
     "category": "事故灾难",
     "starts_at": "2026-11-21T08:00:00.120Z",
     "area": "德阳某化工有限公司液氨罐区及其周边",
@@ -149,6 +155,10 @@ EXAMPLE: Final[dict[str, Any]] = {
     "t_committed": "2026-11-21T08:05:10Z",
     "t_pushed": None,
     "t_lifted": None,
+    "message": {
+        "zh": "德阳市人民政府发布橙色预警（二级）：德阳某化工有限公司液氨罐区及其周边",
+        "en": "orange warning issued by 德阳市人民政府: 德阳某化工有限公司液氨罐区及其周边",
+    },
 }
 ENTRY_EXAMPLE: Final[dict[str, Any]] = {
     "offset": 4713,
@@ -173,6 +183,12 @@ EVENT_EXAMPLE: Final[dict[str, Any]] = {
     "data": EXAMPLE,
 }
 WISH_EXAMPLE: Final[dict[str, Any]] = {"rev": 1, "level": "orange", "note": "经会商"}
+DRAFT_EXAMPLE: Final[dict[str, Any]] = {
+    "level": "yellow",
+    "region": "510603",
+    "cautions": "台风将至，储罐区停止装卸",
+    "starts_at": "2026-11-21T12:00:00+08:00",
+}
 TABLE_EXAMPLE: Final[dict[str, Any]] = {
     "region": "510600",
     "table": {

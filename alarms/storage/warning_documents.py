@@ -1,17 +1,25 @@
 """A warning as the outside sees it: `data` of `cn.fengsui.warning.*` and of REST."""
 
-from typing import Any
+from typing import Any, Final
 
 from alarms import instants
-from alarms.alarm import Acknowledgement
+from alarms.alarm import Acknowledgement, Tier
 from alarms.warning import EarlyWarning
+
+_LEVEL: Final = {
+    Tier.red: "红色预警（一级）",
+    Tier.orange: "橙色预警（二级）",
+    Tier.yellow: "黄色预警（三级）",
+    Tier.blue: "蓝色预警（四级）",
+}
 
 
 def document(warning: EarlyWarning, *, t_committed: int | None) -> dict[str, Any]:
     """Return the warning's whole state, JSON-able; `t_pushed` is null until a frame is sent.
 
     What it shares with an alarm has an alarm's name: `tier` is its level, `peak_tier` the highest
-    it had, `active` whether it is not lifted.
+    it had, `active` whether it is not lifted. What only a point's alarm has is null, for those who
+    read every event of the log alike.
     """
     notice, lift = warning.notice, warning.lift
     return {
@@ -33,8 +41,7 @@ def document(warning: EarlyWarning, *, t_committed: int | None) -> dict[str, Any
         "region": warning.region,
         "enterprise": warning.enterprise,
         "source": warning.source,
-        "unit": None,
-        "point": None,
+        **dict.fromkeys(("unit", "point", "quantity", "value", "limit", "engineering_unit")),
         "category": notice.category,
         "starts_at": _text(notice.starts_at),
         "area": notice.area,
@@ -63,7 +70,19 @@ def document(warning: EarlyWarning, *, t_committed: int | None) -> dict[str, Any
         "t_committed": _text(t_committed),
         "t_pushed": None,
         "t_lifted": None if lift is None else instants.to_text(lift.at),
+        "message": _message(warning),
     }
+
+
+def _message(warning: EarlyWarning) -> dict[str, str]:
+    """Return the warning in one sentence."""
+    zh, en = _LEVEL[warning.level], f"{warning.level.name} warning"
+    area, issuer = warning.notice.area, warning.notice.issuer
+    if warning.lift is not None:
+        return {"zh": f"{issuer}解除{zh}：{area}", "en": f"{en} lifted by {issuer}: {area}"}
+    if warning.published_at is None:
+        return {"zh": f"建议发布{zh}：{area}", "en": f"{en} proposed: {area}"}
+    return {"zh": f"{issuer}发布{zh}：{area}", "en": f"{en} issued by {issuer}: {area}"}
 
 
 def _words(given: Acknowledgement) -> dict[str, str]:

@@ -56,7 +56,7 @@ async def judge(conn: AsyncConnection, *, now: int, before: Judged | None) -> Ju
         for warning, event in plan.steps
         for entry in warnings.step(warning, event, now=now).entries
     ]
-    await _write(conn, head, entries, now=now)
+    await write(conn, head, entries, now=now)
     await _tell(conn, plan.told)
     return Judged(await _standing(conn), plan.due, len(entries))
 
@@ -84,7 +84,7 @@ async def _plan(conn: AsyncConnection, now: int) -> _Plan:
     tables = await region_tables(conn)
     found = await _candidates(conn)
     known = await _told(conn, [each.id for alarms in found.values() for each in alarms])
-    names = await _names(conn, {place.region for place in found})
+    names = await region_names(conn, {place.region for place in found})
     waiting = await _open(conn)
     for place, alarms in found.items():
         whose, table = warning_table.of_region(tables, place.region)
@@ -168,12 +168,6 @@ async def _tell(conn: AsyncConnection, told: Mapping[str, Told]) -> None:
     )
 
 
-async def _names(conn: AsyncConnection, regions: set[str]) -> dict[str, str]:
-    codes = {code for region in regions for code in warning_table.governing_codes(region).values()}
-    cursor = await conn.execute("select code, name from region where code = any(%s)", ([*codes],))
-    return dict(await cursor.fetchall())
-
-
 async def _open(conn: AsyncConnection) -> dict[tuple[str, str], EarlyWarning]:
     cursor = await conn.execute(
         "select record from warning where t_lifted is null and source is not null"
@@ -217,7 +211,7 @@ async def act(
     active = tuple(alarm for (alarm,) in await cursor.fetchall())
     action = msgspec.structs.replace(action, active=active)
     outcome = warnings.step(warning, action, now=now)
-    await _write(conn, head, outcome.entries, now=now)
+    await write(conn, head, outcome.entries, now=now)
     return outcome.warning or warning
 
 
@@ -240,6 +234,13 @@ async def region_tables(conn: AsyncConnection) -> dict[str, WarningTable]:
         region: msgspec.convert(content, WarningTable)
         for region, content in await cursor.fetchall()
     }
+
+
+async def region_names(conn: AsyncConnection, regions: set[str]) -> dict[str, str]:
+    """Return the names of all that governs these regions, by code."""
+    codes = {code for region in regions for code in warning_table.governing_codes(region).values()}
+    cursor = await conn.execute("select code, name from region where code = any(%s)", ([*codes],))
+    return dict(await cursor.fetchall())
 
 
 async def put_table(
@@ -267,7 +268,7 @@ async def put_table(
     return before
 
 
-async def _write(
+async def write(
     conn: AsyncConnection, head: tuple[int, bytes], entries: Sequence[Entry], *, now: int
 ) -> None:
     """Write the newest state of each warning named in `entries`, and every entry to the journal."""

@@ -153,6 +153,35 @@ def _entry(row: JournalRow) -> dict[str, Any]:
 
 
 @router.post(
+    "/warnings",
+    summary="Draft a warning that no alarm has asked for: of a source, or of an area",
+    responses=answers.described(
+        "Warning", warning_schemas.EXAMPLE, problems=(401, 403, 404, 409, 422)
+    ),
+    openapi_extra={
+        "requestBody": {
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": "#/components/schemas/WarningDraft"},
+                    "example": answers.packed(warning_schemas.DRAFT_EXAMPLE),
+                }
+            }
+        }
+    },
+)
+async def draft(
+    identity: Asking,
+    service: Shared,
+    request: Request,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+) -> Response:
+    """Answer the proposal, to be issued like any other; 409 with the one that a source has."""
+    wish = await answers.body_of(request, warning_deeds.WarningDraft)
+    document = await warning_deeds.propose(service, identity, wish, key=idempotency_key)
+    return answers.raw(document, etag=_etag(document))
+
+
+@router.post(
     "/warnings/{warning_id}/{duty}",
     summary="Issue a warning, give a receipt, say what is done and what came of it, adjust, lift",
     responses=answers.described(

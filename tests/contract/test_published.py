@@ -100,7 +100,7 @@ def test_the_routes_of_this_version_and_no_other(openapi: dict[str, Any]) -> Non
         GET /api/v1/webhooks/{webhook}/dead-letters
         POST /api/v1/webhooks/{webhook}/redeliver
         POST /api/v1/gateways/{gateway_id}/preview
-        GET /api/v1/warnings|GET /api/v1/warnings/{warning_id}
+        GET /api/v1/warnings|POST /api/v1/warnings|GET /api/v1/warnings/{warning_id}
         GET /api/v1/warnings/{warning_id}/journal|GET /api/v1/warnings/{warning_id}.cap.xml
         POST /api/v1/warnings/{warning_id}/{duty}|GET /api/v1/warning-tables
         PUT /api/v1/warning-tables/{region}|DELETE /api/v1/warning-tables/{region}
