@@ -10,7 +10,7 @@ from alarms.alarm import Tier, occurrence_id
 from alarms.errors import ConflictError, FengsuiError, NotFoundError
 from alarms.plant import prefix_of
 from alarms.scope import Scope
-from alarms.storage import fences, journal
+from alarms.storage import fences, journal, warning_tables
 from alarms.storage import warnings as record
 from alarms.warning import Asking, EarlyWarning, Notice
 
@@ -47,9 +47,9 @@ async def draft(conn: AsyncConnection, wanted: Draft, *, scope: Scope, now: int)
         case _:
             raise FengsuiError("a warning is of an `enterprise`'s `source`, or of a `region`")
     drilled = await _simulated(conn, wanted.alarms, scope)
-    _, table = warning_table.of_region(await record.region_tables(conn), region)
+    _, table = warning_table.of_region(await warning_tables.every(conn), region)
     government = warning_table.government_of(table, wanted.level)
-    names = await record.region_names(conn, {region})
+    names = await warning_tables.names(conn, {region})
     words = Notice(
         category="事故灾难",
         starts_at=now,

@@ -1,7 +1,7 @@
 """Warnings in the record: what alarms ask for and what people do, each in one transaction."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -12,20 +12,24 @@ from alarms import instants, warning_table, warnings
 from alarms.alarm import Kind, Tier
 from alarms.errors import NotFoundError
 from alarms.scope import Scope
-from alarms.storage import fences, journal, warning_documents
+from alarms.storage import fences, journal, warning_documents, warning_tables
 from alarms.storage.journal import WARNING, Line
-from alarms.warning import Action, Asking, EarlyWarning, Entry, Lapse
-from alarms.warning_table import Place, Standing, Told, WarningTable
+from alarms.warning import Action, Asking, EarlyWarning, Entry, Lapse, Stage
+from alarms.warning_table import Place, Standing, Told
+
+Slot = tuple[str, str]
+"""An enterprise and its source."""
 
 
 class Judged(NamedTuple):
     """What was looked at last: how record and tables stood, and when time alone asks for more.
 
-    `due` is in Micros; `entries` is how many rows of the journal came of it.
+    `due` has a source's next such moment in Micros; `entries` is how many rows of the journal came
+    of it.
     """
 
     seen: tuple[int, str]
-    due: int | None
+    due: Mapping[Slot, int]
     entries: int
 
 
@@ -34,31 +38,35 @@ class _Plan(NamedTuple):
 
     steps: list[tuple[EarlyWarning | None, Asking | Lapse]]
     told: dict[str, Told]
-    due: int | None
+    due: dict[Slot, int]
 
 
 async def judge(conn: AsyncConnection, *, now: int, before: Judged | None) -> Judged:
-    """Let every source's alarms ask for the warnings that its region's table has for them.
+    """Let alarms ask for the warnings that their region's table has for them.
 
-    `before` is what the last committed call returned: with no news since, nothing is looked at.
-    Where there is something to write the journal's head is locked first; `now` in Micros.
+    `before` is what the last committed call returned: only sources with news since are looked at;
+    without it, and where a table has changed, all are. Where there is something to write the
+    journal's head is locked first; `now` in Micros.
     """
     seen = await _standing(conn)
-    if before is not None and seen == before.seen and (before.due is None or now < before.due):
-        return before._replace(entries=0)
-    plan = await _plan(conn, now)
-    if not plan.steps and not plan.told:
-        return Judged(seen, plan.due, 0)
-    head = await journal.lock(conn)
-    plan = await _plan(conn, now)  # people may have acted in between
-    entries = [
-        entry
-        for warning, event in plan.steps
-        for entry in warnings.step(warning, event, now=now).entries
-    ]
-    await write(conn, head, entries, now=now)
-    await _tell(conn, plan.told)
-    return Judged(await _standing(conn), plan.due, len(entries))
+    slots = await _touched(conn, seen, before, now)
+    if before is not None and slots is not None and not slots:
+        return before._replace(seen=seen, entries=0)
+    plan = await _plan(conn, slots, now)
+    entries: list[Entry] = []
+    if plan.steps or plan.told:
+        head = await journal.lock(conn)
+        # People may have acted in between; from here on nobody does.
+        slots = await _touched(conn, await _standing(conn), before, now)
+        plan = await _plan(conn, slots, now)
+        for warning, event in plan.steps:
+            entries += warnings.step(warning, event, now=now).entries
+        await write(conn, head, entries, now=now)
+        await _tell(conn, plan.told)
+        seen = await _standing(conn)
+    kept = {} if before is None or slots is None else before.due
+    due = {slot: moment for slot, moment in kept.items() if slots is None or slot not in slots}
+    return Judged(seen, due | plan.due, len(entries))
 
 
 async def _standing(conn: AsyncConnection) -> tuple[int, str]:
@@ -76,21 +84,42 @@ async def _standing(conn: AsyncConnection) -> tuple[int, str]:
     return row[0], row[1]
 
 
-async def _plan(conn: AsyncConnection, now: int) -> _Plan:
-    """Look at every source whose alarms may ask, and at proposals whose alarms are over."""
+async def _touched(
+    conn: AsyncConnection, seen: tuple[int, str], before: Judged | None, now: int
+) -> set[Slot] | None:
+    """Return the sources that something happened at since, or that are due; None means all."""
+    if before is None or seen[1] != before.seen[1] or seen[0] < before.seen[0]:
+        return None
+    late = {slot for slot, moment in before.due.items() if moment <= now}
+    if seen[0] == before.seen[0]:
+        return late
+    cursor = await conn.execute(
+        """
+        select distinct enterprise, source from journal
+         where log_offset > %s and enterprise is not null and source is not null
+        """,
+        (before.seen[0],),
+    )
+    return late | {(enterprise, source) for enterprise, source in await cursor.fetchall()}
+
+
+async def _plan(conn: AsyncConnection, slots: Collection[Slot] | None, now: int) -> _Plan:
+    """Look at these sources' alarms, and at proposals whose alarms are over."""
     steps: list[tuple[EarlyWarning | None, Asking | Lapse]] = []
     told: dict[str, Told] = {}
-    moments: list[int] = []
-    tables = await region_tables(conn)
-    found = await _candidates(conn)
+    moments: dict[Slot, int] = {}
+    tables = await warning_tables.every(conn)
+    found = await _candidates(conn, slots)
     known = await _told(conn, [each.id for alarms in found.values() for each in alarms])
-    names = await region_names(conn, {place.region for place in found})
-    waiting = await _open(conn)
+    names = await warning_tables.names(conn, {place.region for place in found})
+    waiting = await _open(conn, slots)
+    by_slot = {(each.enterprise, each.source): each for each in waiting if each.source}
     for place, alarms in found.items():
         whose, table = warning_table.of_region(tables, place.region)
         due = warning_table.due(table, place, alarms, now)
-        moments += [] if due is None else [due]
-        warning = waiting.get((place.enterprise, place.source))
+        if due is not None:
+            moments[place.enterprise, place.source] = due
+        warning = by_slot.get((place.enterprise, place.source))
         asks = warning_table.asking(
             table,
             place,
@@ -108,27 +137,54 @@ async def _plan(conn: AsyncConnection, now: int) -> _Plan:
             news = Told(each.raises, int(asks.level))
             if each.id in asks.alarms and known.get(each.id, _NEVER) < news:
                 told[each.id] = news
-    moved = {warning.id for warning, _ in steps if warning is not None}
-    steps += [(warning, Lapse()) for warning in await _over(conn) if warning.id not in moved]
-    return _Plan(steps, told, min(moments, default=None))
+    active = {each.id for alarms in found.values() for each in alarms}
+    joined = {warning.id for warning, _ in steps if warning is not None}
+    over = await _over(conn, waiting, active)
+    steps += [(each, Lapse()) for each in over if each.id not in joined]
+    return _Plan(steps, told, moments)
 
 
 _NEVER: Final = Told(-1, 0)
+_KINDS: Final = {kind.value: kind for kind in Kind}
+_TIERS: Final = {tier.value: tier for tier in Tier}
 
 
-async def _candidates(conn: AsyncConnection) -> dict[Place, list[Standing]]:
+def _columns_of(slots: Collection[Slot] | None) -> dict[str, object]:
+    """Return the parameters of _AMONG."""
+    chosen = sorted(slots or ())
+    return {
+        "everywhere": slots is None,
+        "enterprises": [enterprise for enterprise, _ in chosen],
+        "sources": [source for _, source in chosen],
+    }
+
+
+_AMONG: Final = """(%(everywhere)s or (enterprise, source) in (
+    select * from unnest(%(enterprises)s::text[], %(sources)s::text[])))"""
+
+
+async def _candidates(
+    conn: AsyncConnection, slots: Collection[Slot] | None
+) -> dict[Place, list[Standing]]:
     """Return the alarms of sources that are active and that nobody hides."""
     cursor = await conn.execute(
-        """
+        f"""
+        with asking as materialized (
+            select region, enterprise, source, simulated, id, key, kind, tier, t_raised,
+                   (record ->> 'reraise_count')::int as raises, record ->> 'message_zh' as words,
+                   (record #>> '{{forecast,probability}}')::float as probability
+              from alarm
+             where t_closed is null and active and state in ('UNACK', 'ACKED')
+               and kind not in ('sensor', 'comms', 'system')
+               and region is not null and source is not null and {_AMONG}
+        )
         select a.region, a.enterprise, a.source, s.level, a.simulated, e.name, s.name,
-               a.id, a.key, a.kind, a.tier, a.t_raised, (a.record ->> 'reraise_count')::int,
-               (a.record #>> '{forecast,probability}')::float, a.record ->> 'message_zh'
-          from alarm a
+               a.id, a.key, a.kind, a.tier, a.t_raised, a.raises, a.probability, a.words
+          from asking a
           join enterprise e on e.code = a.enterprise
           join source s on s.enterprise_id = e.id and s.code = a.source
-         where a.t_closed is null and a.active and a.state in ('UNACK', 'ACKED')
-           and a.kind not in ('sensor', 'comms', 'system') and a.region is not null
-        """
+        """,  # noqa: S608  the condition is a constant
+        _columns_of(slots),
     )
     found: defaultdict[Place, list[Standing]] = defaultdict(list)
     for row in await cursor.fetchall():
@@ -137,7 +193,7 @@ async def _candidates(conn: AsyncConnection) -> dict[Place, list[Standing]]:
         alarm, key, kind, tier, raised, raises, probability, words = rest
         found[place].append(
             Standing(
-                *(alarm, key, Kind(kind), Tier(tier), instants.from_datetime(raised), raises),
+                *(alarm, key, _KINDS[kind], _TIERS[tier], instants.from_datetime(raised), raises),
                 *(probability or 0.0, words or ""),
             )
         )
@@ -168,27 +224,38 @@ async def _tell(conn: AsyncConnection, told: Mapping[str, Told]) -> None:
     )
 
 
-async def _open(conn: AsyncConnection) -> dict[tuple[str, str], EarlyWarning]:
+async def _open(conn: AsyncConnection, slots: Collection[Slot] | None) -> list[EarlyWarning]:
+    """Return the open warnings of these sources, and what is proposed of areas."""
     cursor = await conn.execute(
-        "select record from warning where t_lifted is null and source is not null"
-    )
-    found = [_warning(record) for (record,) in await cursor.fetchall()]
-    return {(each.enterprise or "", each.source or ""): each for each in found}
-
-
-async def _over(conn: AsyncConnection) -> list[EarlyWarning]:
-    """Return the proposals all of whose alarms are closed: one that flutters keeps its own."""
-    cursor = await conn.execute(
-        """
-        select w.record from warning w
-         where w.stage = 'proposed' and w.record -> 'alarms' <> '[]'
-           and not exists (
-               select from jsonb_array_elements_text(w.record -> 'alarms') each
-                 join alarm a on a.id = each and a.t_closed is null)
-         order by w.id
-        """
+        f"""
+        select record from warning
+         where t_lifted is null and (source is null and stage = 'proposed' or {_AMONG}) order by id
+        """,  # noqa: S608  the condition is a constant
+        _columns_of(slots),
     )
     return [_warning(record) for (record,) in await cursor.fetchall()]
+
+
+async def _over(
+    conn: AsyncConnection, waiting: Sequence[EarlyWarning], active: set[str]
+) -> list[EarlyWarning]:
+    """Return the proposals all of whose alarms are closed: one that flutters keeps its own.
+
+    Those with an alarm among `active` need not be asked for.
+    """
+    doubtful = [
+        each
+        for each in waiting
+        if each.stage is Stage.proposed and each.alarms and active.isdisjoint(each.alarms)
+    ]
+    if not doubtful:
+        return []
+    cursor = await conn.execute(
+        "select id from alarm where id = any(%s) and t_closed is null",
+        ([alarm for each in doubtful for alarm in each.alarms],),
+    )
+    still = {alarm for (alarm,) in await cursor.fetchall()}
+    return [each for each in doubtful if still.isdisjoint(each.alarms)]
 
 
 async def act(
@@ -201,7 +268,7 @@ async def act(
     head = await journal.lock(conn)
     warning = await get(conn, warning_id, scope=scope)
     if action.level is not None:
-        _, table = warning_table.of_region(await region_tables(conn), warning.region)
+        _, table = warning_table.of_region(await warning_tables.every(conn), warning.region)
         government = warning_table.government_of(table, action.level)
         action = msgspec.structs.replace(action, government=government)
     cursor = await conn.execute(
@@ -225,47 +292,6 @@ async def get(conn: AsyncConnection, warning_id: str, *, scope: Scope) -> EarlyW
     if row is None:
         raise NotFoundError(f"there is no warning {warning_id} within your scope")
     return _warning(row[0])
-
-
-async def region_tables(conn: AsyncConnection) -> dict[str, WarningTable]:
-    """Return the tables of regions that have one of their own, by code."""
-    cursor = await conn.execute("select region, content from warning_table order by region")
-    return {
-        region: msgspec.convert(content, WarningTable)
-        for region, content in await cursor.fetchall()
-    }
-
-
-async def region_names(conn: AsyncConnection, regions: set[str]) -> dict[str, str]:
-    """Return the names of all that governs these regions, by code."""
-    codes = {code for region in regions for code in warning_table.governing_codes(region).values()}
-    cursor = await conn.execute("select code, name from region where code = any(%s)", ([*codes],))
-    return dict(await cursor.fetchall())
-
-
-async def put_table(
-    conn: AsyncConnection, region: str, table: WarningTable | None, *, now: int
-) -> WarningTable | None:
-    """Give a region its table, or the shipped one back; return the one it had.
-
-    NotFoundError for a region nobody knows. `now` in Micros.
-    """
-    known = await conn.execute("select true from region where code = %s", (region,))
-    if await known.fetchone() is None:
-        raise NotFoundError(f"there is no region {region}")
-    before = (await region_tables(conn)).get(region)
-    if table is None:
-        await conn.execute("delete from warning_table where region = %s", (region,))
-    else:
-        await conn.execute(
-            """
-            insert into warning_table (region, content, changed_at) values (%s, %s, %s)
-            on conflict (region) do update
-               set content = excluded.content, changed_at = excluded.changed_at
-            """,
-            (region, Jsonb(table, dumps=msgspec.json.encode), instants.to_datetime(now)),
-        )
-    return before
 
 
 async def write(

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from alarms import instants, warning_table
 from alarms.alarm import Tier
 from alarms.plant import prefix_of
-from alarms.storage import journal, places, queries, warning_lists, warnings, writer
+from alarms.storage import journal, places, queries, warning_lists, warning_tables, writer
 from alarms.storage.journal import JournalRow
 from alarms.warning import Stage
 from alarms.warning_table import WarningTable
@@ -231,7 +231,7 @@ async def act(
 async def list_tables(identity: Asking, service: Shared) -> Response:
     """Answer every table whose region the scope covers, or that holds for the scope's region."""
     async with service.transaction() as conn:
-        tables = await warnings.region_tables(conn)
+        tables = await warning_tables.every(conn)
     shown: list[tuple[str | None, WarningTable]] = [(None, warning_table.shipped())]
     shown += [(code, table) for code, table in tables.items() if _concerns(identity, code)]
     items = [{"region": code, "table": table} for code, table in shown]
@@ -290,7 +290,7 @@ async def _change(
         raise ProblemError(404, f"there is no region {region} within your scope")
     now = clock.micros()
     async with service.transaction() as conn:
-        before = await warnings.put_table(conn, region, table, now=now)
+        before = await warning_tables.put(conn, region, table, now=now)
         if table is None and before is None:
             raise ProblemError(404, f"region {region} has no table of its own")
         await queries.record_trail(

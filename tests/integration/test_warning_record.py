@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 from alarms import lifecycle
 from alarms.alarm import Tier, Transition
 from alarms.scope import ALL
-from alarms.storage import alarms, chain, connection, journal, queries, warnings
+from alarms.storage import alarms, chain, connection, journal, queries, warning_tables, warnings
 from alarms.warning import Action, Duty
 from alarms.warning_table import WarningRule, WarningTable
 from tests import beacons
@@ -154,16 +154,31 @@ async def test_a_regions_table_decides_and_time_alone_may_bring_it_about(plant: 
     async with await connection.connect(plant, autocommit=True) as conn:
         row = WarningRule(level="red", tier="orange", lasting_s=60, automatic=True)
         async with conn.transaction():
-            await warnings.put_table(
+            await warning_tables.put(
                 conn, "510600", WarningTable(rows=(row,)), now=time.time_ns() // 1000
             )
         moment = time.time_ns() // 1000
         await says(conn, moment=moment)
         before = await judged(conn, now=moment)
-        assert (before.entries, before.due) == (0, moment + 60 * S)
+        assert (before.entries, before.due) == (0, {("E1", "E1-S1"): moment + 60 * S})
         assert (await judged(conn, now=moment + 59 * S, before=before)).entries == 0
         assert (await judged(conn, now=moment + 60 * S, before=before)).entries == 2
         assert await rows(conn) == [("proposed", 1, "red"), ("issued", 2, "red")]
+
+
+async def test_only_sources_with_news_are_looked_at_and_none_is_passed_over(plant: str) -> None:
+    async with await connection.connect(plant, autocommit=True) as conn:
+        before = await judged(conn)
+        await says(conn)
+        first = await judged(conn, before=before)
+        await says(conn, enterprise=beacons.FAR)
+        second = await judged(conn, before=first)
+        assert (first.entries, second.entries) == (1, 1)
+        assert (await judged(conn, before=before)).entries == 0
+        await closes(conn)
+        lapsed = await judged(conn, before=second)
+        assert lapsed.entries == 1
+        assert (await judged(conn, before=None)).entries == 0
 
 
 async def test_a_changed_table_is_looked_at_without_any_other_news(plant: str) -> None:
@@ -172,7 +187,7 @@ async def test_a_changed_table_is_looked_at_without_any_other_news(plant: str) -
         before = await judged(conn)
         async with conn.transaction():
             table = WarningTable(rows=(WarningRule(level="blue", tier="yellow"),))
-            await warnings.put_table(conn, "510000", table, now=time.time_ns() // 1000)
+            await warning_tables.put(conn, "510000", table, now=time.time_ns() // 1000)
         assert (await judged(conn, before=before)).entries == 1
 
 
