@@ -135,6 +135,7 @@ class Pipeline:
             late = await neighbours.around(conn, registered, confirmed, without=Readings.none())
             recollection.learn_confirmed(late)
             self._engine.settle()
+            self._judged = None
             self._rota = Rota(
                 self._engine, now=now, fresh=recollection.fresh, saved=recollection.saved
             )

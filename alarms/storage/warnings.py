@@ -57,16 +57,18 @@ async def judge(conn: AsyncConnection, *, now: int, before: Judged | None) -> Ju
     if plan.steps or plan.told:
         head = await journal.lock(conn)
         # People may have acted in between; from here on nobody does.
-        slots = await _touched(conn, await _standing(conn), before, now)
+        _, tables = standing = await _standing(conn)
+        slots = await _touched(conn, standing, before, now)
         plan = await _plan(conn, slots, now)
         for warning, event in plan.steps:
             entries += warnings.step(warning, event, now=now).entries
         await write(conn, head, entries, now=now)
         await _tell(conn, plan.told)
-        seen = await _standing(conn)
-    kept = {} if before is None or slots is None else before.due
-    due = {slot: moment for slot, moment in kept.items() if slots is None or slot not in slots}
-    return Judged(seen, due | plan.due, len(entries))
+        seen = (await _standing(conn))[0], tables
+    due = plan.due
+    if before is not None and slots is not None:
+        due |= {slot: moment for slot, moment in before.due.items() if slot not in slots}
+    return Judged(seen, due, len(entries))
 
 
 async def _standing(conn: AsyncConnection) -> tuple[int, str]:
