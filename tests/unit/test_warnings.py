@@ -109,14 +109,15 @@ def test_more_alarms_join_it_and_a_proposal_rises_with_them() -> None:
 
 
 def test_what_is_issued_is_adjusted_by_a_person_unless_the_table_issues() -> None:
-    standing = story(*ISSUED)
+    standing = story(*ISSUED, does(Duty.receipt, "county"))
     outcome = step(standing, asks(Tier.red, ("A",)), now=NOW)
     assert outcome.warning is not None
     assert (outcome.warning.level, outcome.warning.asked) == (Tier.orange, Tier.red)
     outcome = step(standing, asks(Tier.red, ("A",), automatic=True), now=NOW)
     assert changes(outcome) == [Change.joined, Change.adjusted]
     assert outcome.warning is not None
-    assert outcome.warning.level == Tier.red
+    assert (outcome.warning.level, outcome.warning.stage) == (Tier.red, Stage.issued)
+    assert not any(outcome.warning.receipts.values())
 
 
 def test_an_adjustment_is_received_anew() -> None:
