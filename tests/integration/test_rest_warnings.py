@@ -1,73 +1,16 @@
-"""REST: warnings from proposal to lifting, who may do what to them, and how the log tells it."""
+"""REST: warnings from proposal to lifting, who may do what to them, and regions' tables."""
 
 import asyncio
-import json
 import time
-import xml.etree.ElementTree as ET
-from typing import Any
 
-import httpx
 import jsonschema
 import pytest
 
-from alarms.alarm import Tier, Transition
+from alarms.alarm import Tier
 from alarms.storage import connection, warnings
-from api import cap, permissions, schemas
-from tests import beacons
+from api import permissions, schemas
 from tests.beacons import FAR, NEAR, House
-
-CITY = ("5106", "duty")
-COUNTY = ("510603", "duty")
-PROVINCE = ("51", "duty")
-Document = dict[str, Any]
-
-
-async def calm(house: House, enterprise: str) -> None:
-    """Let everything active there return."""
-    async with await connection.connect(house.database) as conn:
-        cursor = await conn.execute(
-            "select point, rule from alarm where active and enterprise = %s", (enterprise,)
-        )
-        active = await cursor.fetchall()
-    told = [
-        beacons.event(enterprise, tag, rule=rule, change=Transition.returned)
-        for tag, rule in active
-    ]
-    await beacons.happen(house.database, *told)
-
-
-async def proposed(house: House, enterprise: str = NEAR, *, tier: Tier = Tier.orange) -> Document:
-    """Let one alarm ask for a warning, after whatever stood at its source is over."""
-    async with await house.http("all", "administrator") as http:
-        for each in (await http.get("warnings", params={"open": True})).json()["items"]:
-            if each["enterprise"] == enterprise:
-                answer = await http.post(f"warnings/{each['id']}/lift", json={"note": "重来"})
-                assert answer.status_code == 200, answer.text
-        await calm(house, enterprise)
-        alarm = await house.raise_alarm(enterprise, tier=tier)
-        async with await connection.connect(house.database) as conn:
-            await warnings.judge(conn, now=time.time_ns() // 1000, before=None)
-        listed = (await http.get("warnings", params={"alarm": alarm})).json()["items"]
-    (found,) = listed
-    jsonschema.validate(found, schemas.standing_alone("Warning"))
-    return dict(found)
-
-
-async def does(
-    house: House, who: tuple[str, str], warning: Document, duty: str, **wish: Any
-) -> httpx.Response:
-    async with await house.http(*who) as http:
-        return await http.post(f"warnings/{warning['id']}/{duty}", json=wish)
-
-
-async def done(
-    house: House, who: tuple[str, str], warning: Document, duty: str, **wish: Any
-) -> Document:
-    answer = await does(house, who, warning, duty, **wish)
-    assert answer.status_code == 200, answer.text
-    found: Document = answer.json()
-    jsonschema.validate(found, schemas.standing_alone("Warning"))
-    return found
+from tests.desks import CITY, COUNTY, PROVINCE, Document, calm, does, done, proposed
 
 
 async def test_the_desks_take_a_warning_from_its_proposal_to_its_end(house: House) -> None:
@@ -241,81 +184,6 @@ async def test_lists_are_filtered_and_go_on_page_by_page(house: House) -> None:
         assert (await http.get(f"warnings/{warning['id']}", headers=same)).status_code == 304
 
 
-async def test_the_socket_tells_what_was_issued_and_drafts_to_whom_asks_for_warnings(
-    house: House,
-) -> None:
-    async with (
-        beacons.watching(house) as plain,
-        beacons.watching(house, "5106", filter={"kinds": ["warning"]}) as desk,
-        beacons.watching(house, filter={"kinds": ["limit"]}) as old,
-        beacons.watching(house, "4403") as foreign,
-    ):
-        warning = await proposed(house)
-        await done(house, CITY, warning, "issue")
-        last = await house.raise_alarm(FAR)
-        for socket in (plain, desk):
-            types = []
-            while f"{warning['id']}:2" not in types:
-                event = (await socket.next("event"))["event"]
-                if event["type"].startswith("cn.fengsui.warning."):
-                    jsonschema.validate(event, schemas.standing_alone("WarningEvent"))
-                types.append(event["id"])
-            assert (f"{warning['id']}:1" in types) == (socket is desk)
-            assert event["type"] == "cn.fengsui.warning.issued"
-            assert event["source"] == f"/regions/510603/enterprises/{NEAR}/sources/{NEAR}-S1"
-            assert event["subject"] == f"{NEAR}-S1"
-            assert event["data"]["t_pushed"]
-        for socket in (old, foreign):
-            seen = []
-            while last not in seen:
-                frame = await socket.next("event")
-                seen.append(beacons.the(frame)["id"])
-                assert beacons.the(frame)["kind"] == "limit"
-    async with beacons.client(house.serve, await house.token("5106")) as socket:
-        await socket.send(op="subscribe", sub="a", filter={"kinds": ["warning"]})
-        frames = await socket.until("snapshot_end")
-        shown = [beacons.the(frame) for frame in frames if frame["op"] == "event"]
-        assert [(each["id"], each["stage"]) for each in shown] == [(warning["id"], "issued")]
-
-
-async def test_the_long_poll_tells_what_was_issued_in_its_place(house: House) -> None:
-    async with await house.http("510603") as http:
-        start = (await http.get("journal")).json()["next"]
-        warning = await proposed(house)
-        await done(house, CITY, warning, "issue")
-        page = (await http.get("journal", params={"from": start})).json()
-    jsonschema.validate(page, schemas.standing_alone("JournalPage"))
-    types = [item["event"]["type"] for item in page["items"]]
-    assert types[-2:] == ["cn.fengsui.alarm.raised", "cn.fengsui.warning.issued"]
-
-
-async def test_cap_alerts_updates_and_cancels(house: House) -> None:
-    warning = await proposed(house)
-    async with await house.http("all") as http:
-        path = f"warnings/{warning['id']}.cap.xml"
-        assert (await http.get(path)).status_code == 404, "a proposal is no warning"
-        await done(house, CITY, warning, "issue")
-        first = said((await http.get(path)).content)
-        assert (first["msgType"], first["status"]) == ("Alert", "Actual")
-        assert "references" not in first
-        await done(house, CITY, warning, "adjust", level="red", note="扩散")
-        second = said((await http.get(path)).content)
-        assert second["msgType"] == "Update"
-        assert second["references"] == f"{first['sender']},{first['identifier']},{first['sent']}"
-        await done(house, CITY, warning, "lift", note="误报")
-        assert said((await http.get(path)).content)["msgType"] == "Cancel"
-        drill = await proposed(house, FAR)
-        await done(house, ("all", "administrator"), drill, "issue")
-        exercise = said((await http.get(f"warnings/{drill['id']}.cap.xml")).content)
-    assert exercise["status"] == "Exercise"
-
-
-def said(body: bytes) -> dict[str, str]:
-    """Return the message's own fields."""
-    root = ET.fromstring(body)  # noqa: S314  # our own server
-    return {each.tag.removeprefix(f"{{{cap.NAMESPACE}}}"): each.text or "" for each in root}
-
-
 async def test_an_administrator_gives_a_region_its_table(house: House) -> None:
     table = {"rows": [{"level": "yellow", "tier": "orange", "automatic": True}]}
     async with await house.http("5106", "administrator") as http:
@@ -353,7 +221,7 @@ async def test_an_alarm_that_returned_is_no_reason_to_keep_it(house: House) -> N
             "items"
         ]
     lifted = await done(house, CITY, warning, "lift")
-    assert json.dumps(lifted["lift"]["active"]) == "[]"
+    assert lifted["lift"]["active"] == []
 
 
 async def test_a_person_drafts_a_warning_of_an_area_and_issues_it(house: House) -> None:
