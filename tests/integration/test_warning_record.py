@@ -12,6 +12,7 @@ from alarms.scope import ALL
 from alarms.storage import alarms, chain, connection, journal, queries, warning_tables, warnings
 from alarms.warning import Action, Duty
 from alarms.warning_table import WarningRule, WarningTable
+from ingest.pipeline import Pipeline
 from tests import beacons
 
 S = 1_000_000
@@ -207,3 +208,17 @@ async def test_its_rows_stand_in_the_one_chain_and_in_no_list_of_alarms(plant: s
         async with conn.transaction():
             _, standing = await queries.standing(conn, queries.AlarmFilter(), ALL)
         assert [row.kind for row in standing] == ["limit", "limit", "warning"]
+
+
+async def test_ingests_tick_proposes_and_one_started_anew_proposes_nothing_again(
+    plant: str,
+) -> None:
+    async with await connection.connect(plant, autocommit=True) as conn:
+        await says(conn)
+        for _ in range(2):
+            ingest = Pipeline(prefix="t")
+            now = time.time_ns() // 1000
+            await ingest.recall(conn, now=now)
+            await ingest.tick(conn, now=now, link_since=now)
+            await ingest.tick(conn, now=now + S, link_since=now)
+            assert await rows(conn) == [("proposed", 1, "orange")]
