@@ -78,6 +78,28 @@ def number_of(cursor: str | None) -> int | None:
     return int(place)
 
 
+def moment_and_id_of(cursor: str | None) -> tuple[datetime, str] | None:
+    """Read a cursor that stands for a moment, in Micros, and an id."""
+    place = place_of(cursor)
+    if place is None:
+        return None
+    micros, _, known = place.partition(" ")
+    if not micros.isdigit() or len(micros) > 18:
+        raise _bad_cursor()
+    return instants.to_datetime(int(micros)), known
+
+
+def among(name: str, given: list[str] | None, known: frozenset[str]) -> tuple[str, ...]:
+    """Return filter values, given one by one or with commas; raise ProblemError 422."""
+    values = tuple(part for text in given or () for part in text.split(",") if part)
+    for value in values:
+        if value not in known:
+            raise ProblemError(
+                422, f"`{name}` is {value!r}; it is one of {', '.join(sorted(known))}"
+            )
+    return values
+
+
 def _bad_cursor() -> ProblemError:
     return ProblemError(422, "`cursor` is not one that this list gave; begin again without it")
 
@@ -165,7 +187,7 @@ _WORDS: Final = {
     401: "Nobody known is asking.",
     403: "The role or the scope does not cover this.",
     404: "Nothing by that name, or not within the scope.",
-    409: "The alarm has moved on; `alarm` is how it stands now.",
+    409: "It has moved on; `alarm`, or `warning`, is how it stands now.",
     413: "The body is too long.",
     422: "The request cannot be used; `detail` says why.",
     429: "Too many failed attempts; wait as `Retry-After` says.",

@@ -44,6 +44,7 @@ from api.routes import (
     registry,
     rules,
     session,
+    warnings,
     webhooks,
 )
 from api.service import Preview, Service
@@ -61,6 +62,7 @@ _ROUTERS = (
     rules.router,
     session.router,
     webhooks.router,
+    warnings.router,
     kpi.router,
     health.router,
 )

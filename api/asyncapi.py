@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from api import examples, frame_schemas, frames, schemas
+from api import examples, frame_schemas, frames, schemas, warning_schemas
 
 _CLIENT: Final = ("Auth", "Subscribe", "Unsubscribe", "Ack", "Command")
 _VALUE_CLIENT: Final = ("Auth", "SubscribeValues", "UnsubscribeValues")
@@ -183,4 +183,7 @@ def _message(name: str) -> dict[str, Any]:
     found: dict[str, Any] = {"name": name, "payload": {"$ref": f"#/components/schemas/{name}"}}
     if name in _EXAMPLES:
         found["examples"] = [{"payload": _EXAMPLES[name]}]
+    if name == "EventFrame":
+        of_warning = _EXAMPLES[name] | {"event": warning_schemas.EVENT_EXAMPLE}
+        found["examples"].append({"payload": of_warning})
     return found

@@ -17,8 +17,8 @@ from alarms.storage.places import Whereabouts
 MEDIA_TYPE: Final = "application/cap+xml"
 NAMESPACE: Final = "urn:oasis:names:tc:emergency:cap:1.2"
 _SITE: Final = timezone(timedelta(hours=8))
-_SEVERITY: Final = {"red": "Extreme", "orange": "Severe", "yellow": "Moderate", "blue": "Minor"}
-_RESPONSE: Final = {"red": "Execute", "orange": "Prepare", "yellow": "Monitor", "blue": "Monitor"}
+SEVERITY: Final = {"red": "Extreme", "orange": "Severe", "yellow": "Moderate", "blue": "Minor"}
+RESPONSE: Final = {"red": "Execute", "orange": "Prepare", "yellow": "Monitor", "blue": "Monitor"}
 """Red: carry out the plan made for it; nothing here decides an evacuation."""
 _CATEGORY: Final = {
     "combustible_gas": "Fire",
@@ -29,7 +29,7 @@ _CATEGORY: Final = {
     "hydrogen_sulfide": "CBRNE",
 }
 """Beside Safety, which all have."""
-_TIER_WORDS: Final = {
+TIER_WORDS: Final = {
     "zh-CN": {"red": "红色", "orange": "橙色", "yellow": "黄色", "blue": "蓝色"},
     "en-US": {"red": "red", "orange": "orange", "yellow": "yellow", "blue": "blue"},
 }
@@ -59,23 +59,35 @@ def message(
     A first revision is an Alert, later ones are Updates that refer to the one before, and the one
     that ends it is a Cancel. A simulated alarm is an Exercise, never Actual.
     """
-    root = ET.Element("alert", xmlns=NAMESPACE)
-    ended = alarm["t_closed"] is not None
-    _add(root, "identifier", _identifier(alarm["id"], alarm["rev"]))
-    _add(root, "sender", sender)
-    _add(root, "sent", _moment(alarm["t_committed"]))
-    _add(root, "status", "Exercise" if alarm["simulated"] else "Actual")
-    _add(root, "msgType", "Alert" if earlier is None else "Cancel" if ended else "Update")
-    _add(root, "source", "Fengsui")
-    _add(root, "scope", "Restricted")
-    _add(root, "restriction", "authorities and enterprises whose scope covers it")
-    if earlier is not None:
-        sent = earlier.committed.astimezone(_SITE).isoformat(timespec="seconds")
-        _add(root, "references", f"{sender},{_identifier(alarm['id'], earlier.rev)},{sent}")
+    root = begun(alarm, sender=sender, earlier=earlier, ended=alarm["t_closed"] is not None)
     for language, words in (("zh-CN", "zh"), ("en-US", "en")):
         _info(root, alarm, language, alarm["message"][words], where)
-    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    return written
+    return written(root)
+
+
+def begun(
+    document: Mapping[str, Any], *, sender: str, earlier: Earlier | None, ended: bool
+) -> ET.Element:
+    """Return the message of an alarm or warning up to its `info`; `earlier` was said before."""
+    root = ET.Element("alert", xmlns=NAMESPACE)
+    add(root, "identifier", _identifier(document["id"], document["rev"]))
+    add(root, "sender", sender)
+    add(root, "sent", moment(document["t_committed"]))
+    add(root, "status", "Exercise" if document["simulated"] else "Actual")
+    add(root, "msgType", "Alert" if earlier is None else "Cancel" if ended else "Update")
+    add(root, "source", "Fengsui")
+    add(root, "scope", "Restricted")
+    add(root, "restriction", "authorities and enterprises whose scope covers it")
+    if earlier is not None:
+        sent = earlier.committed.astimezone(_SITE).isoformat(timespec="seconds")
+        add(root, "references", f"{sender},{_identifier(document['id'], earlier.rev)},{sent}")
+    return root
+
+
+def written(root: ET.Element) -> bytes:
+    """Return a whole message as it is sent."""
+    text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return text
 
 
 def _info(
@@ -84,37 +96,42 @@ def _info(
     info = ET.SubElement(root, "info")
     tier = alarm["tier"]
     over = alarm["t_returned"] is not None or alarm["t_closed"] is not None
-    _add(info, "language", language)
-    _add(info, "category", "Safety")
+    add(info, "language", language)
+    add(info, "category", "Safety")
     if alarm["quantity"] in _CATEGORY:
-        _add(info, "category", _CATEGORY[alarm["quantity"]])
-    _add(info, "event", _EVENT[language].format(_TIER_WORDS[language][alarm["peak_tier"]]))
-    _add(info, "responseType", "AllClear" if over else _RESPONSE.get(tier, "Monitor"))
-    _add(info, "urgency", "Past" if over else _urgency(alarm))
-    _add(info, "severity", _SEVERITY.get(tier, _SEVERITY[alarm["peak_tier"]]))
-    _add(info, "certainty", _certainty(alarm))
-    _code(info, "eventCode", "cn.fengsui.rule", alarm["rule"])
-    _add(info, "effective", _moment(alarm["t_raised"]))
+        add(info, "category", _CATEGORY[alarm["quantity"]])
+    add(info, "event", _EVENT[language].format(TIER_WORDS[language][alarm["peak_tier"]]))
+    add(info, "responseType", "AllClear" if over else RESPONSE.get(tier, "Monitor"))
+    add(info, "urgency", "Past" if over else _urgency(alarm))
+    add(info, "severity", SEVERITY.get(tier, SEVERITY[alarm["peak_tier"]]))
+    add(info, "certainty", _certainty(alarm))
+    code(info, "eventCode", "cn.fengsui.rule", alarm["rule"])
+    add(info, "effective", moment(alarm["t_raised"]))
     forecast = alarm["forecast"]
-    _add(info, "onset", _moment(alarm["t_raised"] if forecast is None else forecast["eta"]))
+    add(info, "onset", moment(alarm["t_raised"] if forecast is None else forecast["eta"]))
     if over:
-        _add(info, "expires", _moment(alarm["t_closed"] or alarm["t_returned"]))
-    _add(info, "senderName", where.enterprise or "Fengsui")
-    _add(info, "headline", words[:160])
-    _add(info, "description", f"{alarm['name']}: {words}" if alarm["name"] else words)
+        add(info, "expires", moment(alarm["t_closed"] or alarm["t_returned"]))
+    add(info, "senderName", where.enterprise or "Fengsui")
+    add(info, "headline", words[:160])
+    add(info, "description", f"{alarm['name']}: {words}" if alarm["name"] else words)
     for name in (
         *("tier", "peak_tier", "kind", "state", "quality", "value", "limit", "engineering_unit"),
         *("peak", "basis", "enterprise", "source", "unit", "point", "t_event"),
     ):
         if alarm[name] is not None and alarm[name] != "":
-            _code(info, "parameter", name, str(alarm[name]))
-    area = ET.SubElement(info, "area")
+            code(info, "parameter", name, str(alarm[name]))
     named = [name for name in (where.region, where.enterprise, where.source) if name]
-    _add(area, "areaDesc", " ".join(named) or alarm["subject"])
+    place(info, " ".join(named) or alarm["subject"], where, region=alarm["region"])
+
+
+def place(info: ET.Element, words: str, where: Whereabouts, *, region: str | None) -> None:
+    """Add where it is: in words, as a spot where one is known, and as a code of GB/T 2260."""
+    area = ET.SubElement(info, "area")
+    add(area, "areaDesc", words)
     if where.latitude is not None and where.longitude is not None:
-        _add(area, "circle", f"{where.latitude},{where.longitude} 0")
-    if alarm["region"] is not None:
-        _code(area, "geocode", "GB/T 2260", alarm["region"])
+        add(area, "circle", f"{where.latitude},{where.longitude} 0")
+    if region is not None:
+        code(area, "geocode", "GB/T 2260", region)
 
 
 def _urgency(alarm: Mapping[str, Any]) -> str:
@@ -136,17 +153,19 @@ def _identifier(alarm: str, rev: int) -> str:
     return f"{alarm}.{rev}"
 
 
-def _moment(text: str) -> str:
+def moment(text: str) -> str:
     """Write an instant as CAP wants it: whole seconds with an offset, never Z."""
-    moment = instants.to_datetime(instants.from_text(text))
-    return moment.astimezone(_SITE).isoformat(timespec="seconds")
+    instant = instants.to_datetime(instants.from_text(text))
+    return instant.astimezone(_SITE).isoformat(timespec="seconds")
 
 
-def _add(parent: ET.Element, name: str, text: str) -> None:
+def add(parent: ET.Element, name: str, text: str) -> None:
+    """Add an element with a text, without the signs that no XML may have."""
     ET.SubElement(parent, name).text = _NO_XML.sub("", text)
 
 
-def _code(parent: ET.Element, element: str, name: str, value: str) -> None:
+def code(parent: ET.Element, element: str, name: str, value: str) -> None:
+    """Add a named value."""
     held = ET.SubElement(parent, element)
-    _add(held, "valueName", name)
-    _add(held, "value", value)
+    add(held, "valueName", name)
+    add(held, "value", value)

@@ -32,14 +32,14 @@ ALARM_FRAMES: Final[dict[str, Schema]] = {
         offset=OFFSET,
     ),
     "EventFrame": thing(
-        "One transition of one alarm; `prev` is the offset of the one before it here. Within a "
-        "snapshot `snapshot` is true and offset = prev = 0: whoever goes on after it gets it all.",
+        "One transition of an alarm or a warning; `prev` is the offset of the one before it here. "
+        "Within a snapshot `snapshot` is true and offset = prev = 0: going on after it gives all.",
         op={"const": "event"},
         sub=TEXT,
         offset=OFFSET,
         prev=OFFSET,
         redelivered=FLAG,
-        event=reference("CloudEvent"),
+        event=reference("AnyEvent"),
     )
     | {"if": {"required": ["snapshot"]}, "then": {"properties": _IN_SNAPSHOT}},
     "UrgentFrame": thing(
@@ -48,7 +48,7 @@ ALARM_FRAMES: Final[dict[str, Schema]] = {
         op={"const": "urgent"},
         sub=TEXT,
         offset=OFFSET,
-        event=reference("CloudEvent"),
+        event=reference("AnyEvent"),
     ),
     "CaughtUpFrame": thing(
         "Everything up to `offset` was sent.", op={"const": "caught_up"}, sub=TEXT, offset=OFFSET

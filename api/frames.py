@@ -7,15 +7,16 @@ import msgspec
 from msgspec import Meta, Struct
 
 from alarms import instants
-from alarms.alarm import Kind, Tier
+from alarms.alarm import Tier
 from alarms.plant import prefix_of
 from alarms.scope import Scope
-from alarms.storage.journal import JournalRow
+from alarms.storage.journal import WARNING, JournalRow
 
 ALARM_PROTOCOL: Final = "fengsui.alarm.v1+json"
 VALUE_PROTOCOL: Final = "fengsui.values.v1+json"
 PAYLOAD_PROTOCOL: Final = "fengsui.payloads.v1+json"
 TYPE_PREFIX: Final = "cn.fengsui.alarm."
+WARNING_PREFIX: Final = "cn.fengsui.warning."
 WINDOW: Final = 500
 """Events a named consumer may leave unacknowledged before it waits."""
 
@@ -40,16 +41,23 @@ anew: a client that broke off within a snapshot loses nothing, whatever it kept.
 """
 _Op = TypeVar("_Op")
 TierName = Literal["blue", "yellow", "orange", "red"]
+KindName = Literal[
+    "limit", "forecast", "rate", "deviation", "sensor", "comms", "group", "system", "warning"
+]
+"""An alarm's kind, or what speaks of a warning."""
 
 
 class Filter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a subscription wants of what its scope shows; None and empty want everything."""
+    """What a subscription wants of what its scope shows; None and empty want everything.
+
+    Of warnings that is what was issued; proposals come where `kinds` names `warning`.
+    """
 
     region: str | None = None
     enterprise: str | None = None
     source: str | None = None
     tier_min: TierName | None = None
-    kinds: tuple[Kind, ...] | None = None
+    kinds: tuple[KindName, ...] | None = None
 
 
 class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -171,7 +179,7 @@ def position_of(op: Subscribe) -> Literal["snapshot", "now"] | Position:
 class Event:
     """A journal row made ready to send: encoded once, shared by all who get it.
 
-    Between `head` and `tail` goes the moment of sending.
+    Between `head` and `tail` goes the moment of sending. `is_draft`: a warning nobody has issued.
     """
 
     offset: int
@@ -181,6 +189,7 @@ class Event:
     region: str | None
     enterprise: str | None
     source: str | None
+    is_draft: bool
     head: str
     tail: str
 
@@ -188,6 +197,7 @@ class Event:
 class _Peak(Struct, frozen=True):
     peak_tier: str
     subject: str | None = None
+    published_at: str | None = None
 
 
 _PEAK: Final = msgspec.json.Decoder(_Peak)
@@ -197,12 +207,13 @@ _NO_TIME: Final = '"t_pushed":null'
 def event_of(row: JournalRow) -> Event:
     """Make a journal row ready to send as a CloudEvent."""
     peak = _PEAK.decode(row.document)
+    speaks_of_warning = row.kind == WARNING
     envelope = msgspec.json.encode(
         {
             "specversion": "1.0",
             "id": f"{row.alarm_id}:{row.rev}",
             "source": source_path(row.region, row.enterprise, row.source),
-            "type": TYPE_PREFIX + row.type,
+            "type": (WARNING_PREFIX if speaks_of_warning else TYPE_PREFIX) + row.type,
             "subject": peak.subject,
             "time": instants.to_text(instants.from_datetime(row.t_event)),
             "datacontenttype": "application/json",
@@ -219,6 +230,7 @@ def event_of(row: JournalRow) -> Event:
         region=row.region,
         enterprise=row.enterprise,
         source=row.source,
+        is_draft=speaks_of_warning and peak.published_at is None,
         head=f'{envelope[:-1]},"data":{before}"t_pushed":"',
         tail=f'"{after}}}',
     )
@@ -251,7 +263,7 @@ def matches(event: Event, wanted: Filter, scope: Scope) -> bool:
         return False
     if wanted.tier_min is not None and event.peak_tier < Tier[wanted.tier_min]:
         return False
-    return not wanted.kinds or event.kind in wanted.kinds
+    return event.kind in wanted.kinds if wanted.kinds else not event.is_draft
 
 
 def event_frame(

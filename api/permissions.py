@@ -4,6 +4,7 @@ from typing import Final
 
 from alarms.deeds import Deed
 from alarms.scope import Scope
+from alarms.warning import Duty
 
 ROLES: Final = (
     "viewer",
@@ -35,6 +36,14 @@ _MAY: Final[dict[str, frozenset[str]]] = {
 _LEVEL_OF_PREFIX: Final = {2: "province", 4: "city"}
 _RUNS_GATEWAYS: Final = frozenset({"enterprise", "administrator"})
 _READS_AUDIT: Final = frozenset({"auditor", "administrator"})
+
+
+DUTIES: Final = tuple(duty.value for duty in Duty)
+_WARNS: Final[dict[str, frozenset[str]]] = {
+    "duty": frozenset(DUTIES),
+    "administrator": frozenset(DUTIES),
+    "enterprise": frozenset({"feedback"}),
+}
 
 
 def level_of(scope: Scope) -> str | None:
@@ -73,6 +82,33 @@ def refusal(
     if role == "operator" and action == "unshelve" and not own_shelf:
         return "an operator lifts only their own shelving; ask a supervisor"
     return None
+
+
+def warning_refusal(role: str, duty: str, scope: Scope) -> str | None:
+    """Return why a role may not do this to a warning within its scope, or None.
+
+    Warnings are governments': of a county, a city, a province. An administrator of everything
+    stands in for each of them, but cannot receive for one; an enterprise gives feedback.
+    """
+    if duty not in _WARNS.get(role, frozenset()):
+        return f"the role {role} may not {duty} a warning"
+    if role == "enterprise" or level_of(scope) is not None:
+        return None
+    if role == "administrator" and scope.everything and duty != "receipt":
+        return None
+    return f"to {duty} a warning is a county's, city's or province's; use an account of a region"
+
+
+def government_of(scope: Scope) -> str:
+    """Return for which level of government somebody acts on a warning."""
+    if scope.everything:
+        return "province"
+    return level_of(scope) or "site"
+
+
+def sets_warning_tables(role: str) -> bool:
+    """Tell whether a role may say what alarms of its region ask for a warning."""
+    return role == "administrator"
 
 
 def runs_gateways(role: str) -> bool:

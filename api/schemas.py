@@ -5,7 +5,8 @@ from typing import Final
 import msgspec
 
 from alarms.alarm import ORG_LEVELS, Kind, Nuisance, State, Transition
-from api import actions, frame_schemas, frames, gateway_schemas, webhook_schemas
+from alarms.warning_table import WarningTable
+from api import actions, frame_schemas, frames, gateway_schemas, warning_schemas, webhook_schemas
 from api.performance_schema import PERFORMANCE
 from api.preview_schema import PREVIEW
 from api.routes.broker import EmqxClient, EmqxDeed
@@ -33,6 +34,7 @@ from api.schema_terms import (
     thing,
     thing_or_null,
 )
+from api.warning_deeds import WarningDraft, WarningWish
 
 ACKNOWLEDGEMENT: Final = {
     "type": ["object", "null"],
@@ -143,7 +145,7 @@ THINGS: Final[dict[str, Schema]] = {
         "Events after an offset.",
         items={
             "type": "array",
-            "items": thing("One event.", offset=OFFSET, event=reference("CloudEvent")),
+            "items": thing("One event.", offset=OFFSET, event=reference("AnyEvent")),
         },
         next=TEXT,
         head=OFFSET,
@@ -247,6 +249,7 @@ THINGS: Final[dict[str, Schema]] = {
     ),
     **gateway_schemas.THINGS,
     **webhook_schemas.THINGS,
+    **warning_schemas.THINGS,
     "Performance": PERFORMANCE,
     "Reject": thing(
         "What was refused.",
@@ -284,21 +287,10 @@ THINGS: Final[dict[str, Schema]] = {
     ),
 }
 _TAKEN: Final = (
-    actions.Wish,
-    SignIn,
-    NewGateway,
-    NewWebhook,
-    Again,
-    CertificateWish,
-    EmqxClient,
-    EmqxDeed,
-    frames.Auth,
-    frames.Subscribe,
-    frames.Unsubscribe,
-    frames.Ack,
-    frames.Command,
-    frames.SubscribeValues,
-    frames.UnsubscribeValues,
+    *(actions.Wish, SignIn, NewGateway, NewWebhook, Again, CertificateWish),
+    *(WarningWish, WarningDraft, WarningTable, EmqxClient, EmqxDeed),
+    *(frames.Auth, frames.Subscribe, frames.Unsubscribe, frames.Ack, frames.Command),
+    *(frames.SubscribeValues, frames.UnsubscribeValues),
 )
 
 

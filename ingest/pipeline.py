@@ -34,6 +34,7 @@ from alarms.storage import (
     readings,
     rejects,
     rollups,
+    warnings,
     writer,
 )
 from alarms.wording import LATE_US
@@ -101,6 +102,7 @@ class Pipeline:
         self._months: frozenset[int] | None = frozenset()
         self._owed = rollups.NOTHING
         self._overload = Overload()
+        self._judged: warnings.Judged | None = None
 
     async def recall(self, conn: AsyncConnection, *, now: int) -> None:
         """Build everything anew from the record; silence counts from `now` at the earliest."""
@@ -134,6 +136,7 @@ class Pipeline:
             late = await neighbours.around(conn, registered, confirmed, without=Readings.none())
             recollection.learn_confirmed(late)
             self._engine.settle()
+            self._judged = None
             self._rota = Rota(
                 self._engine, now=now, fresh=recollection.fresh, saved=recollection.saved
             )
@@ -227,6 +230,7 @@ class Pipeline:
         async with conn.transaction():
             events = await self._journal(conn, [proposal, own], now=now)
             events += await alarms.due(conn, now=now)
+            judged = await warnings.judge(conn, now=now, before=self._judged)
             await gateways.beat(conn, SERVICE, now=now)
             due = self._rota.due(now, stored=self._unsaved)
             await memory.save(conn, due, now=now)
@@ -235,10 +239,11 @@ class Pipeline:
                 self._condensed = now
             handed = await rollups.hand_over(conn, self._owed, now=now)
         self._unsaved = 0
+        self._judged = judged
         self._engine.adopt(proposal)
         self._overload.adopt(standing)
         self._owed = handed
-        return events
+        return events + judged.entries
 
     async def reject(self, conn: AsyncConnection, message: Message, why: str) -> list[Refused]:
         """Keep a message that no transaction can take, so that it need not come again.

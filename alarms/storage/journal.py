@@ -19,6 +19,10 @@ PIECE_ROWS: Final = 1_000_000
 """Offsets in one piece of the table."""
 
 
+WARNING: Final = "warning"
+"""The `kind` of the rows that speak of a warning and of no alarm."""
+
+
 class Head(NamedTuple):
     """Where the journal stands: its epoch, its newest offset and the oldest one still kept."""
 
@@ -27,8 +31,30 @@ class Head(NamedTuple):
     floor: int
 
 
+class Line(NamedTuple):
+    """What one row will say; `id` is an alarm's or a warning's, times are Micros."""
+
+    id: str
+    rev: int
+    type: str
+    kind: str
+    tier: int
+    region: str | None
+    enterprise: str | None
+    source: str | None
+    t_event: int
+    t_received: int
+    actor: str
+    org_level: str | None
+    note: str
+    document: dict[str, Any]
+
+
 class JournalRow(NamedTuple):
-    """One row; `document` is the alarm after it, JSON text as it is sent."""
+    """One row; `document` is the alarm or warning after it, JSON text as it is sent.
+
+    `alarm_id` is a warning's id where `kind` is WARNING.
+    """
 
     log_offset: int
     alarm_id: str
@@ -76,32 +102,38 @@ async def lock(conn: AsyncConnection) -> tuple[int, bytes]:
 async def append(
     conn: AsyncConnection, head: tuple[int, bytes], entries: Sequence[Entry], *, now: int
 ) -> int:
-    """Append entries after `head` (from `lock`) and wake the readers; return the new offset.
+    """Append what happened to alarms, as `append_lines` does."""
+    return await append_lines(conn, head, [_line(entry, now) for entry in entries], now=now)
+
+
+async def append_lines(
+    conn: AsyncConnection, head: tuple[int, bytes], lines: Sequence[Line], *, now: int
+) -> int:
+    """Append lines after `head` (from `lock`) and wake the readers; return the new offset.
 
     `now` (Micros) is written as `t_committed`. Each row's hash covers the one before it.
     """
     offset, previous = head
     rows: list[tuple[Any, ...]] = []
-    for entry in entries:
+    for line in lines:
         offset += 1
-        alarm, subject = entry.alarm, entry.alarm.subject
         row = (
             offset,
-            alarm.id,
-            alarm.rev,
-            entry.transition.value,
-            alarm.kind.value,
-            int(alarm.tier),
-            subject.region,
-            subject.enterprise,
-            subject.source,
-            instants.to_datetime(entry.t_event),
-            instants.to_datetime(entry.t_received),
+            line.id,
+            line.rev,
+            line.type,
+            line.kind,
+            line.tier,
+            line.region,
+            line.enterprise,
+            line.source,
+            instants.to_datetime(line.t_event),
+            instants.to_datetime(line.t_received),
             instants.to_datetime(now),
-            entry.actor,
-            entry.org_level,
-            entry.note,
-            msgspec.json.encode(documents.document(alarm, t_committed=now)).decode(),
+            line.actor,
+            line.org_level,
+            line.note,
+            msgspec.json.encode(line.document).decode(),
         )
         previous = chained(previous, row)
         rows.append((*row, previous))
@@ -116,6 +148,26 @@ async def append(
     await conn.execute("update journal_head set log_offset = %s, hash = %s", (offset, previous))
     await conn.execute("select pg_notify(%s, '')", (CHANNEL,))
     return offset
+
+
+def _line(entry: Entry, now: int) -> Line:
+    alarm, subject = entry.alarm, entry.alarm.subject
+    return Line(
+        alarm.id,
+        alarm.rev,
+        entry.transition.value,
+        alarm.kind.value,
+        int(alarm.tier),
+        subject.region,
+        subject.enterprise,
+        subject.source,
+        entry.t_event,
+        entry.t_received,
+        entry.actor,
+        entry.org_level,
+        entry.note,
+        documents.document(alarm, t_committed=now),
+    )
 
 
 def chained(previous: bytes, row: Sequence[Any]) -> bytes:

@@ -130,7 +130,8 @@ async def alarm(conn: AsyncConnection, alarm_id: str, scope: Scope) -> AlarmRow 
 async def snapshot(conn: AsyncConnection, wanted: AlarmFilter, scope: Scope) -> list[JournalRow]:
     """Return the newest journal row of every open alarm, red first, then the newest raised.
 
-    In one repeatable-read transaction with `journal.head` it says how things stood at that offset.
+    Open warnings follow in the same way. In one repeatable-read transaction with `journal.head` it
+    says how things stood at that offset.
     """
     conditions = _conditions(wanted, scope)
     conditions.add("a.t_closed is null")
@@ -142,13 +143,30 @@ async def snapshot(conn: AsyncConnection, wanted: AlarmFilter, scope: Scope) -> 
         "select {} {} where {} order by a.tier desc, a.t_raised desc, a.id desc"
     ).format(columns, sql.SQL(_CURRENT), conditions.where())
     cursor = await conn.execute(query, conditions.values)
+    found = [JournalRow(*row) for row in await cursor.fetchall()]
+    return found + await _open_warnings(conn, columns, scope)
+
+
+async def _open_warnings(
+    conn: AsyncConnection, columns: sql.Composable, scope: Scope
+) -> list[JournalRow]:
+    conditions = fences.Conditions()
+    fences.within(conditions, scope, region="w.region", enterprise="w.enterprise")
+    conditions.add("w.t_lifted is null")
+    query = sql.SQL(
+        """
+        select {} from warning w join journal j on j.alarm_id = w.id and j.rev = w.rev
+         where {} order by w.level desc, w.t_proposed desc, w.id desc
+        """
+    ).format(columns, conditions.where())
+    cursor = await conn.execute(query, conditions.values)
     return [JournalRow(*row) for row in await cursor.fetchall()]
 
 
 async def standing(
     conn: AsyncConnection, wanted: AlarmFilter, scope: Scope
 ) -> tuple[Head, list[JournalRow]]:
-    """Return where the journal stands and every open alarm at that very offset.
+    """Return where the journal stands and every open alarm and warning at that very offset.
 
     Must be the first call of its transaction, which it makes repeatable-read.
     """

@@ -78,7 +78,7 @@ async def first_told(conn: AsyncConnection) -> int | None:
     """Return when the first alarm that follows from stored readings was committed, Micros."""
     cursor = await conn.execute(
         """
-        select t_committed from journal where kind not in ('comms', 'system', 'sensor')
+        select t_committed from journal where kind not in ('comms', 'system', 'sensor', 'warning')
          order by log_offset limit 1
         """
     )

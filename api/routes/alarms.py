@@ -1,6 +1,5 @@
 """Alarms over REST: lists, one alarm, its journal, and what people do to it."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -43,9 +42,9 @@ async def list_alarms(
     if point is not None and "/" in point:
         enterprise, _, point = point.partition("/")
     wanted = queries.AlarmFilter(
-        states=_among("state", state, frozenset(State)),
-        tiers=_among("tier", tier, _TIERS),
-        kinds=_among("kind", kind, frozenset(Kind)),
+        states=answers.among("state", state, frozenset(State)),
+        tiers=answers.among("tier", tier, _TIERS),
+        kinds=answers.among("kind", kind, frozenset(Kind)),
         region=region,
         enterprise=enterprise,
         source=source,
@@ -54,7 +53,7 @@ async def list_alarms(
         end=answers.moment_of(end, "to"),
         open=open,
     )
-    after = _place(cursor)
+    after = answers.moment_and_id_of(cursor)
     async with service.transaction() as conn:
         rows = await queries.alarms(conn, wanted, identity.scope, after=after, limit=limit)
     following = "null"
@@ -224,24 +223,3 @@ def _etag(document: str) -> str:
     if version.pending is None:
         return f'"{version.rev}"'
     return f'"{version.rev}-{version.pending.action}-{version.pending.expires_at}"'
-
-
-def _among(name: str, given: list[str] | None, known: frozenset[str]) -> tuple[str, ...]:
-    """Return filter values, given one by one or with commas; raise ProblemError 422."""
-    values = tuple(part for text in given or () for part in text.split(",") if part)
-    for value in values:
-        if value not in known:
-            raise ProblemError(
-                422, f"`{name}` is {value!r}; it is one of {', '.join(sorted(known))}"
-            )
-    return values
-
-
-def _place(cursor: str | None) -> tuple[datetime, str] | None:
-    place = answers.place_of(cursor)
-    if place is None:
-        return None
-    micros, _, alarm_id = place.partition(" ")
-    if not micros.isdigit() or len(micros) > 18:
-        raise ProblemError(422, "`cursor` is not one that this list gave; begin again without it")
-    return instants.to_datetime(int(micros)), alarm_id

@@ -100,6 +100,10 @@ def test_the_routes_of_this_version_and_no_other(openapi: dict[str, Any]) -> Non
         GET /api/v1/webhooks/{webhook}/dead-letters
         POST /api/v1/webhooks/{webhook}/redeliver
         POST /api/v1/gateways/{gateway_id}/preview
+        GET /api/v1/warnings|POST /api/v1/warnings|GET /api/v1/warnings/{warning_id}
+        GET /api/v1/warnings/{warning_id}/journal|GET /api/v1/warnings/{warning_id}.cap.xml
+        POST /api/v1/warnings/{warning_id}/{duty}|GET /api/v1/warning-tables
+        PUT /api/v1/warning-tables/{region}|DELETE /api/v1/warning-tables/{region}
         GET /api/v1/journal|GET /api/v1/audit|POST /api/v1/session|GET /api/v1/session
         DELETE /api/v1/session|GET /api/v1/healthz|GET /api/v1/readyz|GET /metrics
         """.strip()
@@ -113,6 +117,12 @@ def test_the_actions_are_listed(openapi: dict[str, Any]) -> None:
     route = openapi["paths"]["/api/v1/alarms/{alarm_id}/{action}"]["post"]
     (action,) = [one for one in route["parameters"] if one["name"] == "action"]
     assert action["schema"]["enum"] == list(permissions.ACTIONS)
+
+
+def test_what_is_done_to_warnings_is_listed(openapi: dict[str, Any]) -> None:
+    route = openapi["paths"]["/api/v1/warnings/{warning_id}/{duty}"]["post"]
+    (duty,) = [one for one in route["parameters"] if one["name"] == "duty"]
+    assert duty["schema"]["enum"] == list(permissions.DUTIES)
 
 
 async def test_every_route_refuses_query_parameters_it_does_not_know(

@@ -215,7 +215,7 @@ def test_the_long_polls_event_is_the_same_cloud_event() -> None:
             ),
             frames.Subscribe(
                 sub="a",
-                filter=Filter(region="5106", tier_min="yellow", kinds=(Kind.limit, Kind.forecast)),
+                filter=Filter(region="5106", tier_min="yellow", kinds=("limit", "forecast")),
             ),
         ),
         (

@@ -49,7 +49,7 @@ def stream(base_ms: int) -> list[bytes]:
 
 
 def record(database: str) -> Record:
-    """Read what the server has made of the stream; silence depends on the clock and stays out."""
+    """Read what the server has made of the stream; silence and warnings, of its clock, stay out."""
     with psycopg.connect(database) as conn:
         readings = conn.execute(
             """
@@ -61,7 +61,7 @@ def record(database: str) -> Record:
             """
             select j.alarm_id, j.rev, j.type, j.tier, j.t_event, j.data::jsonb ->> 't_raised',
                    j.data::jsonb ->> 't_returned', j.data::jsonb ->> 'value'
-              from journal j where j.kind <> 'comms' order by j.alarm_id, j.rev
+              from journal j where j.kind not in ('comms', 'warning') order by j.alarm_id, j.rev
             """
         ).fetchall()
     return Record(readings, journal)

@@ -25,6 +25,7 @@ def journal(rows: list[tuple[bool, Tier]]) -> list[Event]:
     """Return a journal in which some events are of E1 and the others of E2."""
     return [
         Event(
+            is_draft=False,
             offset=offset,
             tier=tier,
             peak_tier=tier,

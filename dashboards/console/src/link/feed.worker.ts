@@ -9,6 +9,8 @@ const scope = self as unknown as DedicatedWorkerGlobalScope
 const COALESCE_MS = 100
 const TICK_MS = 250
 const SUB = 'console'
+/** Every kind of alarm; the same log speaks of warnings too, which have no page yet. */
+const ALARM_KINDS = ['limit', 'forecast', 'rate', 'deviation', 'sensor', 'comms', 'group', 'system']
 
 let address: string | null = null
 let socket: WebSocket | null = null
@@ -77,7 +79,7 @@ function connect(): void {
 
 function subscribe(ask: Ask): void {
   synced = false
-  socket?.send(JSON.stringify({ op: 'subscribe', sub: SUB, filter: {}, from: ask.from }))
+  socket?.send(JSON.stringify({ op: 'subscribe', sub: SUB, filter: { kinds: ALARM_KINDS }, from: ask.from }))
 }
 
 function take(frame: Frame): void {

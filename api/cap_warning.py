@@ -1,0 +1,58 @@
+"""A warning as a CAP 1.2 message: Alert when issued, then Update, Cancel when lifted. Pure.
+
+What the law makes a warning say stands in CAP's own elements. Nothing here claims conformity with
+GB/T 35965.1: its text was not at hand.
+"""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+from typing import Any, Final
+
+from alarms.storage.places import Whereabouts
+from api import cap
+
+_URGENCY: Final = {"red": "Immediate", "orange": "Expected", "yellow": "Future", "blue": "Future"}
+"""内蒙古 危化 plan (V:S93): 会随时发生, 即将发生, 已经临近, 即将临近; in CAP's words: ours (D)."""
+_EVENT: Final = {"zh-CN": "{}预警", "en-US": "{} warning"}
+
+
+def message(
+    warning: Mapping[str, Any], *, sender: str, where: Whereabouts, earlier: cap.Earlier | None
+) -> bytes:
+    """Return the message for a published warning's present revision; `warning` is its document.
+
+    `earlier` is the revision before if that was published too. A simulated one is an Exercise.
+    """
+    root = cap.begun(warning, sender=sender, earlier=earlier, ended=not warning["active"])
+    for language in ("zh-CN", "en-US"):
+        _info(root, warning, language, where)
+    return cap.written(root)
+
+
+def _info(root: ET.Element, warning: Mapping[str, Any], language: str, where: Whereabouts) -> None:
+    level, over = warning["level"], not warning["active"]
+    color = cap.TIER_WORDS[language][level]
+    info = ET.SubElement(root, "info")
+    cap.add(info, "language", language)
+    cap.add(info, "category", "Safety")
+    cap.add(info, "event", _EVENT[language].format(color))
+    cap.add(info, "responseType", "AllClear" if over else cap.RESPONSE[level])
+    cap.add(info, "urgency", "Past" if over else _URGENCY[level])
+    cap.add(info, "severity", cap.SEVERITY[level])
+    cap.add(info, "certainty", "Likely")
+    cap.code(info, "eventCode", "cn.fengsui.warning", warning["stage"])
+    cap.add(info, "effective", cap.moment(warning["published_at"]))
+    cap.add(info, "onset", cap.moment(warning["starts_at"]))
+    if over:
+        cap.add(info, "expires", cap.moment(warning["t_lifted"]))
+    cap.add(info, "senderName", warning["issuer"])
+    headline = warning["message"]["zh" if language == "zh-CN" else "en"]
+    cap.add(info, "headline", headline[:160])
+    cap.add(info, "description", warning["cautions"])
+    cap.add(info, "instruction", warning["measures"])
+    for name in ("level", "category", "government", "basis", "enterprise", "source"):
+        if warning[name]:
+            cap.code(info, "parameter", name, warning[name])
+    for alarm in warning["alarms"]:
+        cap.code(info, "parameter", "alarm", alarm)
+    cap.place(info, warning["area"], where, region=warning["region"])

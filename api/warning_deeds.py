@@ -1,0 +1,251 @@
+"""What people do to warnings: who may, once under a key, with its line in the audit trail."""
+
+import hashlib
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta, Struct
+from psycopg import AsyncConnection
+
+from alarms import instants
+from alarms.alarm import Tier
+from alarms.errors import ConflictError, FengsuiError, NotAllowedError, NotFoundError
+from alarms.storage import idempotency, queries, warning_drafts, warning_lists, warnings
+from alarms.storage.idempotency import Answer
+from alarms.storage.warning_drafts import Draft
+from alarms.warning import Action, Duty, EarlyWarning, Notice
+from alarms.warning_table import Level
+from api import clock, permissions
+from api.identity import Identity
+from api.problems import ProblemError
+from api.service import Service
+
+TEXT_MOST: Final = 2_000
+
+
+class WarningWish(Struct, frozen=True, kw_only=True):
+    """The body of a deed: the rev that was seen, a note, and what the warning is to say.
+
+    `level` and the words (`starts_at` in RFC 3339) belong to issue and adjust; what is left out
+    stays as it is proposed. `note` says why, or what is done.
+    """
+
+    rev: int | None = None
+    note: str = ""
+    level: Level | None = None
+    category: str = ""
+    starts_at: str | None = None
+    area: str = ""
+    cautions: str = ""
+    measures: str = ""
+    issuer: str = ""
+
+
+class WarningDraft(Struct, frozen=True, kw_only=True):
+    """The body of a draft: a source of an enterprise, or a region; its alarms, if any; its words.
+
+    `starts_at` in RFC 3339, absent: now. What is left out is filled in as for a proposal.
+    """
+
+    level: Level
+    region: str | None = None
+    enterprise: str | None = None
+    source: str | None = None
+    alarms: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
+    category: str = ""
+    starts_at: str | None = None
+    area: str = ""
+    cautions: str = ""
+    measures: str = ""
+    issuer: str = ""
+
+
+async def propose(
+    service: Service, identity: Identity, wish: WarningDraft, *, key: str | None = None
+) -> str:
+    """Make a proposal of a person's own; return its document, as `perform` does."""
+    refusal = permissions.warning_refusal(identity.role, Duty.issue, identity.scope)
+    if refusal is not None:
+        raise ProblemError(403, refusal)
+    wanted = Draft(
+        level=Tier[wish.level],
+        region=wish.region,
+        enterprise=wish.enterprise,
+        source=wish.source,
+        alarms=wish.alarms,
+        notice=_words(wish),
+        actor=identity.name,
+        org_level=permissions.government_of(identity.scope),
+        key=key or secrets.token_hex(8),
+    )
+
+    async def act(conn: AsyncConnection) -> str:
+        now = clock.micros()
+        made = await warning_drafts.draft(conn, wanted, scope=identity.scope, now=now)
+        await _trail(conn, identity, "propose", before=None, after=made, note="", now=now)
+        return await _document(conn, identity, made.id)
+
+    asked = msgspec.json.encode(("draft", wish))
+    return await _once(service, identity, asked, act, key=key)
+
+
+async def perform(
+    service: Service,
+    identity: Identity,
+    warning_id: str,
+    duty: str,
+    wish: WarningWish,
+    *,
+    key: str | None = None,
+) -> str:
+    """Act on a warning and return its document; ProblemError 403, 404, 409 or 422.
+
+    With 409 goes the warning as it is now. A call repeated under one `key` answers what the first
+    answered and does nothing again.
+    """
+    if duty not in permissions.DUTIES:
+        raise ProblemError(
+            404, f"there is no deed {duty!r}; there are {', '.join(permissions.DUTIES)}"
+        )
+
+    async def act(conn: AsyncConnection) -> str:
+        return await _act(conn, identity, warning_id, Duty(duty), wish)
+
+    asked = msgspec.json.encode((warning_id, duty, wish))
+    return await _once(service, identity, asked, act, key=key)
+
+
+async def _once(
+    service: Service,
+    identity: Identity,
+    asked: bytes,
+    act: Callable[[AsyncConnection], Awaitable[str]],
+    *,
+    key: str | None,
+) -> str:
+    """Act in one transaction, or answer what was answered under the key before."""
+    digest = hashlib.sha256(asked).digest()
+    try:
+        async with service.transaction() as conn:
+            if key is not None:
+                before = await idempotency.answered(conn, identity.name, key)
+                if before is not None:
+                    return _again(before, digest)
+            document = await act(conn)
+            if key is not None:
+                answer = Answer(digest, 200, document)
+                await idempotency.keep(conn, identity.name, key, answer, now=clock.now())
+            return document
+    except ConflictError as error:
+        standing = error.current
+        async with service.transaction() as conn:
+            current = await warning_lists.warning(
+                conn,
+                standing.id if isinstance(standing, EarlyWarning) else str(standing),
+                identity.scope,
+            )
+        shown = None if current is None else msgspec.Raw(current.encode())
+        raise ProblemError(409, str(error), warning=shown) from error
+    except NotFoundError as error:
+        raise ProblemError(404, str(error)) from error
+    except NotAllowedError as error:
+        raise ProblemError(403, str(error)) from error
+    except FengsuiError as error:
+        raise ProblemError(422, str(error)) from error
+
+
+async def _act(
+    conn: AsyncConnection, identity: Identity, warning_id: str, duty: Duty, wish: WarningWish
+) -> str:
+    """Check what the role may, then let the life cycle decide; write down who did it."""
+    before = await warnings.get(conn, warning_id, scope=identity.scope)
+    refusal = permissions.warning_refusal(identity.role, duty, identity.scope)
+    if refusal is not None:
+        raise ProblemError(403, refusal)
+    now = clock.micros()
+    action = Action(
+        kind=duty,
+        actor=identity.name,
+        org_level=permissions.government_of(identity.scope),
+        seen_rev=wish.rev,
+        note=wish.note,
+        level=None if wish.level is None else Tier[wish.level],
+        notice=_notice(duty, wish),
+    )
+    after = await warnings.act(conn, warning_id, action, scope=identity.scope, now=now)
+    if after.rev != before.rev:
+        await _trail(conn, identity, duty, before=before, after=after, note=wish.note, now=now)
+    return await _document(conn, identity, warning_id)
+
+
+async def _document(conn: AsyncConnection, identity: Identity, warning_id: str) -> str:
+    document = await warning_lists.warning(conn, warning_id, identity.scope)
+    if document is None:
+        raise NotFoundError(f"there is no warning {warning_id} within your scope")
+    return document
+
+
+async def _trail(
+    conn: AsyncConnection,
+    identity: Identity,
+    done: str,
+    *,
+    before: EarlyWarning | None,
+    after: EarlyWarning,
+    note: str,
+    now: int,
+) -> None:
+    await queries.record_trail(
+        conn,
+        at=instants.to_datetime(now),
+        actor=identity.name,
+        action=f"warning.{done}",
+        subject=f"warning:{after.id}",
+        before=None if before is None else _kept(before),
+        after=_kept(after) | {"note": note},
+    )
+
+
+def _kept(warning: EarlyWarning) -> dict[str, object]:
+    """Return what the audit trail keeps of a warning."""
+    return {
+        "rev": warning.rev,
+        "stage": warning.stage,
+        "level": warning.level.name,
+        "notice": msgspec.to_builtins(warning.notice),
+    }
+
+
+def _notice(duty: Duty, wish: WarningWish) -> Notice:
+    """Return the words that were given; raise ProblemError 422 where a deed takes none."""
+    given = [name for name in (*_TEXTS, "starts_at", "level") if getattr(wish, name)]
+    if given and duty not in (Duty.issue, Duty.adjust):
+        raise ProblemError(422, f"to {duty} changes no words; leave out {', '.join(given)}")
+    if len(wish.note) > TEXT_MOST:
+        raise ProblemError(422, f"a note has at most {TEXT_MOST} characters")
+    return _words(wish)
+
+
+_TEXTS: Final = ("category", "area", "cautions", "measures", "issuer")
+
+
+def _words(wish: WarningWish | WarningDraft) -> Notice:
+    """Return the words that were given; raise ProblemError 422 for what cannot be used."""
+    texts = {name: getattr(wish, name) for name in _TEXTS}
+    if max(map(len, texts.values())) > TEXT_MOST:
+        raise ProblemError(422, f"each text of a warning has at most {TEXT_MOST} characters")
+    try:
+        starts_at = None if wish.starts_at is None else instants.from_text(wish.starts_at)
+    except ValueError as error:
+        raise ProblemError(422, f"`starts_at` is not an RFC 3339 time: {error}") from error
+    return Notice(**texts, starts_at=starts_at)
+
+
+def _again(before: Answer, asked: bytes) -> str:
+    if before.request_hash != asked:
+        raise ProblemError(
+            422, "this Idempotency-Key was used for another request; draw a new key for each"
+        )
+    return before.body
