@@ -60,7 +60,11 @@ def mapping_findings(
     tags: set[str] = set()
     for place, one in enumerate(mapping):
         if one.field in fields:
-            yield MappingFinding(place, "field", f"{one.field} is mapped above: once is enough")
+            problem = (
+                f"{one.field} is mapped above: once is enough; a field of the same name of another "
+                "device is told apart by what speaks in front, node.group.field"
+            )
+            yield MappingFinding(place, "field", problem)
         elif one.target in tags:
             problem = f"another field gives {one.target} already: a point hears one of them"
             yield MappingFinding(place, "tag", problem)

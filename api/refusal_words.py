@@ -30,17 +30,20 @@ _REASONS: Final[dict[str, tuple[str, str]]] = {
         ("This gateway is not registered. Register it first, or check the id in the topic."),
     ),
     "unknown_point": (
-        "本企业没有登记该位号。请核对位号的拼写与大小写，或先在注册表中登记该测点。",
         (
-            "No point of this enterprise has this tag. Check its spelling and case, or "
-            "register the point."
+            "本企业没有登记该位号。请核对位号的拼写与大小写，在网关的 mapping 里给这个字段"
+            "指定 tag，或先在注册表中登记该测点。"
+        ),
+        (
+            "No point of this enterprise has this tag. Check its spelling and case, give the field "
+            "a tag in the gateway's mapping, or register the point."
         ),
     ),
     "bad_value": (
-        "数值不可用：须为数字或真/假，不能是文字、空值或 NaN；小数点用“.”。",
+        "数值不可用：须为数字或真/假，不能是文字、空值、NaN 或网关的采集错误码；小数点用“.”。",
         (
-            "The value cannot be used: a number or true/false is wanted, no text, null or "
-            "NaN; the decimal sign is a point."
+            "The value cannot be used: a number or true/false is wanted, no text, null, NaN or "
+            "error code of the gateway's; the decimal sign is a point."
         ),
     ),
     "out_of_range": (

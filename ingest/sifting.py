@@ -333,7 +333,8 @@ def _accounts(
     accounts: dict[str, Account] = {}
     for place, one in enumerate(known):
         before = accounts.get(one.gateway, Account())
-        error = _clock_error_us(one)
+        # A stamp of years ago is refused, and would dwarf every error that a clock has.
+        error = _clock_error_us(one) if accepted[place] else None
         accounts[one.gateway] = Account(
             messages=before.messages + 1,
             accepted=before.accepted + int(accepted[place]),

@@ -150,6 +150,13 @@ def test_the_clock_error_is_that_of_live_stamped_messages() -> None:
     assert (account.messages, account.accepted, account.rejected) == (3, 3, 0)
 
 
+def test_a_refused_stamp_of_years_ago_says_nothing_of_the_clock() -> None:
+    years_ago = {"ts": 1_546_300_800_000, "values": {"A": 1}}
+    now = {"ts": RECEIVED // 1000 - 2_000, "values": {"A": 1}}
+    assert sifted(years_ago).accounts["gw-a"].clock_error_us is None
+    assert sifted(now, years_ago).accounts["gw-a"].clock_error_us == -2_000_000
+
+
 def test_flags_of_the_decoder_stay() -> None:
     found = sifted({"values": {"A": 1}, "history": True})
     assert kept(found) == [(0, 1.0, STAMPED_HERE | HISTORY)]
