@@ -304,7 +304,7 @@ def _http_port(settings: Settings) -> Finding:
 def _is_ours(host: str, port: int) -> bool:
     at = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  # compared only
     try:
-        with urlopen(f"http://{at}:{port}/openapi.json", timeout=3) as answer:  # http
+        with urlopen(f"http://{at}:{port}/api/v1/openapi.json", timeout=3) as answer:  # http
             return b"Fengsui" in answer.read(4096) or b"fengsui" in answer.read()
     except (URLError, OSError, ValueError):
         return False

@@ -66,6 +66,14 @@ def test_a_port_another_program_has_fails(fengsui: Run, tmp_path: Path) -> None:
     assert "FENGSUI_HTTP_PORT" in checks["http"]["mend"]
 
 
+def test_a_port_our_own_server_has_is_fine(fengsui: Run, database: str, broker: Broker) -> None:
+    settings = {"database_url": database, "broker_url": broker.url}
+    server = fengsui("serve", **settings)
+    port = server.url.rpartition(":")[2]
+    checks = looked(fengsui("doctor", "--json", http_port=port, **settings), 0)
+    assert "served by Fengsui" in checks["http"]["found"]
+
+
 def test_a_person_reads_one_line_a_check(fengsui: Run) -> None:
     doctor = fengsui("doctor", http_port=0)
     assert doctor.wait(60) == 0
