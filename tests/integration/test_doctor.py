@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import Broker
-from tests.processes import Command
+from tests.processes import Command, Serve
 
 Run = Callable[..., Command]
 
@@ -69,6 +69,7 @@ def test_a_port_another_program_has_fails(fengsui: Run, tmp_path: Path) -> None:
 def test_a_port_our_own_server_has_is_fine(fengsui: Run, database: str, broker: Broker) -> None:
     settings = {"database_url": database, "broker_url": broker.url}
     server = fengsui("serve", **settings)
+    assert isinstance(server, Serve)
     port = server.url.rpartition(":")[2]
     checks = looked(fengsui("doctor", "--json", http_port=port, **settings), 0)
     assert "served by Fengsui" in checks["http"]["found"]
