@@ -1,8 +1,9 @@
 """What measurements ask of the record."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection, errors, sql
 
 from alarms.storage import migrate, partitions, rollups
 
@@ -107,6 +108,16 @@ async def vacuum(conn: AsyncConnection) -> None:
     """Bring readings and roll-ups to rest: vacuumed and analyzed; the connection in autocommit."""
     for table in ("reading", *rollups.tables()):
         await conn.execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier(table)))
+
+
+async def settle(conn: AsyncConnection) -> None:
+    """Bring a record to rest that was filled faster than it ever is: vacuumed and written back.
+
+    The connection must be in autocommit; an account that may make no checkpoint goes without.
+    """
+    await conn.execute("vacuum (analyze)")
+    with suppress(errors.InsufficientPrivilege):
+        await conn.execute("checkpoint")
 
 
 async def server_version(conn: AsyncConnection) -> str:

@@ -82,6 +82,8 @@ async def measure(
             rounds=feed.rounds(rounds),
         )
         del engine
+        told("letting the database write back what has just been filled in")
+        await measures.settle(conn)
         told("restarting")
         results |= await restart.measure(database_url)
     shape |= {"states_at_restart": len(states), "stored_since_memory": stored}
