@@ -17,8 +17,6 @@ from alarms.storage.ahead import ahead
 
 _WINDOW_US: Final = 60_000_000
 """Readings are taken by at most so much event time at once: peers stay close in time."""
-_FIRST_US: Final = 10_000_000
-"""The first window: nobody knows yet how dense the readings lie."""
 _BLOCK: Final = 1_000_000
 """Readings in a block, about: less event time where they lie denser."""
 _LAGGING_US: Final = 1_800_000_000
@@ -93,25 +91,25 @@ async def _windows(
     conn: AsyncConnection, unpack: unpacking.Unpacked, ids: NDArray[np.int32], since: Instants
 ) -> AsyncIterator[Readings]:
     """Yield what came after the first of these instants, a window of event time after the other."""
-    start: int | None = int(since.min())
-    width = _FIRST_US
-    while start is not None:
+    start, last, count = await _spread(conn, int(since.min()))
+    width = min(_WINDOW_US, max(1, (last - start) * _BLOCK // max(count, 1)))
+    while start < last:
         wanted = ids[since < start + width]
         packed = await _window(conn, start, start + width, wanted >> CHUNK_BITS)
         start += width
         if packed:
-            readings = unpack.readings(packed)
-            width = max(1, min(_WINDOW_US, width * _BLOCK // max(len(readings), 1), 10 * width))
-            yield readings
-        else:
-            start = await _before_next(conn, start)
+            yield unpack.readings(packed)
+        elif start < last:
+            start, last, _ = await _spread(conn, start)
 
 
-async def _before_next(conn: AsyncConnection, time: int) -> int | None:
-    """Return the instant before the first reading after a time, Micros; None where none is."""
-    statement = "select min(ts) from reading where ts > %s"
+async def _spread(conn: AsyncConnection, time: int) -> tuple[int, int, int]:
+    """Return, of the readings after a time, the instant before the first, the last, how many."""
+    statement = "select min(ts), max(ts), count(*) from reading where ts > %s"
     row = await (await conn.execute(statement, (instants.to_datetime(time),))).fetchone()
-    return None if row is None or row[0] is None else instants.from_datetime(row[0]) - 1
+    if row is None or row[0] is None:
+        return time, time, 0
+    return instants.from_datetime(row[0]) - 1, instants.from_datetime(row[1]), row[2]
 
 
 async def _lagging(
