@@ -149,7 +149,7 @@ class _One:
                 if not passed and not await self._deliver(event):
                     return
             if passed:
-                await self._moved(offset, delivered=None)
+                await self._moved(offset)
             if not events:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_S):
@@ -172,7 +172,7 @@ class _One:
                 await self._pause(answer.error)
                 return False
             if answer.is_final:
-                await self._bury(event, answer)
+                await self._moved(event.offset, refused=answer)
                 return True
             if not await self._wait(answer):
                 return False
@@ -240,32 +240,26 @@ class _One:
                 if answer.error is None:
                     await webhooks.taken(conn, self._webhook.id, each.log_offset)
                 else:
-                    await webhooks.bury(
-                        conn,
-                        self._webhook.id,
-                        each.log_offset,
-                        status=answer.status,
-                        error=answer.error,
-                        now=clock.now(),
-                    )
+                    await self._bury(conn, each.log_offset, answer)
 
-    async def _bury(self, event: frames.Event, answer: Answer) -> None:
-        async with self._transaction() as conn:
-            await webhooks.bury(
-                conn,
-                self._webhook.id,
-                event.offset,
-                status=answer.status,
-                error=str(answer.error),
-                now=clock.now(),
-            )
-            await webhooks.moved(
-                conn, self._webhook.id, event.offset, epoch=self._feed.epoch, delivered=None
-            )
+    async def _bury(self, conn: AsyncConnection, offset: int, answer: Answer) -> None:
+        await webhooks.bury(
+            conn,
+            self._webhook.id,
+            offset,
+            status=answer.status,
+            error=str(answer.error),
+            now=clock.now(),
+        )
 
-    async def _moved(self, offset: int, *, delivered: datetime | None) -> None:
+    async def _moved(
+        self, offset: int, *, delivered: datetime | None = None, refused: Answer | None = None
+    ) -> None:
+        """Go on after an event: it was delivered, refused for good, or is not for this address."""
         self._attempts, self._failing_since = 0, None
         async with self._transaction() as conn:
+            if refused is not None:
+                await self._bury(conn, offset, refused)
             await webhooks.moved(
                 conn, self._webhook.id, offset, epoch=self._feed.epoch, delivered=delivered
             )
