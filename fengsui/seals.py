@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from alarms.errors import FengsuiError, UnavailableError
 from alarms.storage import chain, connection, rollups
 from alarms.storage.chain import Break, Seal
+from fengsui.embedded import access
 
 log: Final = logging.getLogger("fengsui.seals")
 
@@ -78,29 +79,20 @@ def signing_key(data_dir: Path) -> Ed25519PrivateKey:
     file = data_dir / KEY_FILE
     if not file.exists():
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        pem = Ed25519PrivateKey.generate().private_bytes(
+        made = Ed25519PrivateKey.generate().private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        beside = file.with_suffix(f".{os.getpid()}.new")
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
-            new.write(pem)
-            new.flush()
-            os.fsync(new.fileno())
-        beside.rename(file)
-    try:
+        access.write_secret(file, made)
+    key: object = None
+    with suppress(ValueError):
         key = serialization.load_pem_private_key(file.read_bytes(), password=None)
-    except ValueError as error:
-        key = None
-        fault: Exception | None = error
-    else:
-        fault = None
     if not isinstance(key, Ed25519PrivateKey):
         raise FengsuiError(
             f"{file} holds no key to seal the journal with; put back a copy, or remove it and a "
             "new one is made: seals of before bear the old one"
-        ) from fault
+        )
     return key
 
 
