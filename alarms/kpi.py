@@ -64,11 +64,17 @@ def chattering(occurrences: Iterable[Occurrence]) -> set[tuple[str, str]]:
             cycles.setdefault(slot, []).append((occurrence.t_raised, occurrence.t_returned))
     found: set[tuple[str, str]] = set()
     for slot, times in cycles.items():
-        times.sort()
-        ends = times[CHATTER_CYCLES - 1 :]
-        if any(
-            end - begin <= CHATTER_WINDOW_US
-            for (begin, _), (_, end) in zip(times, ends, strict=False)
-        ):
+        if chatters(sorted(times)):
             found.add(slot)
     return found
+
+
+def chatters(spells: Sequence[tuple[int, int]], *, since: int = 0) -> bool:
+    """Tell whether 3 spells or more, in order, lie within 60 s, the last not over before `since`.
+
+    A spell is when an alarm was raised and when it returned, Micros.
+    """
+    return any(
+        end - begin <= CHATTER_WINDOW_US and end >= since
+        for (begin, _), (_, end) in zip(spells, spells[CHATTER_CYCLES - 1 :], strict=False)
+    )

@@ -15,7 +15,7 @@ import msgspec
 
 from alarms import flood
 from alarms.alarm import Tier, Transition
-from alarms.kpi import CHATTER_CYCLES, CHATTER_WINDOW_US, DAY_US
+from alarms.kpi import CHATTER_WINDOW_US, DAY_US, chatters
 
 HOUR_US: Final = 3_600_000_000
 TEN_MINUTES_US: Final = flood.WINDOW_US
@@ -160,7 +160,7 @@ def _figures(moves: Sequence[Move], start: int, end: int) -> Figures:
         time_in_flood=sum(over - begin for begin, over in floods) / (end - start),
         top_10=[Often(key=key, rule=rule, count=count) for (key, rule), count in often],
         top_10_share=sum(count for _, count in often) / len(counted) if counted else 0.0,
-        chattering=_chattering(spells, start),
+        chattering=sum(chatters(its, since=start) for its in spells.values()),
         fleeting=_fleeting(spells, start),
         stale=sum(
             over - begin > STALE_US and over > start
@@ -169,8 +169,8 @@ def _figures(moves: Sequence[Move], start: int, end: int) -> Figures:
         ),
         tiers=dict(tiers),
         tier_shares={tier: count / len(counted) for tier, count in tiers.items()},
-        acknowledged=_times(moves, start, (Transition.acknowledged,), _by_tier),
-        receipts=_times(moves, start, (Transition.receipt,), _by_level),
+        acknowledged=_times(moves, start, Transition.acknowledged, _by_tier),
+        receipts=_times(moves, start, Transition.receipt, _by_level),
         escalated=_count(moves, start, Transition.escalated),
         realarmed=_count(moves, start, Transition.realarmed),
         late=_count(moves, start, Transition.late),
@@ -219,17 +219,6 @@ def _spells(moves: Iterable[Move], end: int) -> dict[tuple[str, str], list[tuple
     return {slot: sorted(its) for slot, its in spells.items()}
 
 
-def _chattering(spells: Mapping[tuple[str, str], Sequence[tuple[int, int]]], start: int) -> int:
-    """Count slots that were raised and returned 3 times or more within 60 s."""
-    return sum(
-        any(
-            over - begin <= CHATTER_WINDOW_US and over >= start
-            for (begin, _), (_, over) in zip(its, its[CHATTER_CYCLES - 1 :], strict=False)
-        )
-        for its in spells.values()
-    )
-
-
 def _fleeting(spells: Mapping[tuple[str, str], Sequence[tuple[int, int]]], start: int) -> int:
     """Count spells of less than 10 s with none of the same slot within 60 s around them."""
     found = 0
@@ -253,7 +242,7 @@ def _by_level(_rung: Move, done: Move) -> str:
 def _times(
     moves: Iterable[Move],
     start: int,
-    kinds: tuple[Transition, ...],
+    kind: Transition,
     named: Callable[[Move, Move], str],
 ) -> dict[str, Taken]:
     """Return, by name, how long it took from an alarm's ring to what people did, each level once.
@@ -262,14 +251,14 @@ def _times(
     """
     newest: dict[str, Move] = {}
     first: dict[str, Move] = {}
+    of = newest if kind is Transition.acknowledged else first
     done: set[tuple[str, int, str | None]] = set()
     took: dict[str, list[float]] = defaultdict(list)
     for move in moves:
         if move.type in RINGS or move.type is Transition.realarmed:
             newest[move.alarm] = move
             first.setdefault(move.alarm, move)
-        elif move.type in kinds:
-            of = newest if move.type is Transition.acknowledged else first
+        elif move.type is kind:
             rung = of.get(move.alarm)
             if rung is None or move.t_committed < start:
                 continue

@@ -37,7 +37,7 @@ async def moves(
 
     In the order of the journal, times in Micros. None where there are more than `most`.
     """
-    conditions = _within(scope, region)
+    conditions = _within(scope, region, region_of="a.region", enterprise_of="a.enterprise")
     conditions.add(
         "a.t_raised < %s and (a.t_closed is null or a.t_closed >= %s) and j.t_event < %s",
         instants.to_datetime(end),
@@ -62,7 +62,7 @@ async def moves(
 
 async def points(conn: AsyncConnection, scope: Scope, *, region: str | None) -> int:
     """Return how many points are watched there."""
-    conditions = _within(scope, region, table="e")
+    conditions = _within(scope, region, region_of="e.region", enterprise_of="e.code")
     query = sql.SQL(
         "select count(*) from point p join enterprise e on e.id = p.enterprise_id where {}"
     ).format(conditions.where())
@@ -70,12 +70,13 @@ async def points(conn: AsyncConnection, scope: Scope, *, region: str | None) -> 
     return 0 if row is None else int(row[0])
 
 
-def _within(scope: Scope, region: str | None, *, table: str = "a") -> fences.Conditions:
+def _within(
+    scope: Scope, region: str | None, *, region_of: str, enterprise_of: str
+) -> fences.Conditions:
     conditions = fences.Conditions()
-    enterprise = "a.enterprise" if table == "a" else "e.code"
-    fences.within(conditions, scope, region=f"{table}.region", enterprise=enterprise)
+    fences.within(conditions, scope, region=region_of, enterprise=enterprise_of)
     if region is not None:
-        conditions.add(f"{table}.region like %s", fences.prefix_pattern(region))
+        conditions.add(f"{region_of} like %s", fences.prefix_pattern(region))
     return conditions
 
 
