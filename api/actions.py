@@ -1,6 +1,5 @@
 """What people and machines do to alarms, the same over REST and over the socket."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -11,11 +10,10 @@ from psycopg import AsyncConnection
 
 from alarms import instants, lifecycle
 from alarms.alarm import Tier
-from alarms.errors import ConflictError, FengsuiError, NotFoundError
+from alarms.errors import ConflictError, NotFoundError
 from alarms.scope import Scope
-from alarms.storage import alarms, idempotency, journal, pending, queries
-from alarms.storage.idempotency import Answer
-from api import clock, permissions
+from alarms.storage import alarms, journal, pending, queries
+from api import clock, once, permissions
 from api.identity import Identity
 from api.problems import ProblemError
 from api.service import Service
@@ -119,27 +117,19 @@ async def perform(
         raise ProblemError(
             404, f"there is no action {action!r}; there are {', '.join(permissions.ACTIONS)}"
         )
-    try:
-        async with service.transaction() as conn:
-            request_hash = _request_hash(alarm_id, action, wish)
-            if key is not None:
-                before = await idempotency.answered(conn, identity.name, key)
-                if before is not None:
-                    return _again(before, request_hash)
-            done = await _act(conn, identity, alarm_id, action, wish)
-            if key is not None:
-                answer = Answer(request_hash, done.status, msgspec.json.encode(done).decode())
-                await idempotency.keep(conn, identity.name, key, answer, now=clock.now())
-            return done
-    except ConflictError as error:
-        async with service.transaction() as conn:
-            current = await queries.alarm(conn, alarm_id, identity.scope)
-        shown = None if current is None else msgspec.Raw(current.document.encode())
-        raise ProblemError(409, str(error), alarm=shown) from error
-    except NotFoundError as error:
-        raise ProblemError(404, str(error)) from error
-    except FengsuiError as error:
-        raise ProblemError(422, str(error)) from error
+
+    async def act(conn: AsyncConnection) -> tuple[int, str]:
+        done = await _act(conn, identity, alarm_id, action, wish)
+        return done.status, msgspec.json.encode(done).decode()
+
+    async def current(conn: AsyncConnection, _error: ConflictError) -> str | None:
+        row = await queries.alarm(conn, alarm_id, identity.scope)
+        return None if row is None else row.document
+
+    body = await once.perform(
+        service, identity, (alarm_id, action, wish), act, key=key, named="alarm", current=current
+    )
+    return msgspec.json.decode(body, type=Done)
 
 
 async def _act(
@@ -240,15 +230,3 @@ def _until(action: str, wish: Wish) -> int | None:
         return instants.from_text(wish.until)
     except ValueError as error:
         raise ProblemError(422, f"`until` is not an RFC 3339 time: {error}") from error
-
-
-def _request_hash(alarm_id: str, action: str, wish: Wish) -> bytes:
-    return hashlib.sha256(msgspec.json.encode((alarm_id, action, wish))).digest()
-
-
-def _again(before: Answer, request_hash: bytes) -> Done:
-    if before.request_hash != request_hash:
-        raise ProblemError(
-            422, "this Idempotency-Key was used for another request; draw a new key for each"
-        )
-    return msgspec.json.decode(before.body, type=Done)

@@ -151,6 +151,14 @@ def described(
     return found | problems_described({*problems, 422})
 
 
+def taken(schema: str, example: object = None) -> dict[str, Any]:
+    """Describe the JSON body a route takes for OpenAPI: a schema by name, perhaps an example."""
+    shown: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
+    if example is not None:
+        shown["example"] = packed(example)
+    return {"requestBody": {"content": {"application/json": shown}}}
+
+
 def problems_described(codes: Iterable[int]) -> dict[int | str, dict[str, Any]]:
     """Describe the problems a route may answer with."""
     return {code: problem_described(code) for code in sorted(codes)}

@@ -1,5 +1,6 @@
 """The words that JSON Schemas of this room are made of."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from alarms.alarm import Tier
@@ -42,6 +43,38 @@ def thing(said: str, /, **members: Schema) -> Schema:
 def thing_or_null(**members: Schema) -> Schema:
     """Describe an object whose named members are always there, or null."""
     return {"type": ["object", "null"], "required": list(members), "properties": members}
+
+
+def cloud_event(said: str, types: Iterable[str], data: Schema) -> Schema:
+    """Describe a CloudEvent 1.0 of these types, with this data."""
+    return thing(
+        said,
+        specversion={"const": "1.0"},
+        id={"type": "string", "pattern": "^.+:[0-9]+$"},
+        source=TEXT,
+        type={"enum": list(types)},
+        subject=TEXT,
+        time=MOMENT,
+        datacontenttype={"const": "application/json"},
+        data=data,
+    )
+
+
+def story_row(said: str, of: str, types: Iterable[str], data: Schema) -> Schema:
+    """Describe a row of the journal as it is shown; `of` is what its id is called."""
+    return thing(
+        said,
+        offset=OFFSET,
+        **{of: TEXT},
+        rev=WHOLE,
+        type={"enum": list(types)},
+        t_event=MOMENT,
+        t_committed=MOMENT,
+        actor=TEXT,
+        org_level=TEXT_OR_NULL,
+        note=TEXT,
+        data=data,
+    )
 
 
 WORDS: Final = thing("In words.", zh=TEXT, en=TEXT)

@@ -30,7 +30,9 @@ from api.schema_terms import (
     WHOLE,
     WORDS,
     Schema,
+    cloud_event,
     reference,
+    story_row,
     thing,
     thing_or_null,
 )
@@ -105,16 +107,10 @@ PENDING: Final[Schema] = thing_or_null(
     asked_by=TEXT,
     expires_at=MOMENT,
 ) | {"description": "What one person asked for and another has not yet."}
-CLOUD_EVENT: Final = thing(
+CLOUD_EVENT: Final = cloud_event(
     "CloudEvents 1.0.",
-    specversion={"const": "1.0"},
-    id={"type": "string", "pattern": "^.+:[0-9]+$"},
-    source=TEXT,
-    type={"enum": [frames.TYPE_PREFIX + change.value for change in Transition]},
-    subject=TEXT,
-    time=MOMENT,
-    datacontenttype={"const": "application/json"},
-    data=reference("Alarm"),
+    [frames.TYPE_PREFIX + change.value for change in Transition],
+    reference("Alarm"),
 )
 _PLACE: Final = {"enterprise": TEXT, "region": TEXT, "simulated": FLAG}
 THINGS: Final[dict[str, Schema]] = {
@@ -128,18 +124,11 @@ THINGS: Final[dict[str, Schema]] = {
             {"required": ["pending"], "properties": {"pending": PENDING}},
         ],
     },
-    "JournalEntry": thing(
+    "JournalEntry": story_row(
         "One transition of an alarm and who did it.",
-        offset=OFFSET,
-        alarm=TEXT,
-        rev=WHOLE,
-        type={"enum": [change.value for change in Transition]},
-        t_event=MOMENT,
-        t_committed=MOMENT,
-        actor=TEXT,
-        org_level=TEXT_OR_NULL,
-        note=TEXT,
-        data=reference("Alarm"),
+        "alarm",
+        [change.value for change in Transition],
+        reference("Alarm"),
     ),
     "JournalPage": thing(
         "Events after an offset.",

@@ -1,6 +1,5 @@
 """What people do to warnings: who may, once under a key, with its line in the audit trail."""
 
-import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Final
@@ -11,13 +10,12 @@ from psycopg import AsyncConnection
 
 from alarms import instants
 from alarms.alarm import Tier
-from alarms.errors import ConflictError, FengsuiError, NotAllowedError, NotFoundError
-from alarms.storage import idempotency, queries, warning_drafts, warning_lists, warnings
-from alarms.storage.idempotency import Answer
+from alarms.errors import ConflictError, NotFoundError
+from alarms.storage import queries, warning_drafts, warning_lists, warnings
 from alarms.storage.warning_drafts import Draft
 from alarms.warning import Action, Duty, EarlyWarning, Notice
 from alarms.warning_table import Level
-from api import clock, permissions
+from api import clock, once, permissions
 from api.identity import Identity
 from api.problems import ProblemError
 from api.service import Service
@@ -25,7 +23,18 @@ from api.service import Service
 TEXT_MOST: Final = 2_000
 
 
-class WarningWish(Struct, frozen=True, kw_only=True):
+class _Words(Struct, frozen=True, kw_only=True):
+    """What a warning is to say; `starts_at` in RFC 3339."""
+
+    category: str = ""
+    starts_at: str | None = None
+    area: str = ""
+    cautions: str = ""
+    measures: str = ""
+    issuer: str = ""
+
+
+class WarningWish(_Words, frozen=True, kw_only=True):
     """The body of a deed: the rev that was seen, a note, and what the warning is to say.
 
     `level` and the words (`starts_at` in RFC 3339) belong to issue and adjust; what is left out
@@ -35,15 +44,9 @@ class WarningWish(Struct, frozen=True, kw_only=True):
     rev: int | None = None
     note: str = ""
     level: Level | None = None
-    category: str = ""
-    starts_at: str | None = None
-    area: str = ""
-    cautions: str = ""
-    measures: str = ""
-    issuer: str = ""
 
 
-class WarningDraft(Struct, frozen=True, kw_only=True):
+class WarningDraft(_Words, frozen=True, kw_only=True):
     """The body of a draft: a source of an enterprise, or a region; its alarms, if any; its words.
 
     `starts_at` in RFC 3339, absent: now. What is left out is filled in as for a proposal.
@@ -54,12 +57,6 @@ class WarningDraft(Struct, frozen=True, kw_only=True):
     enterprise: str | None = None
     source: str | None = None
     alarms: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
-    category: str = ""
-    starts_at: str | None = None
-    area: str = ""
-    cautions: str = ""
-    measures: str = ""
-    issuer: str = ""
 
 
 async def propose(
@@ -87,8 +84,7 @@ async def propose(
         await _trail(conn, identity, "propose", before=None, after=made, note="", now=now)
         return await _document(conn, identity, made.id)
 
-    asked = msgspec.json.encode(("draft", wish))
-    return await _once(service, identity, asked, act, key=key)
+    return await _once(service, identity, ("draft", wish), act, key=key)
 
 
 async def perform(
@@ -113,47 +109,28 @@ async def perform(
     async def act(conn: AsyncConnection) -> str:
         return await _act(conn, identity, warning_id, Duty(duty), wish)
 
-    asked = msgspec.json.encode((warning_id, duty, wish))
-    return await _once(service, identity, asked, act, key=key)
+    return await _once(service, identity, (warning_id, duty, wish), act, key=key)
 
 
 async def _once(
     service: Service,
     identity: Identity,
-    asked: bytes,
+    asked: object,
     act: Callable[[AsyncConnection], Awaitable[str]],
     *,
     key: str | None,
 ) -> str:
-    """Act in one transaction, or answer what was answered under the key before."""
-    digest = hashlib.sha256(asked).digest()
-    try:
-        async with service.transaction() as conn:
-            if key is not None:
-                before = await idempotency.answered(conn, identity.name, key)
-                if before is not None:
-                    return _again(before, digest)
-            document = await act(conn)
-            if key is not None:
-                answer = Answer(digest, 200, document)
-                await idempotency.keep(conn, identity.name, key, answer, now=clock.now())
-            return document
-    except ConflictError as error:
+    async def answered(conn: AsyncConnection) -> tuple[int, str]:
+        return 200, await act(conn)
+
+    async def current(conn: AsyncConnection, error: ConflictError) -> str | None:
         standing = error.current
-        async with service.transaction() as conn:
-            current = await warning_lists.warning(
-                conn,
-                standing.id if isinstance(standing, EarlyWarning) else str(standing),
-                identity.scope,
-            )
-        shown = None if current is None else msgspec.Raw(current.encode())
-        raise ProblemError(409, str(error), warning=shown) from error
-    except NotFoundError as error:
-        raise ProblemError(404, str(error)) from error
-    except NotAllowedError as error:
-        raise ProblemError(403, str(error)) from error
-    except FengsuiError as error:
-        raise ProblemError(422, str(error)) from error
+        held = standing.id if isinstance(standing, EarlyWarning) else str(standing)
+        return await warning_lists.warning(conn, held, identity.scope)
+
+    return await once.perform(
+        service, identity, asked, answered, key=key, named="warning", current=current
+    )
 
 
 async def _act(
@@ -231,7 +208,7 @@ def _notice(duty: Duty, wish: WarningWish) -> Notice:
 _TEXTS: Final = ("category", "area", "cautions", "measures", "issuer")
 
 
-def _words(wish: WarningWish | WarningDraft) -> Notice:
+def _words(wish: _Words) -> Notice:
     """Return the words that were given; raise ProblemError 422 for what cannot be used."""
     texts = {name: getattr(wish, name) for name in _TEXTS}
     if max(map(len, texts.values())) > TEXT_MOST:
@@ -241,11 +218,3 @@ def _words(wish: WarningWish | WarningDraft) -> Notice:
     except ValueError as error:
         raise ProblemError(422, f"`starts_at` is not an RFC 3339 time: {error}") from error
     return Notice(**texts, starts_at=starts_at)
-
-
-def _again(before: Answer, asked: bytes) -> str:
-    if before.request_hash != asked:
-        raise ProblemError(
-            422, "this Idempotency-Key was used for another request; draw a new key for each"
-        )
-    return before.body

@@ -11,9 +11,11 @@ from api.schema_terms import (
     TEXT,
     TEXT_OR_NULL,
     TIER,
-    WHOLE,
     WORDS,
     Schema,
+    cloud_event,
+    reference,
+    story_row,
     thing,
     thing_or_null,
 )
@@ -73,44 +75,30 @@ WARNING: Final = thing(
     t_lifted=MOMENT_OR_NULL,
     message=WORDS,
 )
-_HELD: Final[Schema] = {"$ref": "#/components/schemas/Warning"}
 THINGS: Final[dict[str, Schema]] = {
     "Warning": WARNING,
-    "WarningEvent": thing(
+    "WarningEvent": cloud_event(
         "CloudEvents 1.0: what happened to a warning.",
-        specversion={"const": "1.0"},
-        id={"type": "string", "pattern": "^.+:[0-9]+$"},
-        source=TEXT,
-        type={"enum": [frames.WARNING_PREFIX + change.value for change in Change]},
-        subject=TEXT,
-        time=MOMENT,
-        datacontenttype={"const": "application/json"},
-        data=_HELD,
+        [frames.WARNING_PREFIX + change.value for change in Change],
+        reference("Warning"),
     ),
     "AnyEvent": {
         "description": "What happened to an alarm, or to a warning: `type` says which.",
         "oneOf": [
-            {"$ref": "#/components/schemas/CloudEvent"},
-            {"$ref": "#/components/schemas/WarningEvent"},
+            reference("CloudEvent"),
+            reference("WarningEvent"),
         ],
     },
-    "WarningEntry": thing(
+    "WarningEntry": story_row(
         "One row of a warning's story and who did it.",
-        offset={"type": "integer", "minimum": 0},
-        warning=TEXT,
-        rev=WHOLE,
-        type={"enum": [change.value for change in Change]},
-        t_event=MOMENT,
-        t_committed=MOMENT,
-        actor=TEXT,
-        org_level=TEXT_OR_NULL,
-        note=TEXT,
-        data=_HELD,
+        "warning",
+        [change.value for change in Change],
+        reference("Warning"),
     ),
     "RegionTable": thing(
         "Which alarms ask for a warning in a region; region null is the shipped table.",
         region=TEXT_OR_NULL,
-        table={"$ref": "#/components/schemas/WarningTable"},
+        table=reference("WarningTable"),
     ),
 }
 EXAMPLE: Final[dict[str, Any]] = {

@@ -1,15 +1,13 @@
 """Alarms over REST: lists, one alarm, its journal, and what people do to it."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
-from alarms import instants
 from alarms.alarm import Kind, State, Tier
-from alarms.storage import journal, places, queries, writer
-from alarms.storage.journal import JournalRow
-from api import actions, answers, cap, clock, examples, permissions
+from alarms.storage import queries
+from api import actions, answers, cap, clock, examples, permissions, revisions
 from api.problems import ProblemError
 from api.service import Asking, Shared
 
@@ -56,12 +54,7 @@ async def list_alarms(
     after = answers.moment_and_id_of(cursor)
     async with service.transaction() as conn:
         rows = await queries.alarms(conn, wanted, identity.scope, after=after, limit=limit)
-    following = "null"
-    if len(rows) == limit:
-        last = rows[-1]
-        following = f'"{answers.cursor_of(f"{instants.from_datetime(last.t_raised)} {last.id}")}"'
-    items = ",".join(row.document for row in rows)
-    return answers.raw(f'{{"items":[{items}],"next":{following}}}')
+    return revisions.page(rows, limit=limit)
 
 
 @router.get(
@@ -78,20 +71,9 @@ async def list_alarms(
 async def one_alarm_as_cap(identity: Asking, service: Shared, alarm_id: str) -> Response:
     """Answer a message valid against the OASIS schema; it refers to the revision before it."""
     alarm = msgspec.json.decode(await _document(identity, service, alarm_id))
-    async with service.transaction() as conn:
-        sender = f"fengsui/{await writer.identity(conn)}"
-        where = await places.whereabouts(
-            conn, region=alarm["region"], enterprise=alarm["enterprise"], source=alarm["source"]
-        )
-        before = await journal.of_alarm(conn, alarm_id, after_rev=alarm["rev"] - 2, limit=1)
-    earlier = [
-        cap.Earlier(rev=row.rev, committed=row.t_committed)
-        for row in before
-        if row.rev < alarm["rev"]
-    ]
-    message = cap.message(
-        alarm, sender=sender, where=where, earlier=earlier[0] if earlier else None
-    )
+    sender, where, before = await revisions.surroundings(service, alarm)
+    earlier = None if before is None else cap.Earlier(rev=before.rev, committed=before.t_committed)
+    message = cap.message(alarm, sender=sender, where=where, earlier=earlier)
     return Response(message, media_type=cap.MEDIA_TYPE)
 
 
@@ -108,10 +90,7 @@ async def one_alarm(
 ) -> Response:
     """Answer an alarm, `pending` with it; the ETag is its revision and, if any, that request."""
     document = await _document(identity, service, alarm_id)
-    etag = _etag(document)
-    if if_none_match is not None and etag in if_none_match:
-        return Response(status_code=304, headers={"etag": etag})
-    return answers.raw(document, etag=etag)
+    return revisions.unless_known(document, etag=_etag(document), if_none_match=if_none_match)
 
 
 @router.get(
@@ -130,27 +109,7 @@ async def alarm_journal(
 ) -> Response:
     """Answer a page of the transitions of one alarm, with who did it."""
     await _document(identity, service, alarm_id)
-    after = answers.number_of(cursor) or 0
-    async with service.transaction() as conn:
-        rows = await journal.of_alarm(conn, alarm_id, after_rev=after, limit=limit)
-    place = str(rows[-1].rev) if rows else None
-    return answers.page([entry(row) for row in rows], limit=limit, place=place)
-
-
-def entry(row: JournalRow) -> dict[str, Any]:
-    """Return a journal row as it is shown."""
-    return {
-        "offset": row.log_offset,
-        "alarm": row.alarm_id,
-        "rev": row.rev,
-        "type": row.type,
-        "t_event": answers.text_of(row.t_event),
-        "t_committed": answers.text_of(row.t_committed),
-        "actor": row.actor,
-        "org_level": row.org_level,
-        "note": row.note,
-        "data": msgspec.Raw(row.document.encode()),
-    }
+    return await revisions.story(service, alarm_id, "alarm", cursor=cursor, limit=limit)
 
 
 @router.post(
@@ -168,16 +127,7 @@ def entry(row: JournalRow) -> dict[str, Any]:
             },
         },
     },
-    openapi_extra={
-        "requestBody": {
-            "content": {
-                "application/json": {
-                    "schema": {"$ref": "#/components/schemas/Wish"},
-                    "example": answers.packed({"rev": 3, "note": "现场已确认", "until": None}),
-                }
-            }
-        }
-    },
+    openapi_extra=answers.taken("Wish", {"rev": 3, "note": "现场已确认", "until": None}),
 )
 async def act(
     identity: Asking,

@@ -1,6 +1,6 @@
 """Warnings over REST: lists, one warning, its story, its CAP message, what desks do, the tables."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -8,11 +8,19 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from alarms import instants, warning_table
 from alarms.alarm import Tier
 from alarms.plant import prefix_of
-from alarms.storage import journal, places, queries, warning_lists, warning_tables, writer
-from alarms.storage.journal import JournalRow
+from alarms.storage import queries, warning_lists, warning_tables
 from alarms.warning import Stage
 from alarms.warning_table import WarningTable
-from api import answers, cap, cap_warning, clock, permissions, warning_deeds, warning_schemas
+from api import (
+    answers,
+    cap,
+    cap_warning,
+    clock,
+    permissions,
+    revisions,
+    warning_deeds,
+    warning_schemas,
+)
 from api.identity import Identity
 from api.problems import ProblemError
 from api.service import Asking, Shared
@@ -53,10 +61,7 @@ async def list_warnings(
         rows = await warning_lists.warnings(
             conn, wanted, identity.scope, after=answers.moment_and_id_of(cursor), limit=limit
         )
-    last = rows[-1] if rows else None
-    place = None if last is None else f"{instants.from_datetime(last.t_raised)} {last.id}"
-    items = [msgspec.Raw(row.document.encode()) for row in rows]
-    return answers.page(items, limit=limit, place=place)
+    return revisions.page(rows, limit=limit)
 
 
 @router.get(
@@ -75,23 +80,11 @@ async def one_warning_as_cap(identity: Asking, service: Shared, warning_id: str)
     warning = msgspec.json.decode(await _document(identity, service, warning_id))
     if warning["published_at"] is None:
         raise ProblemError(404, f"warning {warning_id} was never issued: it has no message")
-    async with service.transaction() as conn:
-        sender = f"fengsui/{await writer.identity(conn)}"
-        where = await places.whereabouts(
-            conn,
-            region=warning["region"],
-            enterprise=warning["enterprise"],
-            source=warning["source"],
-        )
-        before = await journal.of_alarm(conn, warning_id, after_rev=warning["rev"] - 2, limit=1)
-    earlier = [
-        cap.Earlier(rev=row.rev, committed=row.t_committed)
-        for row in before
-        if row.rev < warning["rev"] and msgspec.json.decode(row.document)["published_at"]
-    ]
-    message = cap_warning.message(
-        warning, sender=sender, where=where, earlier=earlier[0] if earlier else None
-    )
+    sender, where, before = await revisions.surroundings(service, warning)
+    earlier = None
+    if before is not None and msgspec.json.decode(before.document)["published_at"]:
+        earlier = cap.Earlier(rev=before.rev, committed=before.t_committed)
+    message = cap_warning.message(warning, sender=sender, where=where, earlier=earlier)
     return Response(message, media_type=cap.MEDIA_TYPE)
 
 
@@ -108,10 +101,7 @@ async def one_warning(
 ) -> Response:
     """Answer a warning; the ETag is its revision."""
     document = await _document(identity, service, warning_id)
-    etag = _etag(document)
-    if if_none_match is not None and etag in if_none_match:
-        return Response(status_code=304, headers={"etag": etag})
-    return answers.raw(document, etag=etag)
+    return revisions.unless_known(document, etag=_etag(document), if_none_match=if_none_match)
 
 
 @router.get(
@@ -130,26 +120,7 @@ async def warning_journal(
 ) -> Response:
     """Answer a page of what happened to one warning, with who did it."""
     await _document(identity, service, warning_id)
-    after = answers.number_of(cursor) or 0
-    async with service.transaction() as conn:
-        rows = await journal.of_alarm(conn, warning_id, after_rev=after, limit=limit)
-    place = str(rows[-1].rev) if rows else None
-    return answers.page([_entry(row) for row in rows], limit=limit, place=place)
-
-
-def _entry(row: JournalRow) -> dict[str, Any]:
-    return {
-        "offset": row.log_offset,
-        "warning": row.alarm_id,
-        "rev": row.rev,
-        "type": row.type,
-        "t_event": answers.text_of(row.t_event),
-        "t_committed": answers.text_of(row.t_committed),
-        "actor": row.actor,
-        "org_level": row.org_level,
-        "note": row.note,
-        "data": msgspec.Raw(row.document.encode()),
-    }
+    return await revisions.story(service, warning_id, "warning", cursor=cursor, limit=limit)
 
 
 @router.post(
@@ -158,16 +129,7 @@ def _entry(row: JournalRow) -> dict[str, Any]:
     responses=answers.described(
         "Warning", warning_schemas.EXAMPLE, problems=(401, 403, 404, 409, 422)
     ),
-    openapi_extra={
-        "requestBody": {
-            "content": {
-                "application/json": {
-                    "schema": {"$ref": "#/components/schemas/WarningDraft"},
-                    "example": answers.packed(warning_schemas.DRAFT_EXAMPLE),
-                }
-            }
-        }
-    },
+    openapi_extra=answers.taken("WarningDraft", warning_schemas.DRAFT_EXAMPLE),
 )
 async def draft(
     identity: Asking,
@@ -187,16 +149,7 @@ async def draft(
     responses=answers.described(
         "Warning", warning_schemas.EXAMPLE, problems=(401, 403, 404, 409, 422)
     ),
-    openapi_extra={
-        "requestBody": {
-            "content": {
-                "application/json": {
-                    "schema": {"$ref": "#/components/schemas/WarningWish"},
-                    "example": answers.packed(warning_schemas.WISH_EXAMPLE),
-                }
-            }
-        }
-    },
+    openapi_extra=answers.taken("WarningWish", warning_schemas.WISH_EXAMPLE),
 )
 async def act(
     identity: Asking,
@@ -251,16 +204,7 @@ def _concerns(identity: Identity, region: str) -> bool:
     responses=answers.described(
         "RegionTable", warning_schemas.TABLE_EXAMPLE, problems=(401, 403, 404, 422)
     ),
-    openapi_extra={
-        "requestBody": {
-            "content": {
-                "application/json": {
-                    "schema": {"$ref": "#/components/schemas/WarningTable"},
-                    "example": answers.packed(warning_schemas.TABLE_EXAMPLE["table"]),
-                }
-            }
-        }
-    },
+    openapi_extra=answers.taken("WarningTable", warning_schemas.TABLE_EXAMPLE["table"]),
 )
 async def put_table(identity: Asking, service: Shared, request: Request, region: str) -> Response:
     """Answer the table as it holds from now on, for this region and all below it."""

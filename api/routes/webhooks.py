@@ -37,11 +37,6 @@ class Again(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     offsets: Annotated[tuple[frames.Offset, ...], Meta(min_length=1, max_length=1000)] | None = None
 
 
-def _body(name: str) -> dict[str, Any]:
-    schema = {"$ref": f"#/components/schemas/{name}"}
-    return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
-
-
 @router.get(
     "/webhooks",
     summary="Webhooks of the caller's scope, with how far each is",
@@ -62,7 +57,7 @@ async def list_webhooks(identity: Asking, service: Shared) -> Response:
     responses=answers.described(
         "NewWebhookSecret", examples.WEBHOOK_SECRET, status=201, problems=_ASKED
     ),
-    openapi_extra=_body("NewWebhook"),
+    openapi_extra=answers.taken("NewWebhook"),
 )
 async def create(identity: Asking, service: Shared, request: Request) -> Response:
     """Begin with the next event. Deliveries are signed as Standard Webhooks are."""
@@ -165,7 +160,7 @@ async def dead_letters(
     summary="Deliver dead letters again, those named or all",
     status_code=202,
     responses=answers.described("Redelivery", examples.REDELIVERY, status=202, problems=_ASKED),
-    openapi_extra=_body("Again"),
+    openapi_extra=answers.taken("Again"),
 )
 async def redeliver(
     identity: Asking, service: Shared, webhook: WebhookId, request: Request

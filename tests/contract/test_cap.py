@@ -37,8 +37,11 @@ def read(
     where: Whereabouts = WHERE,
     earlier: cap.Earlier | None = FIRST,
 ) -> dict[str, Any]:
-    """Write the message, check it against the schema, and return it as a tree of plain values."""
-    message = cap.message(document, sender="fengsui/a/b", where=where, earlier=earlier)
+    return sound(cap.message(document, sender="fengsui/a/b", where=where, earlier=earlier))
+
+
+def sound(message: bytes) -> dict[str, Any]:
+    """Check a message against the schema, and return it as a tree of plain values."""
     root = ET.fromstring(message)  # noqa: S314  # we wrote it
     SCHEMA.validate(root)
     found: dict[str, Any] = plain(root)
