@@ -80,6 +80,8 @@ SESSION: Final[dict[str, Any]] = {
     "role": "operator",
     "scope": "510603",
     "actions": ["acknowledge", "comment", "shelve", "unshelve", "reset"],
+    "duties": [],
+    "acts_for": "county",
     "expires_at": "2026-11-21T16:00:00Z",
 }
 COUNTS: Final[dict[str, int]] = {"red": 1, "orange": 0, "yellow": 3, "blue": 0}
@@ -388,6 +390,8 @@ PERFORMANCE: Final[dict[str, Any]] = {
     "alarms_per_point_day": 0.01,
     "overall": _FIGURES,
     "positions": [{"region": "510603", **_FIGURES}],
+    "busiest": "510603",
+    "ten_minutes": [0, 3, 12],
     "targets": [
         {"figure": "per_hour", "acceptable": 6, "limit": 12, "source": "ISA-18.2", "mark": "2nd"}
     ],

@@ -37,5 +37,11 @@ PERFORMANCE: Final[Schema] = thing(
     alarms_per_point_day=_RATE,
     overall=thing("Of all positions together.", **_FIGURES),
     positions={"type": "array", "items": thing("Of one.", region=TEXT_OR_NULL, **_FIGURES)},
+    busiest=TEXT_OR_NULL,
+    ten_minutes={
+        "type": "array",
+        "description": "Alarms in each whole ten minutes from `from` on, at the busiest position.",
+        "items": WHOLE,
+    },
     targets={"type": "array", "items": {"type": "object"}},
 )

@@ -99,6 +99,11 @@ def warning_refusal(role: str, duty: str, scope: Scope) -> str | None:
     return f"to {duty} a warning is a county's, city's or province's; use an account of a region"
 
 
+def duties_of(role: str, scope: Scope) -> tuple[str, ...]:
+    """Return what a role may do to the warnings of its scope, in the contract's order."""
+    return tuple(duty for duty in DUTIES if warning_refusal(role, duty, scope) is None)
+
+
 def government_of(scope: Scope) -> str:
     """Return for which level of government somebody acts on a warning."""
     if scope.everything:

@@ -155,6 +155,8 @@ THINGS: Final[dict[str, Schema]] = {
         role=TEXT,
         scope=TEXT,
         actions={"type": "array", "items": TEXT},
+        duties={"type": "array", "items": TEXT},
+        acts_for={"enum": list(ORG_LEVELS)},
         expires_at=MOMENT_OR_NULL,
     ),
     "Region": thing(

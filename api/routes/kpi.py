@@ -69,6 +69,8 @@ def shown(report: performance.Report) -> dict[str, Any]:
         "positions": [
             {"region": code or None, **document["positions"][code]} for code in report.positions
         ],
+        "busiest": report.busiest or None,
+        "ten_minutes": document["ten_minutes"],
         "targets": TARGETS,
     }
 

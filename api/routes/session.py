@@ -99,6 +99,8 @@ def shown(identity: Identity) -> dict[str, Any]:
         "role": identity.role,
         "scope": identity.scope.code,
         "actions": permissions.actions_of(identity.role, identity.scope),
+        "duties": permissions.duties_of(identity.role, identity.scope),
+        "acts_for": permissions.government_of(identity.scope),
         "expires_at": answers.text_of(identity.expires_at),
     }
 

@@ -26,6 +26,11 @@ async def test_figures_are_those_of_the_callers_scope(house: House) -> None:
     assert mine["overall"]["annunciated"] >= 1
     assert [each["region"] for each in mine["positions"]] == ["510603"]
     assert mine["points"] == 3
+    assert mine["busiest"] == "510603"
+    assert (len(mine["ten_minutes"]), sum(mine["ten_minutes"])) == (
+        150,
+        mine["overall"]["annunciated"],
+    )
     async with await house.http("all") as http:
         everything = (await http.get("kpi", params=span)).json()
         assert len(everything["positions"]) == 2

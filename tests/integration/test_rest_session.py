@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+
+from api import permissions
 from tests import beacons
 from tests.beacons import NEAR, House
 
@@ -16,8 +19,26 @@ async def test_a_person_signs_in_and_out(house: House) -> None:
         assert "samesite=strict" in cookie
         me = (await http.get("session")).json()
         assert (me["name"], me["role"], me["scope"]) == ("li", "enterprise", NEAR)
+        assert (me["duties"], me["acts_for"]) == (["feedback"], "site")
         assert (await http.delete("session")).status_code == 204
         assert (await http.get("session")).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("scope", "role", "duties", "acts_for"),
+    [
+        ("510600", "duty", permissions.DUTIES, "city"),
+        ("all", "administrator", tuple(set(permissions.DUTIES) - {"receipt"}), "province"),
+        ("510600", "operator", (), "city"),
+        ("all", "duty", (), "province"),
+    ],
+)
+async def test_who_am_i_says_what_i_may_do_to_warnings_and_for_which_level(
+    house: House, scope: str, role: str, duties: tuple[str, ...], acts_for: str
+) -> None:
+    async with await house.http(scope, role) as http:
+        me = (await http.get("session")).json()
+    assert (set(me["duties"]), me["acts_for"]) == (set(duties), acts_for)
 
 
 async def test_a_signed_out_cookie_opens_nothing(house: House) -> None:
