@@ -1,5 +1,8 @@
 /** REST calls to our own origin, relative to the page so that any sub-path works. */
-import type { Alarm, Enterprise, Gateway, GatewayDetail, GatewayHistory, Issued, JournalRow, Pending, Point, Preview, Problem, ReadingRows, Region, Session, Source } from './contract'
+import type {
+  Alarm, Duty, EarlyWarning, Enterprise, Gateway, GatewayDetail, GatewayHistory, Issued, JournalRow, Pending, Performance, Point,
+  Preview, Problem, ReadingRows, Region, Session, Source, WarningDraft, WarningEntry, WarningWish,
+} from './contract'
 
 const PAGE = 1000
 const MOST_PAGES = 20
@@ -147,4 +150,25 @@ export function readings(enterprise: string, tag: string, from: number, to: numb
   const id = encodeURIComponent(`${enterprise}:${tag}`)
   const query = new URLSearchParams({ from: new Date(from).toISOString(), to: new Date(to).toISOString() })
   return get(`points/${id}/readings?${query}`)
+}
+
+export const warning = (id: string): Promise<EarlyWarning> => get(`warnings/${encodeURIComponent(id)}`)
+export const warningJournal = (id: string): Promise<WarningEntry[]> => items(`warnings/${encodeURIComponent(id)}/journal`)
+
+/** A page of the warnings that are over, the newest proposed first; `next` leads to the following one. */
+export function pastWarnings(cursor: string | null, limit: number): Promise<{ items: EarlyWarning[]; next: string | null }> {
+  return get(`warnings?open=false&limit=${limit}${cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`}`)
+}
+
+/** Act on a warning. The key makes a repeated call count once. */
+export const warn = async (id: string, duty: Duty, wish: WarningWish, key: string): Promise<EarlyWarning> =>
+  (await (await call('POST', `warnings/${encodeURIComponent(id)}/${duty}`, wish, { 'Idempotency-Key': key })).json()) as EarlyWarning
+
+export const draftWarning = async (draft: WarningDraft, key: string): Promise<EarlyWarning> =>
+  (await (await call('POST', 'warnings', draft, { 'Idempotency-Key': key })).json()) as EarlyWarning
+
+export function performance(from: number, to: number, region: string | undefined): Promise<Performance> {
+  const query = new URLSearchParams({ from: new Date(from).toISOString(), to: new Date(to).toISOString() })
+  if (region !== undefined) query.set('region', region)
+  return get(`kpi?${query}`)
 }

@@ -81,12 +81,88 @@ export interface Alarm {
   shelf?: { until: string; by: string; at?: string; reason?: string } | null
 }
 
+export const STAGES = ['proposed', 'issued', 'received', 'handling', 'feedback', 'lifted'] as const
+export type Stage = (typeof STAGES)[number]
+export const DUTIES = ['issue', 'receipt', 'handle', 'feedback', 'adjust', 'lift'] as const
+export type Duty = (typeof DUTIES)[number]
+export type Government = Exclude<OrgLevel, 'site'>
+export const GOVERNMENTS: readonly Government[] = ['county', 'city', 'province']
+
+/** What the law makes a warning say beside its level and the time of publication; a warning's words. */
+export interface Notice {
+  category: string
+  starts_at: string | null
+  area: string
+  cautions: string
+  measures: string
+  issuer: string
+}
+
+/** A government's word about a source or an area: no alarm, though it comes on the same log. */
+export interface EarlyWarning extends Notice {
+  id: string
+  rev: number
+  kind: 'warning'
+  stage: Stage
+  level: Tier
+  tier: Tier
+  peak_tier: Tier
+  /** What the region's table asks for now. */
+  asked_level: Tier
+  /** Whose it is to issue, adjust and lift. */
+  government: Government
+  active: boolean
+  simulated: boolean
+  automatic: boolean
+  basis: string
+  name: string
+  region: string
+  enterprise: string | null
+  source: string | null
+  unit: null
+  published_at: string | null
+  alarms: string[]
+  receipts: Record<Government, Acknowledgement | null>
+  handling: Acknowledgement[]
+  feedback: Acknowledgement[]
+  lift: { by: string; at: string; reason: string; active: string[] } | null
+  t_proposed: string
+  t_lifted: string | null
+  message: { zh: string; en: string }
+}
+
+export interface WarningEntry {
+  rev: number
+  type: string
+  t_event: string
+  actor?: string | null
+  org_level?: string | null
+  note?: string | null
+  data?: EarlyWarning | null
+}
+
+/** The body of a deed: the rev that was seen, what is noted, and for issue and adjust what it is to say. */
+export interface WarningWish extends Partial<Notice> {
+  rev: number
+  note?: string
+  level?: Tier
+}
+
+/** A warning of a person's own, of a source or of a region. */
+export interface WarningDraft extends Partial<Notice> {
+  level: Tier
+  region?: string
+  enterprise?: string
+  source?: string
+  alarms?: string[]
+}
+
 export interface CloudEvent {
   id: string
   type: string
   subject?: string
   time: string
-  data: Alarm
+  data: Alarm | EarlyWarning
 }
 
 export interface Position {
@@ -112,6 +188,9 @@ export interface Session {
   role: string
   scope: string
   actions?: string[]
+  /** What this person may do to warnings, and for which level. */
+  duties?: Duty[]
+  acts_for?: OrgLevel
   expires_at?: string | null
 }
 
@@ -250,4 +329,58 @@ export interface Problem {
   detail?: string
   code?: string
   alarm?: Alarm
+  warning?: EarlyWarning | null
+}
+
+/** The figures that a bound was published for, each a number. */
+export interface Figures {
+  annunciated: number
+  per_hour: number
+  per_day: number
+  most_in_10_min: number
+  ten_minutes_above_10: number
+  hours_above_30: number
+  floods: number
+  time_in_flood: number
+  top_10: Array<{ key: string; rule: string; count: number }>
+  top_10_share: number
+  chattering: number
+  fleeting: number
+  stale: number
+  tiers: Partial<Record<Tier, number>>
+  tier_shares: Partial<Record<Tier, number>>
+  acknowledged: Record<string, Taken>
+  receipts: Record<string, Taken>
+  escalated: number
+  realarmed: number
+  late: number
+  not_good: number
+  unconfirmed: number
+}
+
+export interface Taken {
+  count: number
+  p50_s: number
+  p95_s: number
+}
+
+export interface Target {
+  figure: string
+  acceptable: number
+  limit: number | null
+  source: string
+  mark: string
+}
+
+export interface Performance {
+  from: string
+  to: string
+  points: number
+  alarms_per_point_day: number
+  overall: Figures
+  positions: Array<Figures & { region: string | null }>
+  /** The position whose ten-minute counts these are, from `from` on. */
+  busiest: string | null
+  ten_minutes: number[]
+  targets: Target[]
 }

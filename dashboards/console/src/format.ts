@@ -80,3 +80,14 @@ export function instant(at: string | number | null | undefined): number | null {
   const ms = typeof at === 'number' ? at : Date.parse(at)
   return Number.isFinite(ms) ? ms : null
 }
+
+/** What an input of the type `datetime-local` shows for an instant: the site's date and minute. */
+export function toSiteInput(at: string | null): string {
+  return dateTime(at).replace(' ', 'T').slice(0, 16)
+}
+
+/** The instant of such an input; the site's zone knows no summer time. */
+export function fromSiteInput(text: string): string | null {
+  const ms = Date.parse(`${text}:00+08:00`)
+  return Number.isFinite(ms) ? new Date(ms).toISOString() : null
+}

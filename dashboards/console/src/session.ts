@@ -1,7 +1,7 @@
 /** Who is signed in, what they may do, and when the session ends; the view outlives the session. */
 import { computed, reactive } from 'vue'
 import { Refusal, session as api } from './api'
-import type { Session } from './contract'
+import type { Duty, Session } from './contract'
 import { serverNow } from './link/feed'
 
 export const ENDING_SOON_MS = 10 * 60_000
@@ -26,6 +26,9 @@ export const rights = computed<ReadonlySet<string>>(() => {
   if (account.session === null) return new Set()
   return new Set(account.session.actions ?? DEFAULT_ACTIONS[account.session.role] ?? [])
 })
+
+/** What this person may do to warnings: the server says so, and keeps to it. */
+export const duties = computed<ReadonlySet<Duty>>(() => new Set(account.session?.duties ?? []))
 
 export function endingSoon(now: number): boolean {
   const end = account.session?.expires_at

@@ -12,6 +12,8 @@ export const router = createRouter({
   routes: [
     { path: '/', name: 'alarms', component: AlarmsPage },
     { path: '/area/:path(.*)*', name: 'area', component: () => import('./views/AreaPage.vue') },
+    { path: '/warnings/:id?', name: 'warnings', component: () => import('./views/WarningsPage.vue') },
+    { path: '/kpi', name: 'kpi', component: () => import('./views/KpiPage.vue') },
     { path: '/gateways/:id?', name: 'gateways', component: () => import('./views/GatewaysPage.vue') },
     { path: '/:rest(.*)*', redirect: '/' },
   ],

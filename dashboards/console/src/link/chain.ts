@@ -1,13 +1,14 @@
 /** Follows one subscription: proves from `prev` that no frame was missed, says what to ask again. */
-import type { Alarm, Frame, Position } from '../contract'
+import type { Alarm, CloudEvent, EarlyWarning, Frame, Position } from '../contract'
 
 export type Ask = { from: 'snapshot' | Position }
 
 export type Step =
   | { kind: 'nothing' }
   | { kind: 'alive'; now: string }
-  | { kind: 'snapshot'; alarms: Alarm[] }
+  | { kind: 'snapshot'; alarms: Alarm[]; warnings: EarlyWarning[] }
   | { kind: 'event'; alarm: Alarm; type: string; urgent: boolean }
+  | { kind: 'warning'; warning: EarlyWarning }
   | { kind: 'ask'; ask: Ask; reason: 'epoch' | 'gap' | 'refused' }
   | { kind: 'goaway'; retryAfterS: number }
   | { kind: 'error'; code: string; error: string }
@@ -21,7 +22,7 @@ export class Chain {
   private last: number | null = null
   private asked: Ask = { from: 'snapshot' }
   private waiting = true
-  private snapshot: Map<string, Alarm> | null = null
+  private snapshot: Map<string, Alarm | EarlyWarning> | null = null
   private snapshotOffset = 0
   private gapsAtLast = 0
 
@@ -51,15 +52,15 @@ export class Chain {
         this.snapshotOffset = frame.offset
         return NOTHING
       case 'snapshot_end': {
-        const alarms = [...(this.snapshot?.values() ?? [])]
+        const told = [...(this.snapshot?.values() ?? [])]
         this.snapshot = null
         this.epoch = this.serving
         this.last = frame.offset ?? this.snapshotOffset
         this.gapsAtLast = 0
-        return { kind: 'snapshot', alarms }
+        return { kind: 'snapshot', alarms: told.filter((one): one is Alarm => !isWarning(one)), warnings: told.filter(isWarning) }
       }
       case 'urgent':
-        return { kind: 'event', alarm: frame.event.data, type: shortType(frame.event.type), urgent: true }
+        return told(frame.event, true)
       case 'event':
         return this.event(frame)
       default:
@@ -80,10 +81,10 @@ export class Chain {
   }
 
   private event(frame: Extract<Frame, { op: 'event' }>): Step {
-    const alarm = frame.event.data
     if (this.snapshot !== null) {
-      const known = this.snapshot.get(alarm.id)
-      if (!known || known.rev < alarm.rev) this.snapshot.set(alarm.id, alarm)
+      const { data } = frame.event
+      const known = this.snapshot.get(data.id)
+      if (!known || known.rev < data.rev) this.snapshot.set(data.id, data)
       return NOTHING
     }
     if (frame.snapshot) return NOTHING
@@ -92,7 +93,7 @@ export class Chain {
       this.last = frame.offset
       this.gapsAtLast = 0
     }
-    return { kind: 'event', alarm, type: shortType(frame.event.type), urgent: false }
+    return told(frame.event, false)
   }
 
   /** A frame that builds on something newer than the last one seen proves that one was missed. */
@@ -114,6 +115,14 @@ export class Chain {
     }
     return { kind: 'error', code, error }
   }
+}
+
+function isWarning(one: Alarm | EarlyWarning): one is EarlyWarning {
+  return one.kind === 'warning'
+}
+
+function told({ data, type }: CloudEvent, urgent: boolean): Step {
+  return isWarning(data) ? { kind: 'warning', warning: data } : { kind: 'event', alarm: data, type: shortType(type), urgent }
 }
 
 export function shortType(type: string): string {

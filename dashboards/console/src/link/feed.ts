@@ -2,6 +2,7 @@
 import { reactive } from 'vue'
 import { socketAddress } from '../api'
 import { alarms } from '../alarms/store'
+import { warnings } from '../warnings/store'
 import { receiveValues, forgetFreshness } from '../plant/values'
 import FeedWorker from './feed.worker?worker'
 import type { LinkReport, ToPage, ToWorker } from './messages'
@@ -28,6 +29,7 @@ export function startFeed(onRefused: () => void): void {
 export function stopFeed(): void {
   tell({ kind: 'close' })
   alarms.clear()
+  warnings.clear()
   Object.assign(link, { state: 'connecting', age: 0, since: null, skew: 0 })
 }
 
@@ -51,9 +53,13 @@ function receive(message: ToPage): void {
       break
     case 'snapshot':
       alarms.replace(message.alarms)
+      warnings.replace(message.warnings)
       break
     case 'changes':
       alarms.apply(message.changes)
+      break
+    case 'warnings':
+      warnings.apply(message.warnings)
       break
     case 'values':
       receiveValues(message)

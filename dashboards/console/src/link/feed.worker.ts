@@ -9,8 +9,8 @@ const scope = self as unknown as DedicatedWorkerGlobalScope
 const COALESCE_MS = 100
 const TICK_MS = 250
 const SUB = 'console'
-/** Every kind of alarm; the same log speaks of warnings too, which have no page yet. */
-const ALARM_KINDS = ['limit', 'forecast', 'rate', 'deviation', 'sensor', 'comms', 'group', 'system']
+/** Every kind of alarm, and warnings by name: only who names them hears of those that wait for their issue. */
+const HEARD_KINDS = ['limit', 'forecast', 'rate', 'deviation', 'sensor', 'comms', 'group', 'system', 'warning']
 
 let address: string | null = null
 let socket: WebSocket | null = null
@@ -79,7 +79,7 @@ function connect(): void {
 
 function subscribe(ask: Ask): void {
   synced = false
-  socket?.send(JSON.stringify({ op: 'subscribe', sub: SUB, filter: { kinds: ALARM_KINDS }, from: ask.from }))
+  socket?.send(JSON.stringify({ op: 'subscribe', sub: SUB, filter: { kinds: HEARD_KINDS }, from: ask.from }))
 }
 
 function take(frame: Frame): void {
@@ -93,12 +93,17 @@ function take(frame: Frame): void {
       flush()
       changes = []
       becomeSynced()
-      post({ kind: 'snapshot', alarms: step.alarms })
+      post({ kind: 'snapshot', alarms: step.alarms, warnings: step.warnings })
       break
     case 'event':
       changes.push({ alarm: step.alarm, type: step.type })
       if (step.urgent || step.alarm.tier === 'red') flush()
       else flushTimer ??= setTimeout(flush, COALESCE_MS)
+      break
+    case 'warning':
+      // Warnings are few, and a desk is to see a proposal at once, after the alarms it stands on.
+      flush()
+      post({ kind: 'warnings', warnings: [step.warning] })
       break
     case 'ask':
       subscribe(step.ask)

@@ -1,5 +1,5 @@
 /** What the page and its worker say to each other. */
-import type { Alarm } from '../contract'
+import type { Alarm, EarlyWarning } from '../contract'
 import type { LinkState } from './staleness'
 
 export interface LinkReport {
@@ -19,8 +19,9 @@ export interface Change {
 
 export type ToPage =
   | { kind: 'link'; link: LinkReport }
-  | { kind: 'snapshot'; alarms: Alarm[] }
+  | { kind: 'snapshot'; alarms: Alarm[]; warnings: EarlyWarning[] }
   | { kind: 'changes'; changes: Change[] }
+  | { kind: 'warnings'; warnings: EarlyWarning[] }
   | { kind: 'values'; t: number; ids: Array<number | string>; v: Array<number | null>; q: number[]; ts?: number[] }
   | { kind: 'values_lost' }
   | { kind: 'refused' }

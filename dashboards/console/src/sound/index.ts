@@ -3,6 +3,8 @@ import { ref } from 'vue'
 import { alarms } from '../alarms/store'
 import { TIERS } from '../contract'
 import { link } from '../link/feed'
+import { waitsForMe } from '../warnings/deeds'
+import { warnings } from '../warnings/store'
 import { Annunciator, calls, PATTERNS, type Pattern } from './patterns'
 
 const annunciator = new Annunciator()
@@ -28,20 +30,24 @@ export function silence(): void {
   silenced.value = true
 }
 
-/** Listen to the alarms; returns what ends it. */
+/** Listen to alarms and warnings; returns what ends it. */
 export function startSound(): () => void {
   const stop = alarms.onChanges((changes) => {
     for (const { alarm, type } of changes) annunciator.announce(alarm, type)
+  })
+  const stopWarnings = warnings.onChanges((fresh) => {
+    if (fresh.some(waitsForMe)) annunciator.announceWarning()
   })
   const timer = setInterval(() => {
     silenced.value = annunciator.isSilenced
     const open = alarms.open.value
     const worst = TIERS.find((tier) => open.some((alarm) => alarm.tier === tier && calls(alarm))) ?? null
-    const pattern = annunciator.due(Date.now(), worst, link.state === 'lost')
+    const pattern = annunciator.due(Date.now(), worst, link.state === 'lost', warnings.open.value.some(waitsForMe))
     if (pattern !== null && armed.value) sound(pattern)
   }, 500)
   return () => {
     stop()
+    stopWarnings()
     clearInterval(timer)
   }
 }
