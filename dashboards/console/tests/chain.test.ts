@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Chain, shortType } from '../src/link/chain'
-import { event, heartbeat, inSnapshot, subscribed } from './made'
+import { event, heartbeat, inSnapshot, subscribed, warned } from './made'
 
 let chain: Chain
 beforeEach(() => {
@@ -107,6 +107,19 @@ describe('the prev chain', () => {
   test('an event of a snapshot never moves the cursor', () => {
     chain.take(inSnapshot({ id: 'b' }))
     expect(chain.ask()).toEqual({ from: { epoch: 'E1', offset: 10 } })
+  })
+
+  test('a warning keeps the chain, and is never taken for an alarm', () => {
+    expect(chain.take(warned(12, 10))).toMatchObject({ kind: 'warning', warning: { id: '01W1', stage: 'proposed' } })
+    expect(chain.take(event(13, 12))).toMatchObject({ kind: 'event' })
+    expect(chain.take(warned(15, 14))).toMatchObject({ kind: 'ask', reason: 'gap' })
+  })
+
+  test('a snapshot tells alarms and warnings apart', () => {
+    chain.take({ op: 'snapshot_begin', sub: 'console', offset: 20 })
+    chain.take(inSnapshot({ id: 'a' }))
+    chain.take({ ...warned(0, 0), snapshot: true } as never)
+    expect(chain.take({ op: 'snapshot_end', sub: 'console', offset: 20 })).toMatchObject({ alarms: [{ id: 'a' }], warnings: [{ id: '01W1' }] })
   })
 
   test('goaway names its wait', () => {

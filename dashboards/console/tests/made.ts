@@ -1,5 +1,5 @@
-/** Alarms and frames for tests. */
-import type { Alarm, Frame } from '../src/contract'
+/** Alarms, warnings and frames for tests. */
+import type { Alarm, EarlyWarning, Frame } from '../src/contract'
 
 export function alarm(changes: Partial<Alarm> = {}): Alarm {
   return {
@@ -10,6 +10,22 @@ export function alarm(changes: Partial<Alarm> = {}): Alarm {
     t_returned: null, t_closed: null, acks: { site: null, county: null, city: null, province: null }, message: { zh: '液位高', en: 'level high' },
     ...changes,
   }
+}
+
+export function warning(changes: Partial<EarlyWarning> = {}): EarlyWarning {
+  return {
+    id: '01W1', rev: 1, kind: 'warning', stage: 'proposed', level: 'red', tier: 'red', peak_tier: 'red', asked_level: 'red', government: 'city',
+    active: true, simulated: false, automatic: false, basis: 'default 1 (D)', name: '液氨罐区', region: '510603', enterprise: 'DY-CHEM-01',
+    source: 'DYC01-R001', unit: null, category: '事故灾难', starts_at: '2026-11-22T06:00:00Z', area: '液氨罐区及其周边', cautions: '液位高',
+    measures: '启动应急预案', issuer: '德阳市人民政府', published_at: null, alarms: ['01K1'], receipts: { county: null, city: null, province: null },
+    handling: [], feedback: [], lift: null, t_proposed: '2026-11-22T06:00:05Z', t_lifted: null, message: { zh: '建议发布', en: 'proposed' },
+    ...changes,
+  }
+}
+
+export function warned(offset: number, prev: number | null, of: Partial<EarlyWarning> = {}): Frame {
+  const data = warning(of)
+  return { op: 'event', sub: 'console', offset, prev, event: { id: `${data.id}:${data.rev}`, type: 'cn.fengsui.warning.proposed', time: data.t_proposed, data } }
 }
 
 export function event(offset: number, prev: number | null, of: Partial<Alarm> = {}): Frame {

@@ -35,6 +35,24 @@ test('the highest tier plays, a lost link has its own tone', () => {
   expect(sound.due(1_000, 'red', true)).toBe('link')
 })
 
+test('a warning that waits sounds at once and every half minute, apart from alarms and after them', () => {
+  const sound = new Annunciator()
+  sound.announce(alarm({ tier: 'red' }), 'raised')
+  sound.announceWarning()
+  expect([0, 500, 2_000, 4_500, 5_000].map((now) => sound.due(now, 'red', false, true))).toEqual(['red', null, 'warning', null, 'red'])
+  expect([20_000, 32_000].map((now) => sound.due(now, null, false, true))).toEqual([null, 'warning'])
+  expect(sound.due(90_000, null, false, false)).toBeNull()
+})
+
+test('silence covers a warning that waits, until the next one comes', () => {
+  const sound = new Annunciator()
+  sound.announceWarning()
+  sound.silence()
+  expect(sound.due(60_000, null, false, true)).toBeNull()
+  sound.announceWarning()
+  expect(sound.due(61_000, null, false, true)).toBe('warning')
+})
+
 test('what is acknowledged, shelved, returned or long over does not call', () => {
   expect(calls(alarm())).toBe(true)
   for (const state of ['ACKED', 'SHLVD', 'RTNUN'] as const) expect(calls(alarm({ state }))).toBe(false)

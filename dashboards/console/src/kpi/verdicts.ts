@@ -19,7 +19,8 @@ export function verdictOf(value: number, { acceptable, limit }: Pick<Target, 'ac
   return limit !== null && value <= limit ? 'manageable' : 'over'
 }
 
-/** A share as a percentage, any other figure as it is. */
+/** A share as a percentage, any other figure as it is; to a tenth, which is all that a verdict needs. */
 export function figureText(name: string, value: number): string {
-  return SHARES.has(name) ? `${number(value * 100)} %` : number(value)
+  const tenth = (of: number): string => number(Math.round(of * 10) / 10)
+  return SHARES.has(name) ? `${tenth(value * 100)} %` : tenth(value)
 }

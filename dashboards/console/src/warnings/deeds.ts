@@ -2,7 +2,7 @@
 import { reactive } from 'vue'
 import { draftWarning, idempotencyKey, Refusal, warn } from '../api'
 import { DUTIES, GOVERNMENTS, ORG_LEVELS, type Alarm, type Duty, type EarlyWarning, type Government, type Notice, type Stage, type WarningDraft, type WarningWish } from '../contract'
-import { t, tierText, word } from '../i18n'
+import { t, word } from '../i18n'
 import { link } from '../link/feed'
 import { account, duties, sessionEnded } from '../session'
 import { warnings } from './store'
@@ -129,7 +129,7 @@ async function twice<T>(call: () => Promise<T>): Promise<T> {
 export function difference(seen: EarlyWarning, now: EarlyWarning): string[] {
   const changes: string[] = []
   if (seen.stage !== now.stage) changes.push(`${word('stage', seen.stage)} → ${word('stage', now.stage)}`)
-  if (seen.level !== now.level) changes.push(`${tierText(seen.level)} → ${tierText(now.level)}`)
+  if (seen.level !== now.level) changes.push(`${word('warning_level', seen.level)} → ${word('warning_level', now.level)}`)
   for (const name of WORDS) if (seen[name] !== now[name]) changes.push(word('warning.field', name))
   if (seen.published_at !== now.published_at && seen.published_at !== null) changes.push(t('warning.adjusted_since'))
   return changes
