@@ -89,10 +89,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """Figures of a span, Micros, over so many points: of all and of each position.
-
-    `ten_minutes` counts the alarms in each whole ten minutes of the span at the `busiest` position.
-    """
+    """Figures of a span, Micros, over so many points: of all and of each position."""
 
     start: int
     end: int
@@ -100,8 +97,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     alarms_per_point_day: float
     overall: Figures
     positions: Mapping[str, Figures]
-    busiest: str
-    ten_minutes: Sequence[int]
 
 
 def report(moves: Sequence[Move], *, start: int, end: int, points: int) -> Report:
@@ -117,8 +112,7 @@ def report(moves: Sequence[Move], *, start: int, end: int, points: int) -> Repor
             apart[move.position or ""].append(move)
     positions = {code: _figures(its, start, end) for code, its in sorted(apart.items())}
     overall = _figures([move for its in apart.values() for move in its], start, end)
-    where = max(positions, key=lambda code: positions[code].annunciated, default="")
-    busiest = positions.get(where, overall)
+    busiest = max(positions.values(), key=lambda each: each.annunciated, default=overall)
     raised = sum(
         move.type in (Transition.raised, Transition.reraised) and move.t_event >= start
         for its in apart.values()
@@ -139,13 +133,11 @@ def report(moves: Sequence[Move], *, start: int, end: int, points: int) -> Repor
             hours_above_30=busiest.hours_above_30,
         ),
         positions=positions,
-        busiest=where,
-        ten_minutes=_per_ten_minutes(apart[where], start, end),
     )
 
 
 def _figures(moves: Sequence[Move], start: int, end: int) -> Figures:
-    rings = _rings(moves)
+    rings = [move for move in moves if move.type in RINGS and not move.late]
     counted = [move for move in rings if move.t_event >= start]
     moments = sorted(move.t_event for move in counted)
     often = Counter(move.slot for move in counted).most_common(TOP)
@@ -185,16 +177,6 @@ def _figures(moves: Sequence[Move], start: int, end: int) -> Figures:
         not_good=sum(not move.good and not move.unconfirmed for move in counted),
         unconfirmed=sum(move.unconfirmed for move in counted),
     )
-
-
-def _rings(moves: Iterable[Move]) -> list[Move]:
-    return [move for move in moves if move.type in RINGS and not move.late]
-
-
-def _per_ten_minutes(moves: Iterable[Move], start: int, end: int) -> list[int]:
-    """Return how many rang in each whole ten minutes from `start` on."""
-    held = Counter((move.t_event - start) // TEN_MINUTES_US for move in _rings(moves))
-    return [held[place] for place in range((end - start) // TEN_MINUTES_US)]
 
 
 def _count(moves: Iterable[Move], start: int, kind: Transition) -> int:
@@ -294,3 +276,19 @@ def _quantile(ordered: Sequence[float], share: float) -> float:
     """Return the value at or below which so large a share lies (nearest rank)."""
     rank = -int(-share * len(ordered) // 1)
     return ordered[max(rank, 1) - 1]
+
+
+def busiest(found: Report) -> str | None:
+    """Return the position that had most alarms; None where there is none."""
+    positions = found.positions
+    return max(positions, key=lambda code: positions[code].annunciated, default=None)
+
+
+def ten_minutes(moves: Iterable[Move], position: str | None, *, start: int, end: int) -> list[int]:
+    """Return how many alarms rang at a position in each whole ten minutes from `start` on."""
+    held = Counter(
+        (move.t_event - start) // TEN_MINUTES_US
+        for move in moves
+        if move.type in RINGS and not move.late and (move.position or "") == position
+    )
+    return [held[place] for place in range((end - start) // TEN_MINUTES_US)]

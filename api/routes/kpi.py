@@ -36,7 +36,8 @@ async def kpi(
 ) -> Response:
     """Answer the figures of all positions together and of each; a position is a region.
 
-    Bounds that were published for them stand in `targets`, with their source and mark.
+    Bounds that were published for them stand in `targets`, with their source and mark;
+    `ten_minutes` tells how the alarms of the busiest position fell over the span.
     """
     until = clock.now() if end is None else answers.moment_of(end, "to")
     assert until is not None  # noqa: S101  # a text was given
@@ -56,7 +57,9 @@ async def kpi(
             422, f"more than {MOST_ROWS:,} transitions; ask for fewer days, or for one `region`"
         )
     found = await asyncio.to_thread(performance.report, moves, start=first, end=last, points=points)
-    return answers.answer(shown(found))
+    where = performance.busiest(found)
+    bars = performance.ten_minutes(moves, where, start=first, end=last)
+    return answers.answer({**shown(found), "busiest": where or None, "ten_minutes": bars})
 
 
 def shown(report: performance.Report) -> dict[str, Any]:
@@ -69,8 +72,6 @@ def shown(report: performance.Report) -> dict[str, Any]:
         "positions": [
             {"region": code or None, **document["positions"][code]} for code in report.positions
         ],
-        "busiest": report.busiest or None,
-        "ten_minutes": document["ten_minutes"],
         "targets": TARGETS,
     }
 

@@ -77,6 +77,10 @@ async def test_the_page_shows_the_numbers_of_the_api_and_what_they_mean(
     positions = page.locator("[data-positions] tbody tr")
     await expect(positions).to_have_count(2)
     assert await window.violations() == []
+    paper = await page.locator(".reports a").nth(1).get_attribute("href")
+    assert paper is not None
+    assert f"/api/v1/reports/day.pdf?at={found['from'].replace(':', '%3A')}" in paper
+    assert f"lang={language}" in paper
 
     await positions.filter(has_text="旌阳区").get_by_role("button").click()
     await expect(card).to_have_text("14")

@@ -172,3 +172,10 @@ export function performance(from: number, to: number, region: string | undefined
   if (region !== undefined) query.set('region', region)
   return get(`kpi?${query}`)
 }
+
+/** Where the report of a span is read, printed or taken as a sheet; `at` lies within the span, ms. */
+export function reportAddress(span: string, form: 'html' | 'pdf' | 'csv', at: number, region: string | undefined, lang: 'zh' | 'en'): string {
+  const query = new URLSearchParams({ at: new Date(at).toISOString(), lang })
+  if (region !== undefined) query.set('region', region)
+  return address(`api/v1/reports/${span}.${form}?${query}`).href
+}
