@@ -52,4 +52,4 @@ def test_the_links_within_the_handbook_lead_somewhere(name: str) -> None:
 
 def test_both_languages_have_the_same_sections() -> None:
     numbers = [re.findall(r"^## (\d+)\.", read(name), re.MULTILINE) for name in HANDBOOKS]
-    assert numbers[0] == numbers[1] == [str(number) for number in range(1, 16)]
+    assert numbers[0] == numbers[1] == [str(number) for number in range(1, 18)]
