@@ -7,7 +7,7 @@ import './style/tokens.css'
 import './style/console.css'
 
 const app = createApp(App).use(router).directive('live', vLive)
-void router.isReady().then(() => {
-  followAddress()
+void router.isReady().then(async () => {
+  await followAddress()
   app.mount('#app')
 })

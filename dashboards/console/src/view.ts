@@ -2,7 +2,7 @@
 import { computed, watch } from 'vue'
 import { createRouter, createWebHashHistory, type LocationQueryValue } from 'vue-router'
 import AlarmsPage from './views/AlarmsPage.vue'
-import { LOCALES, locale, type Locale } from './i18n'
+import { LOCALES, locale, speak, type Locale } from './i18n'
 
 export const THEMES = ['grey', 'dark'] as const
 export type Theme = (typeof THEMES)[number]
@@ -58,18 +58,18 @@ export function setLocale(value: Locale): void {
   patch({ lang: value })
 }
 
-/** Keep document, catalogue and address in step. */
-export function followAddress(): void {
-  watch(
-    () => [theme.value, parameter('lang')] as const,
-    ([nowTheme, lang]) => {
-      const asked = lang ?? stored('lang')
-      locale.value = LOCALES.find((known) => known === asked || known.split('-')[0] === asked) ?? 'zh-CN'
-      document.documentElement.lang = locale.value
-      document.documentElement.dataset.theme = nowTheme
-    },
-    { immediate: true },
-  )
+function askedLocale(): Locale {
+  const asked = parameter('lang') ?? stored('lang')
+  return LOCALES.find((known) => known === asked || known.split('-')[0] === asked) ?? 'zh-CN'
+}
+
+/** Keep document, catalogue and address in step; resolves once the first language is spoken. */
+export async function followAddress(): Promise<void> {
+  watch(theme, (now) => (document.documentElement.dataset.theme = now), { immediate: true })
+  watch(locale, (now) => (document.documentElement.lang = now), { immediate: true })
+  const follow = (): Promise<void> => speak(askedLocale()).catch(() => undefined)
+  watch(askedLocale, follow)
+  await follow()
 }
 
 function stored(name: string): string | undefined {

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { expect, test } from 'vitest'
 import en from '../src/i18n/en.json'
 import zh from '../src/i18n/zh-CN.json'
-import { locale, t, word } from '../src/i18n'
+import { speak, t, word } from '../src/i18n'
 
 const placeholders = (text: string): string[] => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1] as string).sort()
 
@@ -32,9 +32,14 @@ test('a code that came from the server and is not known is shown as it came', ()
   expect(word('state', null)).toBe('')
 })
 
-test('the language changes every text', () => {
-  locale.value = 'en'
+test('the language changes every text', async () => {
+  await speak('en')
   expect(t('list.new', { n: 3 })).toBe('3 new alarms')
-  locale.value = 'zh-CN'
+  await speak('zh-CN')
+  expect(t('list.new', { n: 3 })).toBe('3 条新报警')
+})
+
+test('the language asked for last is spoken, whichever catalogue comes first', async () => {
+  await Promise.all([speak('en'), speak('zh-CN')])
   expect(t('list.new', { n: 3 })).toBe('3 条新报警')
 })
