@@ -52,12 +52,12 @@ export class Chain {
         this.snapshotOffset = frame.offset
         return NOTHING
       case 'snapshot_end': {
-        const told = [...(this.snapshot?.values() ?? [])]
+        const all = [...(this.snapshot?.values() ?? [])]
         this.snapshot = null
         this.epoch = this.serving
         this.last = frame.offset ?? this.snapshotOffset
         this.gapsAtLast = 0
-        return { kind: 'snapshot', alarms: told.filter((one): one is Alarm => !isWarning(one)), warnings: told.filter(isWarning) }
+        return { kind: 'snapshot', alarms: all.filter((one): one is Alarm => !isWarning(one)), warnings: all.filter(isWarning) }
       }
       case 'urgent':
         return told(frame.event, true)
