@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit, urlunsplit
 
@@ -24,13 +24,17 @@ _SHUT_OUT: Final = frozenset({"unauthenticated", "forbidden", "auth_timeout"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What to watch: from `snapshot`, `now` or `<epoch>:<offset>`, or as a named consumer."""
+    """What to watch: from `snapshot`, `now` or `<epoch>:<offset>`, or as a named consumer.
+
+    `filter` is a subscription's (contracts.md section 5); empty asks for all the token may see.
+    """
 
     url: str
     token: str
     start: str = "snapshot"
     consumer: str | None = None
     acknowledges: bool = False
+    filter: Mapping[str, object] = field(default_factory=dict)
 
 
 class Watch:
@@ -120,7 +124,8 @@ class Watch:
         if self._epoch is not None and self._last is not None and self._wish.consumer is None:
             start = {"epoch": self._epoch, "offset": self._last}
         self._asked = start
-        await socket.send(json.dumps({"op": "subscribe", "sub": _SUB, "from": start}))
+        wish = {"op": "subscribe", "sub": _SUB, "filter": self._wish.filter, "from": start}
+        await socket.send(json.dumps(wish))
 
     async def _take(
         self, socket: ClientConnection, text: str, frame: dict[str, Any]
