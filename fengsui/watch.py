@@ -50,6 +50,7 @@ class Watch:
         self._first = position_of(wish)
         self._epoch: str | None = None
         self._last: int | None = None
+        self._said: tuple[str | None, int] = (None, -1)
         self._asked: object = None
         self._coming: str | None = None
         self._healing = False
@@ -144,8 +145,7 @@ class Watch:
                 if frame["prev"] != self._last:
                     await self._heal(socket, frame["prev"])
                     return None
-                self._say(text)
-                self._last = frame["offset"]
+                self._hear(text, frame["offset"])
             case "heartbeat" if frame["prev"] != self._last:
                 await self._heal(socket, frame["prev"])
             case "goaway":
@@ -157,6 +157,14 @@ class Watch:
             case "error":
                 self._tell(f"the server says: {frame['error']}")
         return None
+
+    def _hear(self, text: str, offset: int) -> None:
+        """Print an event, unless it was: what a break left unacknowledged comes again."""
+        epoch, before = self._said
+        if epoch != self._epoch or offset > before:
+            self._say(text)
+            self._said = self._epoch, offset
+        self._last = offset
 
     def _begin(self, frame: dict[str, Any]) -> None:
         """Move the position, unless a snapshot follows: then its end alone moves it."""

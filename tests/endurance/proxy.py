@@ -43,6 +43,7 @@ class BadLine:
         return self
 
     def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
 
@@ -53,6 +54,13 @@ class BadLine:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
+
+    async def _end(self) -> None:
+        self._server.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     async def _carry(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         try:
@@ -69,11 +77,13 @@ class BadLine:
             asyncio.create_task(self._pass(far, back, open_)),
         ]
         fate = asyncio.create_task(self._fate(open_))
-        await asyncio.wait([*both, fate], return_when=asyncio.FIRST_COMPLETED)
-        for task in (*both, fate):
-            task.cancel()
-        for writer in (forth, back):
-            writer.transport.abort()
+        try:
+            await asyncio.wait([*both, fate], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (*both, fate):
+                task.cancel()
+            for writer in (forth, back):
+                writer.transport.abort()
 
     async def _fate(self, open_: asyncio.Event) -> None:
         """Return when the connection is to be cut."""
