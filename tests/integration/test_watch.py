@@ -167,8 +167,9 @@ async def test_a_watch_prints_once_what_a_break_makes_come_again() -> None:
         for n in range(1, last + 1):
             await socket.send(json.dumps({"op": "event", "offset": n, "prev": n - 1, "event": {}}))
         if last == 3:
+            await socket.send(json.dumps({"op": "heartbeat", "head": 9, "prev": 9}))
+            await socket.recv()  # another `subscribe` after the gap
             whole.set()
-            await socket.wait_closed()
 
     said: list[str] = []
     async with serve_websocket(
@@ -181,8 +182,6 @@ async def test_a_watch_prints_once_what_a_break_makes_come_again() -> None:
         watching = asyncio.create_task(Watch(wish, say=said.append, tell=lambda _: None).run())
         async with asyncio.timeout(20):
             await whole.wait()
-            while len(said) < 3:
-                await asyncio.sleep(0.01)
         watching.cancel()
         await asyncio.wait([watching])
     assert [json.loads(line)["offset"] for line in said] == [1, 2, 3]
