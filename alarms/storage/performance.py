@@ -47,7 +47,7 @@ async def moves(
     query = sql.SQL(
         """
         select a.id, a.key, a.rule, a.region, j.type, j.tier, j.t_event, j.t_committed,
-               j.org_level, j.data
+               j.org_level, a.simulated, j.data
           from alarm a join journal j on j.alarm_id = a.id
          where {} order by j.log_offset limit %s
         """
@@ -81,7 +81,7 @@ def _within(
 
 
 def _move(row: tuple[Any, ...]) -> Move:
-    alarm, key, rule, region, kind, tier, t_event, t_committed, org_level, document = row
+    alarm, key, rule, region, kind, tier, t_event, t_committed, org_level, simulated, document = row
     said = _SAID.decode(document)
     return Move(
         alarm=alarm,
@@ -95,4 +95,5 @@ def _move(row: tuple[Any, ...]) -> Move:
         late=said.late,
         unconfirmed=said.unconfirmed,
         good=said.quality == "good",
+        simulated=simulated,
     )
