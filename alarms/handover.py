@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import msgspec
 
+from alarms import moves as heard
 from alarms import performance
 from alarms.alarm import Tier
 from alarms.kpi import DAY_US, chatters
-from alarms.performance import TEN_MINUTES_US, Move
+from alarms.moves import Move
+from alarms.performance import TEN_MINUTES_US
 
 
 class Withheld(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,11 +108,11 @@ def handover(
     """Put together what one of the two kinds of enterprises has to tell; times in Micros."""
     report = performance.report(moves, start=start, end=end, points=points)
     positions: dict[str, list[Move]] = defaultdict(list)
-    for move in performance.rung(moves):
+    for move in heard.rung(moves):
         if move.t_event < end:
             positions[move.position or ""].append(move)
     busiest = max(report.positions, key=lambda code: report.positions[code].annunciated, default="")
-    active = performance.spells([move for move in moves if move.t_event < end], end)
+    active = heard.spells([move for move in moves if move.t_event < end], end)
     return Handover(
         report=report,
         bars=_bars(positions.get(busiest, ()), start, end),
@@ -145,7 +147,7 @@ def _floods(position: str, rings: Sequence[Move], start: int, end: int) -> list[
     """Return a position's floods; the first out is the oldest ring of the window that began it."""
     ordered = sorted(rings, key=lambda ring: ring.t_event)
     found = []
-    for since, over in performance.flooded(ordered, start, end):
+    for since, over in heard.flooded(ordered, start, end):
         within = [ring for ring in ordered if since - TEN_MINUTES_US < ring.t_event < over]
         first = within[0]
         found.append(

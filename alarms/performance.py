@@ -7,15 +7,15 @@ server's clock says.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
 import msgspec
 
 from alarms import flood
-from alarms.alarm import Tier, Transition
+from alarms.alarm import Transition
 from alarms.kpi import CHATTER_WINDOW_US, DAY_US, chatters
+from alarms.moves import RAISES, RINGS, Move, flooded, longest_unanswered, rung, spells
 
 MINUTE_US: Final = 60_000_000
 HOUR_US: Final = 3_600_000_000
@@ -25,27 +25,6 @@ MOST_IN_HOUR: Final = 30
 TOP: Final = 10
 FLEETING_US: Final = 10_000_000
 STALE_US: Final = DAY_US
-RINGS: Final = frozenset({Transition.raised, Transition.reraised, Transition.tier_up})
-"""What an operator hears of the plant itself; a reminder (realarmed) is counted apart."""
-RAISES: Final = frozenset({Transition.raised, Transition.reraised})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """A journal row as far as figures need it; times in Micros, `position` is a region's code."""
-
-    alarm: str
-    slot: tuple[str, str]
-    position: str | None
-    type: Transition
-    tier: Tier
-    t_event: int
-    t_committed: int
-    org_level: str | None = None
-    late: bool = False
-    unconfirmed: bool = False
-    good: bool = True
-    simulated: bool = False
 
 
 class Often(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,7 +182,7 @@ def _figures(moves: Sequence[Move], start: int, end: int) -> Figures:
         top_10=[Often(key=key, rule=rule, count=count) for (key, rule), count in often],
         top_10_share=sum(count for _, count in often) / len(counted) if counted else 0.0,
         chattering=sum(chatters(its, since=start) for its in active.values()),
-        fleeting=_fleeting(active, start),
+        fleeting=_fleeting(active, start, end),
         stale=sum(
             over - begin > STALE_US and over > start
             for its in active.values()
@@ -233,7 +212,7 @@ def _figures(moves: Sequence[Move], start: int, end: int) -> Figures:
                 ),
                 default=0.0,
             ),
-            maximum_un_ack=_longest_unanswered(moves, start, end),
+            maximum_un_ack=longest_unanswered(moves, start, end),
             current_alarm_rate=sum(moment >= end - TEN_MINUTES_US for moment in moments),
             maximum_alarm_rate=most_in_10_min,
             maximum_re_alarm_count=max(
@@ -249,17 +228,6 @@ def _figures(moves: Sequence[Move], start: int, end: int) -> Figures:
     )
 
 
-def rung(moves: Iterable[Move]) -> list[Move]:
-    """Return the moves that an operator heard; what came late rings for nobody."""
-    return [move for move in moves if move.type in RINGS and not move.late]
-
-
-def flooded(rings: Iterable[Move], start: int, end: int) -> list[tuple[int, int]]:
-    """Return the floods of one position's rings that reach into a span, whole."""
-    moments = sorted(move.t_event for move in rings)
-    return [(since, over) for since, over in flood.floods(moments) if over > start and since < end]
-
-
 def _upset(moments: Iterable[int], start: int, end: int) -> float:
     """Return the worst ten-minute interval of each day begun, averaged over the days."""
     days = -(-(end - start) // DAY_US)
@@ -268,32 +236,6 @@ def _upset(moments: Iterable[int], start: int, end: int) -> float:
         day = place * TEN_MINUTES_US // DAY_US
         worst[day] = max(worst[day], count)
     return sum(worst) / days
-
-
-def _longest_unanswered(moves: Iterable[Move], start: int, end: int) -> float:
-    """Return the longest time, s, that the site left an alarm unacknowledged within the span."""
-    owed: dict[str, int] = {}
-    longest = 0
-    for move in moves:
-        since = owed.get(move.alarm)
-        match move.type:
-            case (
-                Transition.raised
-                | Transition.reraised
-                | Transition.tier_up
-                | Transition.realarmed
-                | Transition.unacknowledged
-            ) if since is None and not move.late:
-                owed[move.alarm] = move.t_committed
-            case Transition.acknowledged if since is not None and move.org_level in (None, "site"):
-                if move.t_committed > start:
-                    longest = max(longest, move.t_committed - since)
-                del owed[move.alarm]
-            case Transition.closed | Transition.retired:
-                owed.pop(move.alarm, None)
-            case _:
-                pass
-    return max([longest, *(end - since for since in owed.values())]) / 1e6
 
 
 def _count(moves: Iterable[Move], start: int, kind: Transition) -> int:
@@ -318,33 +260,17 @@ def _share_above(moments: Iterable[int], start: int, end: int, width: int, bound
     return above / intervals if intervals else 0.0
 
 
-def spells(moves: Iterable[Move], end: int) -> dict[tuple[str, str], list[tuple[int, int]]]:
-    """Return when each slot's alarms were active, from and to; one still active ends at `end`."""
-    opened: dict[str, tuple[tuple[str, str], int]] = {}
-    found: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
-    for move in moves:
-        if move.late and move.type is not Transition.returned:
-            continue
-        if move.type in RAISES:
-            opened.setdefault(move.alarm, (move.slot, move.t_event))
-        elif move.type in (Transition.returned, Transition.retired):
-            slot, since = opened.pop(move.alarm, (move.slot, None))
-            if since is not None:
-                found[slot].append((since, max(since, move.t_event)))
-    for slot, since in opened.values():
-        found[slot].append((since, end))
-    return {slot: sorted(its) for slot, its in found.items()}
-
-
-def _fleeting(active: Mapping[tuple[str, str], Sequence[tuple[int, int]]], start: int) -> int:
-    """Count spells of less than 10 s with none of the same slot within 60 s around them."""
+def _fleeting(
+    active: Mapping[tuple[str, str], Sequence[tuple[int, int]]], start: int, end: int
+) -> int:
+    """Count spells over in less than 10 s with none of the same slot within 60 s around them."""
     found = 0
     for its in active.values():
         for place, (begin, over) in enumerate(its):
             before = its[place - 1][1] if place else begin - CHATTER_WINDOW_US
             after = its[place + 1][0] if place + 1 < len(its) else over + CHATTER_WINDOW_US
             alone = begin - before >= CHATTER_WINDOW_US and after - over >= CHATTER_WINDOW_US
-            found += begin >= start and over - begin < FLEETING_US and alone
+            found += start <= begin and over < end and over - begin < FLEETING_US and alone
     return found
 
 

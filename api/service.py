@@ -14,6 +14,7 @@ from starlette.requests import HTTPConnection
 
 from alarms.plant import Plant
 from api.broker_desk import BrokerDesk
+from api.burdens import Burdens
 from api.feed import Feed
 from api.gateway_life import Entrance
 from api.identity import COOKIE, Gate, Identity
@@ -52,6 +53,7 @@ class Service:
     way_in: Entrance | None
     desk: BrokerDesk
     inspections: Inspections
+    burdens: Burdens
     preview: Preview | None = None
     connections: "set[Connection]" = field(default_factory=set)
     consumers: dict[tuple[str, str], object] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from psycopg import AsyncConnection, sql
 from alarms import instants
 from alarms.alarm import Tier, Transition
 from alarms.kpi import DAY_US
-from alarms.performance import Move
+from alarms.moves import Move
 from alarms.scope import Scope
 from alarms.storage import fences
 

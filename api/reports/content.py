@@ -83,7 +83,7 @@ def _facts(about: Subject, real: Handover | None, simulated: Handover | None) ->
     span = f"{moment(about.start)} – {moment(about.end)} ({say(lang, 'clock')})"
     watched = " + ".join(
         f"{part.report.points}{mark}"
-        for part, mark in ((real, ""), (simulated, f" [{say(lang, 'simulated')}]"))
+        for part, mark in ((real, ""), (simulated, say(lang, "is_simulated")))
         if part is not None
     )
     rows = [
@@ -94,7 +94,7 @@ def _facts(about: Subject, real: Handover | None, simulated: Handover | None) ->
         (say(lang, "by"), about.by),
     ]
     if about.until < about.end:
-        rows.insert(2, ("!", say(lang, "running", at=moment(about.until))))
+        rows.insert(2, (say(lang, "mind"), say(lang, "running", at=moment(about.until))))
     return blocks.Facts(rows=rows)
 
 
@@ -173,7 +173,7 @@ def _floods(about: Subject, part: Handover) -> Table:
     lang = about.lang
     head = ("position", "from", "to", "count", "first_at", "first_out", "tier")
     return _table(
-        lang, "flood_list", head, (15, 17, 17, 7, 17, 20, 7),
+        lang, "flood_list", head, (13, 15, 15, 9, 15, 23, 10),
         [
             (
                 about.regions.get(each.position, each.position), moment(each.since),
@@ -215,7 +215,7 @@ def _standing(about: Subject, part: Handover) -> Table:
             )
         )  # fmt: skip
     head = ("tier", "alarm", "rule", "since", "lasts", "state")
-    return _table(lang, "standing", head, (7, 33, 17, 17, 12, 14), rows)
+    return _table(lang, "standing", head, (10, 26, 16, 16, 13, 19), rows)
 
 
 def _withheld(lang: Lang, title: str, alarms: Sequence[Standing]) -> Table:
@@ -231,12 +231,12 @@ def _withheld(lang: Lang, title: str, alarms: Sequence[Standing]) -> Table:
                 moment(instants.from_text(held.until)), held.permit or held.reason,
             )
         )  # fmt: skip
-    return _table(lang, title, ("tier", "alarm", "who", "until", "why"), (7, 33, 15, 17, 28), rows)
+    return _table(lang, title, ("tier", "alarm", "who", "until", "why"), (10, 28, 16, 16, 30), rows)
 
 
 def _warnings(lang: Lang, part: Handover) -> Table:
     return _table(
-        lang, "warnings", ("tier", "stage", "from", "to", "words"), (7, 11, 17, 17, 48),
+        lang, "warnings", ("tier", "stage", "from", "to", "words"), (10, 13, 16, 16, 45),
         [
             (
                 _tier(lang, each.level), say(lang, each.stage),

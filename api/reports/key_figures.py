@@ -10,7 +10,7 @@ from api.reports import forms
 from api.reports.blocks import Cell, Judged, Table
 from api.reports.words import Lang, say
 
-_SIGNS: Final = {Verdict.met: "✓", Verdict.above: "▲", Verdict.over: "✗"}
+_SIGNS: Final = {Verdict.met: "✓", Verdict.above: "▲", Verdict.over: "×"}
 _ORDER: Final = (
     ("annunciated", "count"),
     ("per_hour", "rate"),
@@ -59,7 +59,7 @@ def table(lang: Lang, report: Report) -> Table:
             )
             for name, form in _ORDER
         ],
-        widths=(28, 13, 10, 10, 14, 25),
+        widths=(30, 12, 9, 9, 16, 24),
         numbers=frozenset({1, 2, 3}),
     )
 

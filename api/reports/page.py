@@ -23,7 +23,7 @@ _WIDTH: Final = 900
 _HEIGHT: Final = 170
 _LEFT: Final = 34
 _BOTTOM: Final = 22
-_TOP: Final = 16
+_TOP: Final = 20
 _STYLE: Final = """
 @page{size:A4;margin:14mm 13mm}
 body{font:13px/1.5 "Noto Sans SC","Source Han Sans SC","Microsoft YaHei","PingFang SC",sans-serif;
@@ -40,7 +40,7 @@ table{border-collapse:collapse;width:100%;table-layout:fixed}
 th,td{border-bottom:1px solid #d5dbe1;padding:3px 6px;text-align:left;vertical-align:top;
 overflow-wrap:anywhere}
 th{color:#44515e;font-weight:600;border-bottom-color:#8a97a4}
-.n{text-align:right;font-variant-numeric:tabular-nums}tr{break-inside:avoid}
+.n{text-align:right;padding-right:16px;font-variant-numeric:tabular-nums}tr{break-inside:avoid}
 table.facts{width:auto}table.facts th{white-space:nowrap;padding-right:18px}
 .met{color:#1b6e37}.above{color:#9a5b00}.over{color:#b3261e;font-weight:700}
 .red,.orange,.yellow,.blue,.none{white-space:nowrap}
@@ -48,7 +48,9 @@ table.facts{width:auto}table.facts th{white-space:nowrap;padding-right:18px}
 width:9px;height:9px;margin-right:5px;border:1px solid #33404c}
 .red::before{background:#c62828}.orange::before{background:#ef6c00}
 .yellow::before{background:#f9c80e}.blue::before{background:#1e66c8}
-p.note{color:#5b6875;font-size:12px;margin:6px 0}p.nothing{margin:2px 6px;color:#5b6875}
+p.note{color:#5b6875;font-size:12px;margin:6px 0}
+p.nothing{margin:6px 0 0;color:#5b6875}
+p.nothing b{margin-right:14px;color:#1c2733}
 svg{width:100%;height:auto;break-inside:avoid}
 .signatures{display:flex;gap:28px;margin-top:34px;break-inside:avoid}.signatures div{flex:1}
 .line{border-bottom:1px solid #1c2733;height:38px;margin-bottom:4px}
@@ -111,9 +113,8 @@ def _block(block: Block) -> str:
 
 
 def _table(table: Table) -> str:
-    title = f"<h3>{escape(table.title)}</h3>"
     if not table.rows:
-        return f'{title}<p class="nothing">{escape(table.nothing)}</p>'
+        return f'<p class="nothing"><b>{escape(table.title)}</b>{escape(table.nothing)}</p>'
     columns = "".join(f'<col style="width:{width}%">' for width in table.widths)
     head = "".join(
         f"<th{_right(table, place)}>{escape(each)}</th>" for place, each in enumerate(table.head)
@@ -126,7 +127,7 @@ def _table(table: Table) -> str:
     )
     more = f'<p class="note">{escape(table.more)}</p>' if len(table.rows) > blocks.SHOWN else ""
     return (
-        f"{title}<table><colgroup>{columns}</colgroup><thead><tr>{head}</tr></thead>"
+        f"<h3>{escape(table.title)}</h3><table><colgroup>{columns}</colgroup><thead><tr>{head}</tr></thead>"
         f"<tbody>\n{rows}</tbody></table>{more}"
     )
 
@@ -174,7 +175,7 @@ def _svg(bars: Bars) -> str:
         f"{drawn}"
         f'<path d="M{_LEFT} {floor}H{_WIDTH}" stroke="#8a97a4"/>'
         f'<path d="M{_LEFT} {line:.1f}H{_WIDTH}" stroke="#c62828" stroke-dasharray="6 4"/>'
-        f'<text x="{_WIDTH}" y="{line - 4:.1f}" text-anchor="end" fill="#c62828">'
+        f'<text x="{_WIDTH}" y="10" text-anchor="end" fill="#c62828">'
         f"{escape(bars.line_says)}</text>"
         f'<text x="{_LEFT - 5}" y="{line + 4:.1f}" text-anchor="end">{bars.line}</text>'
         f'<text x="{_LEFT - 5}" y="{level(most) + 4:.1f}" text-anchor="end">{most}</text>'

@@ -104,11 +104,11 @@ def _block(paper: FPDF, block: Block) -> None:
             rows = [(name, said) for name, said in block.rows]
             _grid(paper, None, rows, (20, 80), frozenset())
         case Table():
-            _title(paper, block.title)
             if block.rows:
+                _title(paper, block.title)
                 _grid(paper, block.head, block.rows[: blocks.SHOWN], block.widths, block.numbers)
             else:
-                _line(paper, block.nothing, size=9, colour=_GREY)
+                _title(paper, f"{block.title}  {block.nothing}", colour=_GREY)
             if len(block.rows) > blocks.SHOWN:
                 _line(paper, block.more, size=8, colour=_GREY)
         case Bars():
@@ -126,10 +126,10 @@ def _room(paper: FPDF, height: float) -> None:
         paper.add_page()
 
 
-def _title(paper: FPDF, text: str) -> None:
+def _title(paper: FPDF, text: str, *, colour: tuple[int, int, int] = _BLUE) -> None:
     _room(paper, 22)
     paper.ln(3)
-    _line(paper, text, size=10.5, colour=_BLUE)
+    _line(paper, text, size=10.5, colour=colour)
     paper.ln(0.5)
 
 
@@ -143,6 +143,7 @@ def _grid(
     paper.set_font(_FONT, size=8.5)
     paper.set_text_color(*_INK)
     paper.set_draw_color(213, 219, 225)
+    paper.set_fill_color(255, 255, 255)  # a table takes whatever was last filled with
     aligned = ["RIGHT" if place in numbers else "LEFT" for place in range(len(widths))]
     with paper.table(
         borders_layout=TableBordersLayout.HORIZONTAL_LINES,
@@ -150,7 +151,7 @@ def _grid(
         first_row_as_headings=head is not None,
         headings_style=FontFace(emphasis=None, color=_GREY),
         line_height=_LINE,
-        padding=0.6,
+        padding=(0.6, 2.5, 0.6, 1),
         text_align=tuple(aligned),
         v_align="TOP",
     ) as table:
@@ -175,7 +176,7 @@ def _bars(paper: FPDF, bars: Bars) -> None:
     _room(paper, _BARS_HIGH + 22)
     _title(paper, bars.title)
     most = max([*bars.counts, bars.line + 2])
-    left, top = _MARGIN + _LEFT, paper.get_y() + 2
+    left, top = _MARGIN + _LEFT, paper.get_y() + 4
     wide = paper.epw - _LEFT
     floor = top + _BARS_HIGH
     step = wide / max(len(bars.counts), 1)
@@ -192,7 +193,7 @@ def _bars(paper: FPDF, bars: Bars) -> None:
         paper.line(left, line, left + wide, line)
     paper.set_font(_FONT, size=7)
     paper.set_text_color(*_RED)
-    paper.text(left + wide - paper.get_string_width(bars.line_says), line - 0.8, bars.line_says)
+    paper.text(left + wide - paper.get_string_width(bars.line_says), top - 2, bars.line_says)
     paper.set_text_color(*_GREY)
     for count, height in ((bars.line, line), (most, top), (0, floor)):
         paper.text(left - 1 - paper.get_string_width(str(count)), height + 1, str(count))

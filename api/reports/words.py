@@ -27,6 +27,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "everything": ("全部区域", "all regions"),
     "span": ("统计时段", "Span"),
     "clock": ("北京时间 Asia/Shanghai，UTC+08:00", "Asia/Shanghai, UTC+08:00"),
+    "mind": ("注意", "Mind"),
     "running": (
         "时段尚未结束，统计截至 {at}；签字请在时段结束后重新生成",
         "the span is not over: counted up to {at}; make it anew before signing",
@@ -39,15 +40,17 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "模拟报警（演练数据，不计入正式指标）",
         "SIMULATED alarms (exercise; in no figure of the real ones)",
     ),
+    "is_simulated": ("（模拟）", " (simulated)"),
     "event_time": (
         "除确认用时外，各项按事件时间统计；确认用时按服务器时钟。",
         "All is counted in event time but how long people took, which the server's clock says.",
     ),
     "targets": (
         """目标与上限引自公开资料，按标记取信：[2nd] 二手引用标准，[recall] 待核对，\
-[own] 本系统自定。这些目标针对 30 天以上的时段，班次与日报仅供参考；本报告不构成符合标准的声明。""",
-        """Targets and limits are quoted by mark: [2nd] second-hand from a standard, [recall] to be \
-checked, [own] ours. They are meant for 30 days or more; for a shift or a day they only orient. \
+[own] 本系统自定。\
+这些目标针对 30 天以上的时段，班次与日报仅供参考；本报告不构成符合标准的声明。""",
+        """Targets and limits are quoted by mark: [2nd] second-hand from a standard, [recall] to be\
+ checked, [own] ours. They are meant for 30 days or more; for a shift or a day they only orient. \
 This report claims no conformity.""",
     ),
     "figures": ("关键指标", "Figures"),

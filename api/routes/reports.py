@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from alarms import instants, spans
 from alarms import scope as scopes
 from alarms.handover import Handover, Standing, Told, handover
-from alarms.performance import Move
+from alarms.moves import Move
 from alarms.scope import Scope
 from alarms.spans import Span
 from alarms.storage import performance as counted
