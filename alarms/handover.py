@@ -1,5 +1,6 @@
 """What a shift hands to the next one: the figures of a span and what stood at its end."""
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -146,16 +147,17 @@ def _bars(rings: Sequence[Move], start: int, end: int) -> list[Bar]:
 def _floods(position: str, rings: Sequence[Move], start: int, end: int) -> list[Flooded]:
     """Return a position's floods; the first out is the oldest ring of the window that began it."""
     ordered = sorted(rings, key=lambda ring: ring.t_event)
+    moments = [ring.t_event for ring in ordered]
     found = []
     for since, over in heard.flooded(ordered, start, end):
-        within = [ring for ring in ordered if since - TEN_MINUTES_US < ring.t_event < over]
-        first = within[0]
+        first_place = bisect_right(moments, since - TEN_MINUTES_US)
+        first = ordered[first_place]
         found.append(
             Flooded(
                 position=position,
                 since=since,
                 over=min(over, end),
-                count=len(within),
+                count=bisect_left(moments, over) - first_place,
                 first=first.slot,
                 first_at=first.t_event,
                 first_tier=first.tier,
