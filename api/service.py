@@ -58,6 +58,8 @@ class Service:
     connections: "set[Connection]" = field(default_factory=set)
     consumers: dict[tuple[str, str], object] = field(default_factory=dict)
     """Which subscription serves each named consumer now, by (owner, name)."""
+    counting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    """Taken by what counts a long span of the journal: the others keep their connections."""
     _empty: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property

@@ -47,7 +47,8 @@ async def moves(
     )
     query = sql.SQL(
         """
-        select j.log_offset, a.id, a.key, a.rule, a.region, j.type, j.tier, j.t_event, j.t_committed,
+        select j.log_offset,
+               a.id, a.key, a.rule, a.region, j.type, j.tier, j.t_event, j.t_committed,
                j.org_level, a.simulated, j.data
           from alarm a join journal j on j.alarm_id = a.id
          where {} limit %s

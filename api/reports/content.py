@@ -124,7 +124,7 @@ def _part(about: Subject, part: Handover) -> list[Block]:
 def _bars(about: Subject, part: Handover) -> blocks.Bars:
     lang = about.lang
     daily = about.span is Span.month
-    place = about.regions.get(part.bars_of, part.bars_of) or about.place
+    place = about.regions.get(part.bars_of, part.bars_of) if part.report.positions else about.place
     return blocks.Bars(
         title=say(lang, "bars.month" if daily else "bars", place=place),
         head=(say(lang, "from"), say(lang, "count")),

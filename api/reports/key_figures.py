@@ -11,7 +11,7 @@ from api.reports.blocks import Cell, Judged, Table
 from api.reports.words import Lang, say
 
 _SIGNS: Final = {Verdict.met: "✓", Verdict.above: "▲", Verdict.over: "×"}
-_ORDER: Final = (
+ORDER: Final = (
     ("annunciated", "count"),
     ("per_hour", "rate"),
     ("per_day", "rate"),
@@ -57,7 +57,7 @@ def table(lang: Lang, report: Report) -> Table:
                 _shown(lang, report, values[name], form),
                 *_judged(lang, name, form, values[name]),
             )
-            for name, form in _ORDER
+            for name, form in ORDER
         ],
         widths=(30, 12, 9, 9, 16, 24),
         numbers=frozenset({1, 2, 3}),
@@ -68,7 +68,7 @@ def _values(report: Report) -> dict[str, float]:
     """Return the figures by name, as their bounds are given."""
     each = report.overall
     shares = each.tier_shares
-    plain = {name: getattr(each, name) for name, _ in _ORDER if hasattr(each, name)}
+    plain = {name: getattr(each, name) for name, _ in ORDER if hasattr(each, name)}
     return plain | {
         "chattering": each.chattering + each.fleeting,
         "tier_shares.red": shares.get("red", 0.0),

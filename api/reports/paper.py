@@ -7,7 +7,7 @@ from typing import Final
 import pylopdf_fonts_zh_cn
 from fpdf import FPDF
 from fpdf.enums import TableBordersLayout, XPos, YPos
-from fpdf.fonts import FontFace
+from fpdf.fonts import FontFace, TTFFont
 
 from alarms.targets import Verdict
 from api.reports import blocks
@@ -30,6 +30,8 @@ _MARGIN: Final = 14.0
 _LINE: Final = 4.6
 _BARS_HIGH: Final = 32.0
 _LEFT: Final = 8.0
+_LONGEST: Final = 8
+"""Characters of a cell for each hundredth of the page's width that its column has."""
 _INK: Final = (28, 39, 51)
 _GREY: Final = (91, 104, 117)
 _BLUE: Final = (47, 93, 138)
@@ -57,6 +59,12 @@ class _Paper(FPDF):
         self.set_auto_page_break(auto=True, margin=16)
         self.add_font(_FONT, fname=pylopdf_fonts_zh_cn.sans_path())
 
+    def close_fonts(self) -> None:
+        """Close the font's file, which its library leaves to the collector of rubbish."""
+        for font in self.fonts.values():
+            if isinstance(font, TTFFont):
+                font.close()
+
     def footer(self) -> None:
         """Write the foot of a page."""
         self.set_y(-12)
@@ -69,17 +77,20 @@ class _Paper(FPDF):
 def pdf_of(sheet: Sheet, *, made: datetime) -> bytes:
     """Write a sheet as PDF; `made` becomes its date."""
     paper = _Paper(f"{sheet.title} · {sheet.subtitle}")
-    paper.set_lang(sheet.lang)
-    paper.set_title(f"{sheet.title} {sheet.subtitle}")
-    paper.set_producer("Fengsui")
-    paper.set_creation_date(made)
-    paper.add_page()
-    _line(paper, sheet.title, size=17)
-    _line(paper, sheet.subtitle, size=11, colour=_GREY)
-    paper.ln(1)
-    for block in sheet.blocks:
-        _block(paper, block)
-    return bytes(paper.output())
+    try:
+        paper.set_lang(sheet.lang)
+        paper.set_title(f"{sheet.title} {sheet.subtitle}")
+        paper.set_producer("Fengsui")
+        paper.set_creation_date(made)
+        paper.add_page()
+        _line(paper, sheet.title, size=17)
+        _line(paper, sheet.subtitle, size=11, colour=_GREY)
+        paper.ln(1)
+        for block in sheet.blocks:
+            _block(paper, block)
+        return bytes(paper.output())
+    finally:
+        paper.close_fonts()
 
 
 def _line(paper: FPDF, text: str, *, size: float, colour: tuple[int, int, int] = _INK) -> None:
@@ -157,8 +168,15 @@ def _grid(
     ) as table:
         for row in [*([head] if head is not None else []), *rows]:
             written = table.row()
-            for cell in row:
-                written.cell(blocks.text_of(cell), style=_style(cell))
+            for cell, width in zip(row, widths, strict=True):
+                text = _shortened(blocks.text_of(cell), most=_LONGEST * width)
+                written.cell(text, style=_style(cell))
+
+
+def _shortened(text: str, *, most: int) -> str:
+    """Cut what would make a row higher than a page, which cannot be written; a sheet has it all."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= most else f"{flat[: most - 1]}…"
 
 
 def _style(cell: Cell) -> FontFace | None:

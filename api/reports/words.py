@@ -24,6 +24,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "shift.8": ("早班", "morning shift"),
     "shift.16": ("中班", "evening shift"),
     "place": ("岗位／区域", "Position / region"),
+    "system": ("系统", "the system"),
     "everything": ("全部区域", "all regions"),
     "span": ("统计时段", "Span"),
     "clock": ("北京时间 Asia/Shanghai，UTC+08:00", "Asia/Shanghai, UTC+08:00"),

@@ -88,7 +88,7 @@ async def report(
     now = clock.micros()
     start, end = _span(span, at, now)
     until = min(end, now)
-    async with service.transaction() as conn:
+    async with service.counting, service.transaction() as conn:
         scope, place = await _place(conn, identity.scope, region, enterprise)
         moves = await counted.moves(
             conn, scope, region=None, start=start, end=until, most=MOST_ROWS
@@ -118,7 +118,7 @@ async def report(
         made=now,
         by=identity.name,
         names=names,
-        regions=regions,
+        regions={**regions, "": say(lang, "system")},
         open_at_end=open_at_end,
         listed=len(standing),
     )
