@@ -36,6 +36,7 @@ _INK: Final = (28, 39, 51)
 _GREY: Final = (91, 104, 117)
 _BLUE: Final = (47, 93, 138)
 _RED: Final = (179, 38, 30)
+_MARKED: Final = (255, 230, 156)
 _VERDICTS: Final = {
     Verdict.met: (27, 110, 55),
     Verdict.above: (154, 91, 0),
@@ -55,6 +56,7 @@ class _Paper(FPDF):
     def __init__(self, foot: str) -> None:
         super().__init__(format="A4")
         self._foot = foot
+        self.mark = ""
         self.set_margins(_MARGIN, _MARGIN, _MARGIN)
         self.set_auto_page_break(auto=True, margin=16)
         self.add_font(_FONT, fname=pylopdf_fonts_zh_cn.sans_path())
@@ -64,6 +66,15 @@ class _Paper(FPDF):
         for font in self.fonts.values():
             if isinstance(font, TTFFont):
                 font.close()
+
+    def header(self) -> None:
+        """Repeat at the head of a page that what stands on it is not real, where it is not."""
+        if self.mark:
+            self.set_font(_FONT, size=8.5)
+            self.set_text_color(*_INK)
+            self.set_fill_color(*_MARKED)
+            self.cell(0, 5, self.mark, fill=True, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+            self.ln(2)
 
     def footer(self) -> None:
         """Write the foot of a page."""
@@ -99,14 +110,15 @@ def _line(paper: FPDF, text: str, *, size: float, colour: tuple[int, int, int] =
     paper.multi_cell(0, size * 0.5, text, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
 
-def _block(paper: FPDF, block: Block) -> None:
+def _block(paper: _Paper, block: Block) -> None:
     match block:
         case Heading():
             _room(paper, 30)
+            paper.mark = block.text if block.marked else ""
             paper.ln(4)
             paper.set_font(_FONT, size=12)
             paper.set_text_color(*_INK)
-            paper.set_fill_color(*((255, 230, 156) if block.marked else (232, 237, 242)))
+            paper.set_fill_color(*(_MARKED if block.marked else (232, 237, 242)))
             paper.cell(
                 0, 8, f" {block.text}", fill=True, border=1 if block.marked else 0,
                 new_x=XPos.LMARGIN, new_y=YPos.NEXT,
@@ -125,6 +137,7 @@ def _block(paper: FPDF, block: Block) -> None:
         case Bars():
             _bars(paper, block)
         case Note():
+            paper.mark = ""
             paper.ln(2)
             _line(paper, block.text, size=8, colour=_GREY)
         case Signatures():

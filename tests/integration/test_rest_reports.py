@@ -93,20 +93,20 @@ class Rows(HTMLParser):
             self.rows[-1][-1] += data
 
 
-def text_of(paper: bytes) -> str:
+def pages_of(paper: bytes) -> list[str]:
     """Read a PDF's words back, as a reader that selects all of them would."""
     document = pypdfium2.PdfDocument(paper)
     try:
         pages = [page.get_textpage().get_text_range() for page in document]
     finally:
         document.close()
-    return re.sub(r"\s+", " ", " ".join(pages))
+    return [re.sub(r"\s+", " ", text) for text in pages]
 
 
 def told(answer: httpx.Response, form: str, labels: tuple[str, ...]) -> list[str]:
     """Return what a report says of each of these figures, in its first part."""
     if form == "pdf":
-        text = text_of(answer.content)
+        text = " ".join(pages_of(answer.content))
         found = []
         for label in labels:
             seen = re.search(rf"{re.escape(label)} (\d+ \+ \d+|[\d.]+%?)", text)
@@ -183,6 +183,16 @@ async def test_simulated_alarms_stand_apart_and_are_marked(worked: House) -> Non
     assert counts == [
         str(sum(each.enterprise == whose for each in WORKED)) for whose in (NEAR, FAR)
     ]
+
+
+async def test_every_sheet_of_paper_with_simulated_alarms_says_so(worked: House) -> None:
+    async with await worked.http("all") as http:
+        answer = await http.get("reports/month.pdf", params={"at": "2025-11", "lang": "en"})
+    pages = pages_of(answer.content)
+    first = next(number for number, text in enumerate(pages) if "SIMULATED" in text)
+    last = next(number for number, text in enumerate(pages) if "claims no conformity" in text)
+    assert first < last
+    assert all("SIMULATED" in text for text in pages[first:last])
 
 
 async def test_the_flood_is_listed_with_what_was_first_out(worked: House) -> None:

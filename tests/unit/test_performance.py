@@ -197,6 +197,13 @@ def test_opc_uas_metrics_are_those_of_the_span() -> None:
     )  # fmt: skip
 
 
+def test_the_upset_state_takes_each_days_worst_ten_minutes() -> None:
+    day_s = 86_400
+    ends = [one(T.raised, day_s - 1 - n, alarm=f"A{n}") for n in range(6)]
+    begins = [one(T.raised, day_s + n, alarm=f"B{n}") for n in range(2)]
+    assert figures(*ends, *begins).upset_per_10_min == (6 + 2 + 0 + 0) / 4
+
+
 def test_shares_are_of_what_they_say() -> None:
     late = Move(
         alarm="L", slot=("E/T", "limit.high"), position="510603", type=T.late, tier=Tier.red,

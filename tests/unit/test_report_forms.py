@@ -63,7 +63,7 @@ class Tags(HTMLParser):
         self.tags.append((tag, tuple(name for name, _ in attrs)))
 
 
-@given(st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\r\0"), max_size=60))
+@given(st.text(alphabet="<>/&;\"'= abp", max_size=20))
 def test_no_words_add_a_tag_to_a_page(text: str) -> None:
     assert (
         Tags(page.html_of(sheet(text)).decode()).tags == Tags(page.html_of(sheet("")).decode()).tags
