@@ -129,6 +129,10 @@ def report(moves: Sequence[Move], *, start: int, end: int, points: int) -> Repor
         move.type in RAISES and move.t_event >= start for its in apart.values() for move in its
     )
     point_days = points * (end - start) / DAY_US
+    most = {
+        name: max((getattr(each, name) for each in positions.values()), default=0) for name in _MOST
+    }
+    metrics = msgspec.structs.replace(overall.opc_ua, maximum_alarm_rate=most["most_in_10_min"])
     return Report(
         start=start,
         end=end,
@@ -139,10 +143,8 @@ def report(moves: Sequence[Move], *, start: int, end: int, points: int) -> Repor
             floods=sum(each.floods for each in positions.values()),
             time_in_flood=max((each.time_in_flood for each in positions.values()), default=0.0),
             **{name: getattr(busiest, name) for name in _BUSIEST},
-            **{
-                name: max((getattr(each, name) for each in positions.values()), default=0)
-                for name in _MOST
-            },
+            **most,
+            opc_ua=metrics,
         ),
         positions=positions,
     )

@@ -132,6 +132,8 @@ def test_ten_shifts_give_the_figures_of_a_plain_count(seed: int) -> None:
         assert {name: getattr(figures, name) for name in expected} == expected
     total = sum(figures.annunciated for figures in found.positions.values())
     assert found.overall.annunciated == total
+    rates = [figures.opc_ua.maximum_alarm_rate for figures in found.positions.values()]
+    assert found.overall.opc_ua.maximum_alarm_rate == found.overall.most_in_10_min == max(rates)
     raised = sum(m.type in {T.raised, T.reraised} and m.t_event >= START for m in moves)
     assert found.alarms_per_point_day == pytest.approx(raised / 1_000 / (10 / 3))
     assert found.overall.floods == sum(each.floods for each in found.positions.values()) > 0
