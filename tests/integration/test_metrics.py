@@ -6,6 +6,8 @@ import time
 import httpx
 
 from alarms.alarm import Tier
+from alarms.flood import Floods, Position
+from alarms.storage import alarms, connection
 from tests import beacons
 from tests.beacons import FAR, NEAR, House, event
 
@@ -55,6 +57,17 @@ async def test_positions_are_told_within_the_tokens_scope(house: House) -> None:
     assert 'fengsui_position_open{region="440305"} 1' in everything
     anonymous = await until(house, {"fengsui_positions_open": 5})
     assert "region=" not in anonymous
+    upset = Position()
+    for n in range(11):
+        upset = upset.heard(time.time_ns() // 1000 - n, "S", "E1/T1")
+    floods = Floods()
+    async with await connection.connect(house.database) as conn:
+        await alarms.save_states(conn, floods.states({"510603": upset}), [])
+    flooded = {
+        'fengsui_position_in_flood{region="510603"}': 1.0,
+        'fengsui_position_in_flood{region="440305"}': 0.0,
+    }
+    await until(house, flooded, token=await house.token("all"))
 
 
 async def test_a_token_nobody_knows_is_refused(house: House) -> None:
