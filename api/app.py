@@ -24,6 +24,7 @@ from api import (
     values,
 )
 from api.broker_desk import BrokerDesk
+from api.burdens import Burdens
 from api.deliveries import Deliveries
 from api.feed import Feed
 from api.gateway_life import Entrance
@@ -42,6 +43,7 @@ from api.routes import (
     previews,
     records,
     registry,
+    reports,
     rules,
     session,
     warnings,
@@ -58,6 +60,7 @@ _ROUTERS = (
     gateways.router,
     broker.router,
     registry.router,
+    reports.router,
     records.router,
     rules.router,
     session.router,
@@ -123,12 +126,14 @@ def _lifespan(
             preview=preview,
             desk=BrokerDesk(pool, prefix=topic_prefix),
             inspections=Inspections(database_url),
+            burdens=Burdens(pool),
         )
         app.state.service = service
         readers = [
             asyncio.create_task(_for_ever(feed.run), name="journal reader"),
             asyncio.create_task(_for_ever(service.live.run), name="values reader"),
             asyncio.create_task(_for_ever(service.inspections.run), name="messages reader"),
+            asyncio.create_task(_for_ever(service.burdens.run), name="burdens"),
             asyncio.create_task(
                 _for_ever(Deliveries(database_url, pool, feed).run), name="webhooks"
             ),

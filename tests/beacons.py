@@ -94,6 +94,12 @@ async def _enterprise(conn: AsyncConnection, code: str, region: str) -> None:
     )
 
 
+async def rename(url: str, enterprise: str, name: str) -> None:
+    """Give an enterprise another name."""
+    async with await connection.connect(url) as conn:
+        await conn.execute("update enterprise set name = %s where code = %s", (name, enterprise))
+
+
 async def token(
     url: str, *, scope: str = "all", role: str = "viewer", expires_s: float | None = None
 ) -> str:

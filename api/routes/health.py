@@ -4,11 +4,11 @@ import asyncio
 from datetime import timedelta
 from typing import Any, Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from alarms.storage import migrate, places, queries
 from api import answers, clock
-from api.service import Service, Shared
+from api.service import Service, Shared, bearer, identify
 
 router = APIRouter(tags=["health"])
 INGEST_SILENT: Final = timedelta(seconds=15)
@@ -64,9 +64,19 @@ async def _checks(service: Service) -> dict[str, dict[str, Any]]:
 
 
 @router.get("/api/v1/metrics", include_in_schema=False)
-@router.get("/metrics", summary="Counters for Prometheus", openapi_extra=_PUBLIC)
-async def metrics(service: Shared) -> Response:
-    """Answer a few counters in the Prometheus text format."""
+@router.get(
+    "/metrics",
+    summary="Counters for Prometheus",
+    responses=answers.problems_described((401,)),
+    openapi_extra={"security": [{}, {"token": []}]},
+)
+async def metrics(request: Request, service: Shared) -> Response:
+    """Answer counters in the Prometheus text format.
+
+    To a token it tells the figures of each position within its scope, to others only their sum.
+    """
+    known = bearer(request) is not None
+    scope = (await identify(request)).scope if known else None
     async with service.transaction() as conn:
         open_alarms = await queries.open_by_tier(conn)
         counters = await places.counters(conn)
@@ -90,6 +100,7 @@ async def metrics(service: Shared) -> Response:
         # What was taken for lost and came behind its time is taken off again.
         kind = "gauge" if name == "lost" else "counter"
         lines += _metric(f"fengsui_{_SERIES[name]}_total", kind, said, counters[name])
+    lines += service.burdens.lines(scope)
     return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
 
 

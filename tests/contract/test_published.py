@@ -95,6 +95,7 @@ def test_the_routes_of_this_version_and_no_other(openapi: dict[str, Any]) -> Non
         POST /api/v1/broker/{key}/rabbitmq/resource|POST /api/v1/broker/{key}/rabbitmq/topic
         POST /api/v1/broker/{key}/emqx/authentication|POST /api/v1/broker/{key}/emqx/authorization
         GET /api/v1/rules|POST /api/v1/registry|GET /api/v1/alarms/{alarm_id}.cap.xml
+        GET /api/v1/reports/{span}.{form}
         GET /api/v1/kpi|GET /api/v1/webhooks|POST /api/v1/webhooks|DELETE /api/v1/webhooks/{webhook}
         POST /api/v1/webhooks/{webhook}/pause|POST /api/v1/webhooks/{webhook}/resume
         GET /api/v1/webhooks/{webhook}/dead-letters

@@ -337,6 +337,9 @@ export interface Figures {
   annunciated: number
   per_hour: number
   per_day: number
+  per_10_min: number
+  most_in_minute: number
+  most_in_hour: number
   most_in_10_min: number
   ten_minutes_above_10: number
   hours_above_30: number
@@ -355,6 +358,7 @@ export interface Figures {
   realarmed: number
   late: number
   not_good: number
+  not_good_share: number
   unconfirmed: number
 }
 

@@ -38,12 +38,15 @@ test('bars show each ten minutes of a day, and the worst of several for a month'
 
 test('a verdict follows the bounds beside the figure', () => {
   const bounds = { acceptable: 6, limit: 12 }
-  expect([6, 6.1, 12, 12.1].map((value) => verdictOf(value, bounds))).toEqual(['good', 'manageable', 'manageable', 'over'])
-  expect(verdictOf(11, { acceptable: 10, limit: null })).toBe('over')
+  expect([6, 6.1, 12, 12.1].map((value) => verdictOf(value, bounds))).toEqual(['met', 'above', 'above', 'over'])
+  expect(verdictOf(11, { acceptable: 10, limit: null })).toBe('above')
 })
 
 test('chattering is judged together with fleeting, shares are percentages to a tenth', () => {
   expect(figureOf({ chattering: 2, fleeting: 3 } as Figures, 'chattering')).toBe(5)
+  expect(figureOf({ tier_shares: { red: 0.2 } } as Figures, 'tier_shares.red')).toBe(0.2)
+  expect(figureOf({ tier_shares: {} } as Figures, 'tier_shares.orange')).toBe(0)
+  expect(figureText('tier_shares.red', 0.2)).toBe('20 %')
   expect(figureText('time_in_flood', 0.01998)).toBe('2 %')
   expect(figureText('top_10_share', 0.4889)).toBe('48.9 %')
   expect(figureText('per_hour', 2.997)).toBe('3')
