@@ -4,7 +4,7 @@ import pytest
 
 from alarms import performance
 from alarms.alarm import Tier, Transition
-from alarms.performance import Move
+from alarms.moves import Move
 
 SECOND = 1_000_000
 START = 1_763_712_000_000_000
