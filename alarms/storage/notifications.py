@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -51,6 +51,16 @@ class Wanted(Struct, frozen=True, kw_only=True):
     states: tuple[str, ...] = ()
     region: str | None = None
     enterprise: str | None = None
+
+
+class Reach(NamedTuple):
+    """What there is to tell people by, who has no address, and how often it failed."""
+
+    channels: int
+    rosters: int
+    without_address: list[str]
+    failed: int
+    nobody: int
 
 
 async def claim(conn: AsyncConnection) -> bool:
@@ -196,6 +206,22 @@ async def listed(
             (*conditions.values, limit),
         )
         return await cursor.fetchall()
+
+
+async def reachable(conn: AsyncConnection, since: datetime) -> Reach:
+    """Return whether people can be told, and how that went since a moment."""
+    cursor = await conn.execute(
+        """
+        select (select count(*) from channel), (select count(*) from roster),
+               array(select distinct place || ' ' || (person ->> 'name')
+                       from roster, jsonb_array_elements(content -> 'persons') person
+                      where jsonb_array_length(person -> 'addresses') = 0 order by 1 limit 10)
+        """
+    )
+    row = await cursor.fetchone()
+    assert row is not None  # noqa: S101  # a select without from has one row
+    states = await counted(conn, since)
+    return Reach(row[0], row[1], row[2], states["failed"], states["nobody"])
 
 
 async def counted(conn: AsyncConnection, since: datetime) -> dict[str, int]:
