@@ -142,10 +142,15 @@ def joined(parts: Sequence[Words], language: Language, *, longest: int) -> Wordi
 
 
 def trial(channel: str, by: str) -> Words:
-    """Write what is sent to try a channel."""
+    """Write what is sent to try a channel; robots that ask for a word of each message find it."""
     return Words(
-        zh=Wording(title="测试消息", text=f"{by} 正在测试通知渠道 {channel}，无需处理。"),
-        en=Wording(title="Test message", text=f"{by} tries the channel {channel}. Do nothing."),
+        zh=Wording(
+            title="测试消息", text=f"{by} 正在测试报警、预警的通知渠道 {channel}，无需处理。"
+        ),
+        en=Wording(
+            title="Test message",
+            text=f"{by} tries {channel}, a channel for each alarm and warning. Do nothing.",
+        ),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from psycopg import AsyncConnection
@@ -54,6 +54,16 @@ class _Document(msgspec.Struct):
     escalation: _Step | None = None
 
 
+class _Planned(NamedTuple):
+    """What happened, and who is told of it."""
+
+    row: JournalRow
+    document: _Document
+    when: When
+    recipients: Sequence[Recipient]
+    place: str
+
+
 class _Place(NamedTuple):
     """A place with whoever may be reached there, and its name."""
 
@@ -79,8 +89,12 @@ async def plan(conn: AsyncConnection, *, now: int, limit: int) -> tuple[int, int
         return offset, 0
     tables = await notification_tables.every(conn)
     places: dict[tuple[str | None, ...], _Place] = {}
+    planned: list[_Planned] = []
     for each in rows:
-        await _plan_one(conn, each, tables, places, now)
+        one = await _plan_one(conn, each, tables, places, planned, now)
+        if one is not None:
+            planned.append(one)
+    await _write(conn, planned, now)
     await conn.execute("update notification_cursor set log_offset = %s", (rows[-1].log_offset,))
     return rows[-1].log_offset, len(rows)
 
@@ -107,7 +121,7 @@ async def pass_on(
     reached = escalation.reach(escalation.UP.get(target), place.book, now)
     why = f"{target}: could not be told"
     noted = [each._replace(note="; ".join(filter(None, (why, each.note)))) for each in reached]
-    await _write(conn, row, document, when, noted, place.name, now)
+    await _write(conn, [_Planned(row, document, when, noted, place.name)], now)
 
 
 async def _plan_one(
@@ -115,17 +129,19 @@ async def _plan_one(
     row: JournalRow,
     tables: dict[str, NotificationTable],
     places: dict[tuple[str | None, ...], _Place],
+    before: Sequence[_Planned],
     now: int,
-) -> None:
+) -> _Planned | None:
+    """Plan for one row; `before` is planned already and not yet written."""
     document, when = _read(row)
     if when is None:
-        return
+        return None
     table = escalation.of_region(tables, row.region)
     if document.simulated and not table.simulated:
-        return
+        return None
     wanted = escalation.targets(table, Tier(row.tier), when)
     if not wanted:
-        return
+        return None
     key = (row.region, row.enterprise, row.source)
     if key not in places:
         places[key] = await _place(conn, row)
@@ -136,9 +152,18 @@ async def _plan_one(
         acknowledged=frozenset(level for level, ack in document.acks.items() if ack is not None),
         government=document.government,
     )
-    told = await _told(conn, row.alarm_id) if "told" in wanted else []
+    told: list[Recipient] = []
+    if "told" in wanted:
+        told = await _told(conn, row.alarm_id)
+        told += [
+            recipient._replace(note="")
+            for one in before
+            if one.row.alarm_id == row.alarm_id and one.when not in _ENDS
+            for recipient in one.recipients
+            if recipient.channel is not None
+        ]
     found = escalation.recipients(happening, table, places[key].book, told, now)
-    await _write(conn, row, document, when, found, places[key].name, now)
+    return _Planned(row, document, when, found, places[key].name)
 
 
 def _read(row: JournalRow) -> tuple[_Document, When | None]:
@@ -203,32 +228,8 @@ async def _told(conn: AsyncConnection, alarm_id: str) -> list[Recipient]:
     return [Recipient(*row) for row in await cursor.fetchall()]
 
 
-async def _write(
-    conn: AsyncConnection,
-    row: JournalRow,
-    document: _Document,
-    when: When,
-    recipients: Sequence[Recipient],
-    place: str,
-    now: int,
-) -> None:
-    if not recipients:
-        return
-    tier, moment = Tier(row.tier), instants.to_datetime(now)
-    matter = Matter(
-        id=row.alarm_id,
-        when=when,
-        tier=tier,
-        simulated=document.simulated,
-        is_warning=row.kind == WARNING,
-        place=place,
-        message_zh=document.message.zh or document.name,
-        message_en=document.message.en or document.name,
-        t_event=instants.from_datetime(row.t_event),
-    )
-    old = moment - row.t_committed > STALE and when not in _ENDS
-    state = "stale" if old and await _is_over(conn, row) else "queued"
-    due = moment if tier is Tier.red else moment + WAITS
+async def _write(conn: AsyncConnection, planned: Sequence[_Planned], now: int) -> None:
+    rows = [values for one in planned for values in await _values(conn, one, now)]
     async with conn.cursor() as cursor:
         await cursor.executemany(
             """
@@ -240,19 +241,40 @@ async def _write(
                     %s)
             on conflict do nothing
             """,
-            [
-                (
-                    *(row.log_offset, row.alarm_id, row.rev, row.kind, when, row.tier, row.region),
-                    *(row.enterprise, row.source, document.simulated),
-                    *each,
-                    Jsonb(notices.words(matter, each), dumps=msgspec.json.encode),
-                    "nobody" if each.channel is None else state,
-                    *(moment, due, due + KEEPS_TRYING[tier]),
-                    None if each.channel is not None and state == "queued" else moment,
-                )
-                for each in recipients
-            ],
+            rows,
         )
+
+
+async def _values(conn: AsyncConnection, one: _Planned, now: int) -> list[tuple[Any, ...]]:
+    """Return the rows to be, one a recipient."""
+    row, document, when = one.row, one.document, one.when
+    tier, moment = Tier(row.tier), instants.to_datetime(now)
+    matter = Matter(
+        id=row.alarm_id,
+        when=when,
+        tier=tier,
+        simulated=document.simulated,
+        is_warning=row.kind == WARNING,
+        place=one.place,
+        message_zh=document.message.zh or document.name,
+        message_en=document.message.en or document.name,
+        t_event=instants.from_datetime(row.t_event),
+    )
+    old = moment - row.t_committed > STALE and when not in _ENDS
+    state = "stale" if old and await _is_over(conn, row) else "queued"
+    due = moment if tier is Tier.red else moment + WAITS
+    return [
+        (
+            *(row.log_offset, row.alarm_id, row.rev, row.kind, when, row.tier, row.region),
+            *(row.enterprise, row.source, document.simulated),
+            *each,
+            Jsonb(notices.words(matter, each), dumps=msgspec.json.encode),
+            "nobody" if each.channel is None else state,
+            *(moment, due, due + KEEPS_TRYING[tier]),
+            None if each.channel is not None and state == "queued" else moment,
+        )
+        for each in one.recipients
+    ]
 
 
 async def _is_over(conn: AsyncConnection, row: JournalRow) -> bool:

@@ -46,8 +46,7 @@ async def list_notifications(
         rows = await notifications.listed(
             conn, wanted, identity.scope, before=answers.number_of(cursor), limit=limit
         )
-    shows = permissions.reads_contacts(identity.role)
-    items = [_shown(row, address=shows) for row in rows]
+    items = [_shown(row, identity) for row in rows]
     return answers.page(items, limit=limit, place=str(rows[-1]["id"]) if rows else None)
 
 
@@ -99,7 +98,12 @@ async def delete_notification_table(identity: Asking, service: Shared, region: s
     return Response(status_code=204)
 
 
-def _shown(row: dict[str, Any], *, address: bool) -> dict[str, Any]:
+def _shown(row: dict[str, Any], identity: Identity) -> dict[str, Any]:
+    """Return a notification; how a government's people are reached is not an enterprise's."""
+    is_theirs = row["target"].startswith("responsible:") or row["target"].endswith(":enterprise")
+    address = permissions.reads_contacts(identity.role) and (
+        identity.scope.enterprise is None or is_theirs
+    )
     moments = ("planned_at", "due_at", "ended_at")
     kept = {name: value for name, value in row.items() if name not in ("log_offset", "alarm_id")}
     return {

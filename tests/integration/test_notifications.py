@@ -175,6 +175,17 @@ async def test_a_storm_is_one_message_that_names_the_number_and_nothing_is_hidde
     assert letter.get_content().count("橙色报警 发生") == 40
 
 
+async def test_what_returns_in_the_very_transaction_it_was_raised_in_is_told_as_over_too(
+    house: House, post: Mailbox
+) -> None:
+    await put(house, f"rosters/{NEAR}", duty("guard"))
+    await beacons.happen(house.database, *beacons.flip_flop(2))
+    found = await ended(house, enough=lambda all_: len(all_) == 2)
+    assert shortly(found, "moment", "state") == [("raised", "sent"), ("returned", "joined")]
+    (letter,) = post.to("guard@x.cn")
+    assert "已恢复正常" in letter.get_content()
+
+
 async def test_an_exercise_is_told_only_where_the_region_says_so_and_says_so_first(
     house: House, post: Mailbox
 ) -> None:

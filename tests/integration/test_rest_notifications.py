@@ -232,11 +232,21 @@ async def test_what_was_told_is_filtered_paged_and_shows_addresses_to_desks_only
     assert (seen["person"], seen["address"], seen["answer"]) == ("a", None, None)
     (seen,) = await people.notifications(house, raised[0], scope="5106", role="duty")
     assert seen["address"] == "a@x.cn"
+    await put(house, f"rosters/{people.COUNTY}", duty("county"))
+    async with await house.http("all", "administrator") as http:
+        assert (await http.delete(f"rosters/{NEAR}")).status_code == 204
+    foreign = await house.raise_alarm(tier=Tier.red)
+    await ended(house, foreign)
+    (seen,) = await people.notifications(house, foreign, scope=NEAR, role="enterprise")
+    assert (seen["person"], seen["address"]) == ("county", None)
+    (seen,) = await people.notifications(house, raised[0], scope=NEAR, role="enterprise")
+    assert seen["address"] == "a@x.cn"
+    raised.append(foreign)
     async with await house.http("all", "administrator") as http:
         for wanted, count in (
-            ({"state": "sent,joined"}, 3),
+            ({"state": "sent,joined"}, 4),
             ({"state": "failed"}, 0),
-            ({"region": "510600", "enterprise": NEAR}, 3),
+            ({"region": "510600", "enterprise": NEAR}, 4),
             ({"region": "440000"}, 0),
         ):
             items = (await http.get("notifications", params=wanted)).json()["items"]
