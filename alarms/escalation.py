@@ -109,7 +109,7 @@ class Book(NamedTuple):
     province, server) to its roster. `channels` has those that may carry this place's alarms.
     """
 
-    responsible: Mapping[str, str]
+    responsible: Mapping[str, Sequence[str]]
     rosters: Mapping[str, Roster]
     channels: frozenset[str]
 
@@ -190,7 +190,7 @@ def recipients(
         for each in reached:
             before = found.get((each.channel, each.address))
             if before is not None:
-                each = before._replace(note="; ".join(filter(None, (before.note, each.note))))
+                each = before._replace(note=joined(before.note, each.note))
             found[each.channel, each.address] = each
     return list(found.values())
 
@@ -215,19 +215,23 @@ def reach(target: str | None, book: Book, now: int) -> list[Recipient]:
     return [Recipient(NOBODY, None, None, "", "; ".join(passed))]
 
 
+def joined(*notes: str) -> str:
+    """Join notes of who was passed over, each said once."""
+    return "; ".join(dict.fromkeys(part for note in notes for part in note.split("; ") if part))
+
+
 def _persons(target: str, book: Book, now: int) -> tuple[tuple[Person, ...], str]:
     """Return who a target is now, or why it is nobody."""
     post, _, level = target.partition(":")
     if post == "responsible":
-        name = book.responsible.get(level)
-        if name is None:
-            return (), "nobody is named"
-        held = book.rosters.get("enterprise", Roster()).person(name)
-        return (held or Person(name=name),), ""
-    roster = book.rosters.get(level)
-    if roster is None:
+        names = book.responsible.get(level, ())
+        roster = book.rosters.get("enterprise", Roster())
+        held = tuple(roster.person(name) or Person(name=name) for name in names)
+        return held, "" if held else "nobody is named"
+    found = book.rosters.get(level)
+    if found is None:
         return (), "no roster"
-    on = rosters.on_duty(roster, "supervisor" if post == "supervisor" else "duty", now)
+    on = rosters.on_duty(found, "supervisor" if post == "supervisor" else "duty", now)
     return on, "" if on else "nobody on duty"
 
 

@@ -18,6 +18,7 @@ Post = Literal["duty", "supervisor"]
 Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Wall = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
+To = Annotated[str, Meta(max_length=254, pattern=r"^[^\x00-\x1f]*$")]
 _DAY: Final = timedelta(days=1)
 
 
@@ -25,7 +26,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Where somebody is reached: a channel, and there a mailbox, a number, nothing for a group."""
 
     channel: Name
-    to: Annotated[str, Meta(max_length=254)] = ""
+    to: To = ""
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -66,7 +66,7 @@ async def send(channel: Channel, message: Message, http: httpx.AsyncClient) -> S
         if channel.kind == "smtp":
             return await _mail(channel, message)
         return await _post(channel, message, http)
-    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+    except Exception as error:  # noqa: BLE001  whatever it is, the next message must not wait for it
         return Sent(answer=f"{type(error).__name__}: {error}"[:300], is_taken=False)
 
 

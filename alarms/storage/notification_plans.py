@@ -120,7 +120,7 @@ async def pass_on(
     place = await _place(conn, row)
     reached = escalation.reach(escalation.UP.get(target), place.book, now)
     why = f"{target}: could not be told"
-    noted = [each._replace(note="; ".join(filter(None, (why, each.note)))) for each in reached]
+    noted = [each._replace(note=escalation.joined(why, each.note)) for each in reached]
     await _write(conn, [_Planned(row, document, when, noted, place.name)], now)
 
 
@@ -192,9 +192,9 @@ async def _place(conn: AsyncConnection, row: JournalRow) -> _Place:
     found = await cursor.fetchone()
     assert found is not None  # noqa: S101  # a left join of one row
     enterprise, source, responsible, around = found
-    named: dict[str, str] = {}
+    named: dict[str, list[str]] = {}
     for each in responsible or ():
-        named.setdefault(each["role"], each["name"])
+        named.setdefault(each["role"], []).append(each["name"])
     levels = {} if row.region is None else governing_codes(row.region)
     codes = {"enterprise": row.enterprise, **levels, "server": "all"}
     held = await duty_rosters.of_places(

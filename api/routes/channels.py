@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 
 from alarms import notices
 from alarms.notices import Language
+from alarms.rosters import To
 from alarms.storage import channels, queries
 from alarms.storage.channels import Channel
 from api import (
@@ -53,7 +54,7 @@ class ChannelWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class Trial(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a trial goes: a mailbox, or whom a chat calls by name."""
 
-    to: Annotated[str, Meta(max_length=254)] = ""
+    to: To = ""
 
 
 @router.get(

@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from alarms.alarm import Tier, Transition
 from alarms.storage import alarms, connection
+from api import chats
 from tests import beacons, people, servers
 from tests.beacons import FAR, NEAR, House
 from tests.desks import CITY, done, proposed
@@ -367,3 +368,15 @@ async def test_what_is_old_and_over_after_a_stop_is_set_aside_and_what_stands_is
     found = await ended(house, enough=lambda all_: len(all_) == 2)
     assert shortly(found, "state") == [("stale",), ("sent",)]
     assert len(post.to("guard@x.cn")) == 1
+
+
+async def test_a_robot_gets_no_more_messages_than_it_takes(house: House, robot: Receiver) -> None:
+    await chat(house, "wecom", robot)
+    for count in (1, 2, 3):
+        alarm = await house.raise_alarm(tier=Tier.red)
+        if count == 1:
+            await ended(house, alarm)
+            began = time.monotonic()
+    await ended(house, enough=lambda all_: len(all_) == 6)
+    assert time.monotonic() - began >= chats.PACE_S - 0.5
+    assert len(robot.deliveries) == 2

@@ -34,7 +34,7 @@ class Place:
     """A place whose levels have desks, unless the test takes them away."""
 
     rosters: Mapping[str, Roster]
-    responsible: Mapping[str, str]
+    responsible: Mapping[str, list[str]]
     channels: frozenset[str] = frozenset({"mail"})
 
     def told(
@@ -62,7 +62,7 @@ def place() -> Place:
     above = {level: desk(level) for level in LEVELS[1:]}
     return Place(
         rosters={"enterprise": enterprise, **above},
-        responsible={"operation": "op", "technical": "tech", "principal": "boss"},
+        responsible={"operation": ["op"], "technical": ["tech"], "principal": ["boss"]},
     )
 
 
@@ -119,13 +119,21 @@ def test_where_nobody_is_on_duty_the_next_level_up_is_told_and_it_says_why(place
 
 
 def test_who_has_no_address_is_passed_over_by_name(place: Place) -> None:
-    place.responsible = {"operation": "stranger"}
+    place.responsible = {"operation": ["stranger"]}
     assert [(each.person, each.target) for each in place.told("raised", Tier.orange)] == [
         ("guard", "duty:enterprise")
     ]
     note = place.told("raised", Tier.orange)[0].note
-    assert "responsible:operation: stranger has no address" in note
-    assert "responsible:technical: nobody is named" in note
+    assert note == (
+        "responsible:operation: stranger has no address; "
+        "responsible:technical: nobody is named; responsible:principal: nobody is named"
+    )
+
+
+def test_all_who_are_named_for_a_role_are_told(place: Place) -> None:
+    place.responsible = {"operation": ["op", "tech"], "technical": ["boss"]}
+    names = [each.person for each in place.told("raised", Tier.orange)]
+    assert names == ["op", "tech", "boss", "guard"]
 
 
 def test_one_of_two_without_an_address_is_named_beside_the_other(place: Place) -> None:
@@ -150,7 +158,7 @@ def test_nobody_at_all_is_said_once_with_all_that_was_tried(place: Place) -> Non
 
 
 def test_somebody_in_two_places_is_told_once(place: Place) -> None:
-    place.responsible = dict.fromkeys(("operation", "technical", "principal"), "op")
+    place.responsible = {role: ["op"] for role in ("operation", "technical", "principal")}
     assert [each.person for each in place.told("raised")] == ["op", "guard"]
 
 
