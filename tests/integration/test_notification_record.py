@@ -158,6 +158,12 @@ async def test_the_gravest_goes_first_and_takes_along_what_waits(conn: AsyncConn
     assert sorted(await notifications.channels_due(conn, now())) == ["chat", "mail"]
     found = await notifications.next_message(conn, "mail", "smtp", now())
     assert [each.tier for each in found] == [Tier.red, Tier.yellow, Tier.yellow]
+    await conn.execute(
+        "update notification set address = 'other', due_at = due_at - interval '1 hour'"
+        " where tier = 2"
+    )
+    found = await notifications.next_message(conn, "mail", "smtp", now())
+    assert [each.tier for each in found] == [Tier.red]
 
 
 async def test_what_waited_long_and_is_over_is_set_aside(conn: AsyncConnection) -> None:

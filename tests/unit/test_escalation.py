@@ -250,3 +250,14 @@ def test_a_joined_message_keeps_to_its_length_and_names_the_number(
         assert str(len(parts)) in found.text.partition("\n")[0]
         lines = found.text.split("\n")[1:]
         assert lines[-1].startswith(("…", f"{len(parts)}. "))
+
+
+def test_a_storm_in_long_words_leaves_room_and_says_how_many_more_there_are() -> None:
+    one = Wording(title="红色报警" * 50, text="液位高" * 100)
+    found = notices.joined([Words(zh=one, en=one)] * 60, "zh", longest=2048)
+    assert len(f"{found.title}\n{found.text}".encode()) <= 2048
+    assert found.text.split("\n")[-1] == "……其余 60 条请在平台查看"
+    short = Wording(title="红色报警" * 5, text="液位高")
+    found = notices.joined([Words(zh=short, en=short)] * 60, "zh", longest=2048)
+    assert len(f"{found.title}\n{found.text}".encode()) <= 2048
+    assert len(found.text.split("\n")) > 5
