@@ -45,6 +45,7 @@ class _Document(msgspec.Struct):
     """What telling reads of an alarm or a warning."""
 
     active: bool
+    peak_tier: str
     simulated: bool
     name: str
     message: _Message
@@ -55,11 +56,12 @@ class _Document(msgspec.Struct):
 
 
 class _Planned(NamedTuple):
-    """What happened, and who is told of it."""
+    """What happened, as of which tier, and who is told of it."""
 
     row: JournalRow
     document: _Document
     when: When
+    tier: Tier
     recipients: Sequence[Recipient]
     place: str
 
@@ -115,13 +117,13 @@ async def pass_on(
         return
     row = rows[0]
     document, when = _read(row)
-    if when is None:
+    if when is None or when in _ENDS:
         return
     place = await _place(conn, row)
     reached = escalation.reach(escalation.UP.get(target), place.book, now)
     why = f"{target}: could not be told"
     noted = [each._replace(note=escalation.joined(why, each.note)) for each in reached]
-    await _write(conn, [_Planned(row, document, when, noted, place.name)], now)
+    await _write(conn, [_Planned(row, document, when, Tier(row.tier), noted, place.name)], now)
 
 
 async def _plan_one(
@@ -139,7 +141,9 @@ async def _plan_one(
     table = escalation.of_region(tables, row.region)
     if document.simulated and not table.simulated:
         return None
-    wanted = escalation.targets(table, Tier(row.tier), when)
+    # Its end is as grave as the worst of it: who was told of red is told that it is over.
+    tier = Tier[document.peak_tier] if when in _ENDS else Tier(row.tier)
+    wanted = escalation.targets(table, tier, when)
     if not wanted:
         return None
     key = (row.region, row.enterprise, row.source)
@@ -147,7 +151,7 @@ async def _plan_one(
         places[key] = await _place(conn, row)
     happening = Happening(
         when=when,
-        tier=Tier(row.tier),
+        tier=tier,
         simulated=document.simulated,
         acknowledged=frozenset(level for level, ack in document.acks.items() if ack is not None),
         government=document.government,
@@ -163,7 +167,7 @@ async def _plan_one(
             if recipient.channel is not None
         ]
     found = escalation.recipients(happening, table, places[key].book, told, now)
-    return _Planned(row, document, when, found, places[key].name)
+    return _Planned(row, document, when, tier, found, places[key].name)
 
 
 def _read(row: JournalRow) -> tuple[_Document, When | None]:
@@ -248,7 +252,7 @@ async def _write(conn: AsyncConnection, planned: Sequence[_Planned], now: int) -
 async def _values(conn: AsyncConnection, one: _Planned, now: int) -> list[tuple[Any, ...]]:
     """Return the rows to be, one a recipient."""
     row, document, when = one.row, one.document, one.when
-    tier, moment = Tier(row.tier), instants.to_datetime(now)
+    tier, moment = one.tier, instants.to_datetime(now)
     matter = Matter(
         id=row.alarm_id,
         when=when,
@@ -265,7 +269,7 @@ async def _values(conn: AsyncConnection, one: _Planned, now: int) -> list[tuple[
     due = moment if tier is Tier.red else moment + WAITS
     return [
         (
-            *(row.log_offset, row.alarm_id, row.rev, row.kind, when, row.tier, row.region),
+            *(row.log_offset, row.alarm_id, row.rev, row.kind, when, int(tier), row.region),
             *(row.enterprise, row.source, document.simulated),
             *each,
             Jsonb(notices.words(matter, each), dumps=msgspec.json.encode),

@@ -6,10 +6,11 @@ import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from psycopg import AsyncConnection
 
-from alarms.alarm import Tier
+from alarms.alarm import Tier, Transition
 from alarms.storage import alarms, connection, notification_plans, notifications, retention
 from alarms.storage.notifications import Waiting
 from tests import beacons, people
@@ -164,6 +165,60 @@ async def test_the_gravest_goes_first_and_takes_along_what_waits(conn: AsyncConn
     )
     found = await notifications.next_message(conn, "mail", "smtp", now())
     assert [each.tier for each in found] == [Tier.red]
+
+
+async def test_who_was_told_of_red_is_told_its_end_though_it_ended_as_yellow(
+    conn: AsyncConnection,
+) -> None:
+    for change, tier in (
+        (Transition.raised, Tier.red),
+        (Transition.tier_down, Tier.yellow),
+        (Transition.returned, Tier.yellow),
+    ):
+        event = beacons.event(change=change, tier=tier)
+        async with conn.transaction():
+            await alarms.apply_events(conn, [event], now=time.time_ns() // 1000)
+        await plan(conn)
+    rows = await conn.execute("select moment, tier, person from notification order by id")
+    assert await rows.fetchall() == [
+        *[("raised", Tier.red, "guard")] * 2,
+        *[("returned", Tier.red, "guard")] * 2,
+    ]
+    await conn.execute("delete from notification where moment = 'raised'")
+    await miss(conn, "mail", at=now(), again_s=None)
+    found = await miss(conn, "chat", at=now(), again_s=None)
+    assert [state for _, _, state in found] == ["failed", "failed"], "nobody else waits for an end"
+
+
+async def test_the_servers_own_alarms_reach_the_servers_own_desk(conn: AsyncConnection) -> None:
+    await conn.execute(
+        "insert into roster (place, content, changed_at) values ('all', %s, now())",
+        (json.dumps(people.duty("keeper")),),
+    )
+    async with conn.transaction():
+        await alarms.apply_events(conn, [beacons.SYSTEM], now=time.time_ns() // 1000)
+    await plan(conn)
+    assert await states(conn) == [("keeper", "mail", "queued")]
+
+
+async def test_a_park_has_its_own_desk_before_the_countys(conn: AsyncConnection) -> None:
+    await conn.execute(
+        "insert into region (code, name, parent, kind) values ('510603-P1', '园区', '510603', 'park')"
+    )
+    await conn.execute("update enterprise set region = '510603-P1' where code = %s", (NEAR,))
+    await conn.execute("delete from roster where place = %s", (NEAR,))
+    await conn.execute(
+        "insert into roster (place, content, changed_at) values ('510603-P1', %s, now())",
+        (json.dumps(people.duty("park")),),
+    )
+    event = beacons.event(tier=Tier.yellow)
+    event = msgspec.structs.replace(
+        event, subject=msgspec.structs.replace(event.subject, region="510603-P1")
+    )
+    async with conn.transaction():
+        await alarms.apply_events(conn, [event], now=time.time_ns() // 1000)
+    await plan(conn)
+    assert await states(conn) == [("park", "mail", "queued")]
 
 
 async def test_what_waited_long_and_is_over_is_set_aside(conn: AsyncConnection) -> None:

@@ -224,7 +224,7 @@ async def test_a_warning_is_told_from_its_proposal_to_its_end(house: House) -> N
 
 
 async def chat(house: House, kind: str, robot: Receiver, secret: str | None = None) -> None:
-    wish: Document = {"kind": kind, "url": f"{robot.url}?key=k"}
+    wish: Document = {"kind": kind, "url": f"{robot.url}?key=verysecret"}
     await put(house, f"channels/{kind}", wish | ({"secret": secret} if secret else {}))
     roster = duty("a", "b", channel=kind)
     for person, number in zip(roster["persons"], ("138", "139"), strict=True):
@@ -244,7 +244,8 @@ async def test_a_group_is_told_once_and_calls_everybody_on_duty(
     (delivery,) = robot.deliveries
     body = json.loads(delivery.body)
     query = parse_qs(urlsplit(robot.paths[0]).query)
-    assert query["key"] == ["k"]
+    assert query["key"] == ["verysecret"]
+    assert "verysecret" not in house.serve.errors()
     match kind:
         case "dingtalk":
             text = body["text"]["content"]
