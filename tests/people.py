@@ -33,15 +33,16 @@ def duty(*names: str, channel: str = "mail", supervisor: str | None = None) -> D
 async def nobody(house: House) -> None:
     """Take away everybody, every channel and every table, and what was told."""
     async with await connection.connect(house.database) as conn:
+        # First, as whoever plans does: the tables are locked after it.
+        await conn.execute(
+            "update notification_cursor set log_offset = journal_head.log_offset from journal_head"
+        )
         await conn.execute("truncate channel, roster, notification_table, notification")
         await conn.execute(
             "update alarm set t_closed = now(), active = false, due_at = null"
             " where t_closed is null"
         )
         await conn.execute("update source set responsible = '[]'")
-        await conn.execute(
-            "update notification_cursor set log_offset = journal_head.log_offset from journal_head"
-        )
 
 
 async def put(house: House, path: str, document: Document, *, scope: str = "all") -> Document:

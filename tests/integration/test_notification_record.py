@@ -203,7 +203,8 @@ async def test_the_servers_own_alarms_reach_the_servers_own_desk(conn: AsyncConn
 
 async def test_a_park_has_its_own_desk_before_the_countys(conn: AsyncConnection) -> None:
     await conn.execute(
-        "insert into region (code, name, parent, kind) values ('510603-P1', '园区', '510603', 'park')"
+        "insert into region (code, name, parent, kind)"
+        " values ('510603-P1', '园区', '510603', 'park')"
     )
     await conn.execute("update enterprise set region = '510603-P1' where code = %s", (NEAR,))
     await conn.execute("delete from roster where place = %s", (NEAR,))
