@@ -31,19 +31,23 @@ from api.gateway_life import Entrance
 from api.identity import COOKIE, Gate
 from api.inspection import Inspections
 from api.live import Live
+from api.notifier import Notifier
 from api.routes import (
     alarms,
     broker,
     certificates,
+    channels,
     credentials,
     gateways,
     health,
     kpi,
+    notifications,
     plant,
     previews,
     records,
     registry,
     reports,
+    rosters,
     rules,
     session,
     warnings,
@@ -66,6 +70,9 @@ _ROUTERS = (
     session.router,
     webhooks.router,
     warnings.router,
+    notifications.router,
+    channels.router,
+    rosters.router,
     kpi.router,
     health.router,
 )
@@ -137,6 +144,7 @@ def _lifespan(
             asyncio.create_task(
                 _for_ever(Deliveries(database_url, pool, feed).run), name="webhooks"
             ),
+            asyncio.create_task(_for_ever(Notifier(database_url, pool, feed).run), name="notifier"),
         ]
         try:
             yield

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from alarms.storage import migrate, places, queries
+from alarms.storage import migrate, notifications, places, queries
 from api import answers, clock
 from api.service import Service, Shared, bearer, identify
 
@@ -80,11 +80,15 @@ async def metrics(request: Request, service: Shared) -> Response:
     async with service.transaction() as conn:
         open_alarms = await queries.open_by_tier(conn)
         counters = await places.counters(conn)
+        told = await notifications.counted(conn, clock.now() - timedelta(days=1))
     lines = [
         *_metric("fengsui_journal_head", "gauge", "Newest journal offset.", service.feed.head),
         "# HELP fengsui_alarms_open Open alarms by tier.",
         "# TYPE fengsui_alarms_open gauge",
         *(f'fengsui_alarms_open{{tier="{tier}"}} {count}' for tier, count in open_alarms.items()),
+        "# HELP fengsui_notifications Notifications of 24 hours, and all that wait, by state.",
+        "# TYPE fengsui_notifications gauge",
+        *(f'fengsui_notifications{{state="{state}"}} {count}' for state, count in told.items()),
         *_metric("fengsui_websocket_clients", "gauge", "Open sockets.", len(service.connections)),
         *_metric(
             "fengsui_gateways_online", "gauge", "Gateways that are online.", counters["online"]
