@@ -1,6 +1,6 @@
 /** REST calls to our own origin, relative to the page so that any sub-path works. */
 import type {
-  Alarm, Duty, EarlyWarning, Enterprise, Gateway, GatewayDetail, GatewayHistory, Issued, JournalRow, Pending, Performance, Point,
+  Alarm, Duty, EarlyWarning, Enterprise, Gateway, GatewayDetail, GatewayHistory, Issued, JournalRow, Notification, Pending, Performance, Point,
   Preview, Problem, ReadingRows, Region, Session, Source, WarningDraft, WarningEntry, WarningWish,
 } from './contract'
 
@@ -179,3 +179,7 @@ export function reportAddress(span: string, form: 'html' | 'pdf' | 'csv', at: nu
   if (region !== undefined) query.set('region', region)
   return address(`api/v1/reports/${span}.${form}?${query}`).href
 }
+
+/** Who was told of an alarm or a warning, the newest first: one page is enough for a screen. */
+export const notifications = async (id: string): Promise<Notification[]> =>
+  (await get<{ items: Notification[] }>(`notifications?alarm=${encodeURIComponent(id)}`)).items

@@ -332,7 +332,6 @@ export interface Problem {
   warning?: EarlyWarning | null
 }
 
-/** The figures that a bound was published for, each a number. */
 export interface Figures {
   annunciated: number
   per_hour: number
@@ -387,4 +386,15 @@ export interface Performance {
   busiest: string | null
   ten_minutes: number[]
   targets: Target[]
+}
+
+/** One telling of an alarm or a warning to a person by a channel. */
+export interface Notification {
+  id: number
+  target: string
+  person: string | null
+  channel: string | null
+  state: string
+  due_at: string
+  ended_at: string | null
 }
