@@ -137,5 +137,10 @@ def guard(request: Request) -> None:
     )
 
 
+async def _shared(request: Request) -> Service:
+    """Return the service; a plain function would be called on a thread of its own each time."""
+    return of(request)
+
+
 Asking = Annotated[Identity, Depends(identify)]
-Shared = Annotated[Service, Depends(of)]
+Shared = Annotated[Service, Depends(_shared)]
