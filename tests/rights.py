@@ -1,4 +1,4 @@
-"""Who may do what: the rights of contracts and handbook as one table, for the tests that hold doors to it.
+"""Who may do what: the rights of the contracts as one table, for the tests of every door.
 
 It is written by hand and reads nothing of the product: what it says is what must be.
 """

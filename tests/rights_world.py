@@ -1,4 +1,4 @@
-"""Two regions with three enterprises, and everybody who may ask: each role, scope and credential."""
+"""Two regions with three enterprises, and everybody who may ask, by role, scope, credential."""
 
 import hashlib
 import json
@@ -37,11 +37,13 @@ NOBODY: Any = {
 class Door:
     """A broker that lets in and shuts out whom it is told."""
 
-    async def admit(self, gateway: str, password: str | None, digest: str | None) -> Sequence[str]:
-        return ("let in",)
+    async def admit(
+        self, gateway: str, _password: str | None, _digest: str | None
+    ) -> Sequence[str]:
+        return (f"{gateway} let in",)
 
     async def shut(self, gateway: str) -> Sequence[str]:
-        return ("shut out",)
+        return (f"{gateway} shut out",)
 
 
 def entrance(folder: Path) -> Entrance:
@@ -73,6 +75,8 @@ class World:
     callers: list[Caller] = field(default_factory=list)
     places: dict[str, Any] = field(default_factory=dict)
     """What the doors' parameters are called for a thing of OWN; `drill`: a simulated alarm."""
+    ended: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Headers of nobody, and of credentials that let nobody in any more."""
     marks: dict[str, set[str]] = field(default_factory=dict)
     """What only an answer that tells of an enterprise, or of a scope's webhook, can hold."""
 
@@ -110,6 +114,7 @@ async def built(app: FastAPI, url: str) -> World:
     world = World(app=app, url=url)
     await _plant(url)
     world.callers = await _callers(url)
+    world.ended = await _ended(url)
     administrator = world.caller("administrator", "all").headers
     for code in ENTERPRISES:
         await beacons.happen(url, *(_event(code, drill=drill) for drill in (False, True)))
@@ -149,9 +154,12 @@ async def _plant(url: str) -> None:
         await conn.execute(
             """
             insert into region (code, name, parent, kind)
-            values ('510000', '四川省', null, 'province'), ('510600', '德阳市', '510000', 'city'),
-                   ('510603', '旌阳区', '510600', 'county'), ('510681', '广汉市', '510600', 'county'),
-                   ('440000', '广东省', null, 'province'), ('440300', '深圳市', '440000', 'city'),
+            values ('510000', '四川省', null, 'province'),
+                   ('510600', '德阳市', '510000', 'city'),
+                   ('510603', '旌阳区', '510600', 'county'),
+                   ('510681', '广汉市', '510600', 'county'),
+                   ('440000', '广东省', null, 'province'),
+                   ('440300', '深圳市', '440000', 'city'),
                    ('440305', '南山区', '440300', 'county')
             on conflict do nothing
             """
@@ -278,6 +286,49 @@ async def _callers(url: str) -> list[Caller]:
     return made
 
 
+async def _ended(url: str) -> dict[str, dict[str, str]]:
+    """Make credentials of administrators of everything that have ended, each in its way."""
+    now, person = datetime.now(UTC), "administrator of all"
+    async with await connection.connect(url) as conn:
+        for name in ("expired", "revoked"):
+            await accounts.create_token(
+                conn,
+                name=name,
+                token_hash=_digest(f"fs_{name}"),
+                scope="all",
+                role="administrator",
+                now=now,
+                expires_at=now - timedelta(seconds=1) if name == "expired" else None,
+            )
+        await accounts.revoke_token(conn, "revoked", now=now)
+        await open_session(conn, "over", person, hours=-1)
+        await accounts.create_token(
+            conn,
+            name="a broker",
+            token_hash=_digest("fs_broker"),
+            scope="all",
+            role="broker",
+            now=now,
+            expires_at=None,
+        )
+        await accounts.create_person(
+            conn, name="gone", password_hash="x", scope="all", role="administrator", now=now
+        )
+        await open_session(conn, "gone", "gone")
+        await conn.execute("update person set disabled = true where name = 'gone'")
+    return {
+        "nobody": {},
+        **{
+            f"token {name}": {"authorization": f"Bearer fs_{name}"}
+            for name in ("expired", "revoked", "broker", "invented")
+        },
+        **{
+            f"session {name}": {"cookie": f"fengsui_session={name}"}
+            for name in ("over", "gone", "invented")
+        },
+    }
+
+
 async def open_session(conn: Any, session: str, person: str, *, hours: int = 8) -> None:
     """Let a person be signed in."""
     now = datetime.now(UTC)
@@ -322,20 +373,16 @@ async def _found(world: World) -> None:
 
 
 def hidden_words(world: World, scope: str) -> set[str]:
-    """Return what no answer to this scope may hold."""
-    foreign = rights.foreign_to(scope)
-    words = set().union(*(world.marks[code] for code in foreign))
-    seen = {
-        other
-        for other in SCOPES
-        if rights.covers(
-            scope,
-            None
-            if other == "all"
-            else ENTERPRISES.get(other, REGIONS.get(other))
-            if other in REGIONS
-            else None,
-            other if other in ENTERPRISES else None,
-        )
-    }
-    return words | {f"of-{other.lower()}.example" for other in SCOPES if other not in seen}
+    """Return what no answer to this scope may hold: of foreign enterprises, of others' webhooks."""
+    words = {word for code in rights.foreign_to(scope) for word in world.marks[code]}
+    hooks = {f"of-{other.lower()}.example" for other in SCOPES if not _sees(scope, other)}
+    return words | hooks
+
+
+def _sees(scope: str, other: str) -> bool:
+    """Tell whether a scope covers what is another scope's own."""
+    if other == "all":
+        return scope == "all"
+    if other in REGIONS:
+        return rights.covers(scope, REGIONS[other], None)
+    return rights.covers(scope, None, other)
