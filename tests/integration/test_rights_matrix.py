@@ -194,7 +194,8 @@ async def _asked(
         body = {**body, **{key: "NOBODY-1" for key in ("enterprise", "source") if key in body}}
     if changes:
         places, headers = await _prepared(world, right.door, caller, places)
-    sent = [*map(str, places.values()), *re.findall(r"[A-Z]+-1", str(body))]
+    named = [str(places[name]) for name in re.findall(r"{(\w+)}", right.door)]
+    sent = [word for word in (*named, *re.findall(r"[A-Z]+-1", str(body))) if len(word) > 5]
     query = {"dry_run": "true"} if right.door == "POST registry" else None
     if right.door == "GET journal":
         query = {"from": f"{world.app.state.service.feed.epoch}:0", "limit": "1000"}
