@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
 
 from alarms.storage import migrate, places, queries
 from api import answers, clock
@@ -26,7 +27,12 @@ async def healthz() -> Response:
 @router.get(
     "/api/v1/readyz",
     summary="Database, schema, journal and ingest are well",
-    responses={503: answers.problem_described(503)},
+    responses={
+        503: {
+            "description": "Something this needs is away; `checks` says what, and the mend.",
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        }
+    },
     openapi_extra=_PUBLIC,
 )
 async def readyz(service: Shared) -> Response:
@@ -64,7 +70,13 @@ async def _checks(service: Service) -> dict[str, dict[str, Any]]:
 
 
 @router.get("/api/v1/metrics", include_in_schema=False)
-@router.get("/metrics", summary="Counters for Prometheus", openapi_extra=_PUBLIC)
+@router.get(
+    "/metrics",
+    summary="Counters for Prometheus",
+    response_class=PlainTextResponse,
+    responses={503: answers.problem_described(503)},
+    openapi_extra=_PUBLIC,
+)
 async def metrics(service: Shared) -> Response:
     """Answer a few counters in the Prometheus text format."""
     async with service.transaction() as conn:
