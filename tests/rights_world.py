@@ -357,7 +357,8 @@ async def _found(world: World) -> None:
             world.marks[enterprise].add(alarm)
             if enterprise == OWN:
                 world.places["drill" if simulated else "alarm_id"] = alarm
-        hooks = dict(await (await conn.execute("select scope, id from webhook")).fetchall())
+        found = await (await conn.execute("select scope, id from webhook")).fetchall()
+        hooks: dict[str, int] = dict(found)
     for code, region in ENTERPRISES.items():
         if region != ENTERPRISES[OWN]:
             world.marks[code].add(region)
