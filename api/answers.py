@@ -197,6 +197,6 @@ _WORDS: Final = {
     409: "It has moved on; `alarm`, or `warning`, is how it stands now.",
     413: "The body is too long.",
     422: "The request cannot be used; `detail` says why.",
-    429: "Too many failed attempts; wait as `Retry-After` says.",
+    429: "Too many calls, or failed attempts; wait as `Retry-After` says.",
     503: "Something this needs is away; try again.",
 }

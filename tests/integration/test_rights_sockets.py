@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
+from api import connection
 from tests import asgi, rights_world
 from tests.asgi import Frame, Socket
 from tests.rights import ENTERPRISES, OWN, RIGHTS, ROLES, SCOPES, foreign_to
@@ -162,6 +163,44 @@ async def test_a_session_of_another_sites_page_opens_no_socket(world: World) -> 
         assert (await socket.next() or {})["code"] == "forbidden"
         assert await socket.next() is None
         assert socket.close_code == 4403
+
+
+async def test_who_opens_more_sockets_than_one_may_is_told_to_come_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others of that name stay, and everybody else comes in."""
+    monkeypatch.setattr(connection, "MOST_SOCKETS", 2)
+    caller = world.caller("platform", "all")
+    async with _open(world, "values", caller) as first, _open(world, "alarms", caller) as second:
+        for each in (first, second):
+            await each.send(op="unsubscribe", sub="a")
+            await each.send(op="auth", token="again")
+            assert await each.next("error") is not None
+        async with _open(world, "values", caller) as third:
+            assert (await third.next() or {})["op"] == "goaway"
+            assert await third.next() is None
+            assert third.close_code == 1013
+        async with _open(world, "values", world.caller("viewer", "all")) as another:
+            await another.send(op="auth", token="again")
+            assert (await another.next() or {})["op"] == "error"
+        await first.send(op="auth", token="again")
+        assert (await first.next() or {})["op"] == "error"
+
+
+async def test_who_asks_without_end_is_told_to_wait_and_nobody_else(world: World) -> None:
+    """The bucket is emptied, and stays so: this machine may be too slow to outrun its pace."""
+    caller, other = world.caller("auditor", "440305"), world.caller("auditor", "all")
+    pace = world.app.state.service.pace
+    name = "machine, auditor of 440305"
+    while pace.wait_s(name) == 0:
+        pass
+    pace._left[name] = (0.0, pace._left[name][1] + 30)
+    refused = await world.ask("GET session", caller.headers, {})
+    assert refused.status == 429
+    assert int(dict(refused.headers)["retry-after"]) >= 1
+    assert (await world.ask("GET session", other.headers, {})).status == 200
+    pace._left.pop(name)
+    assert (await world.ask("GET session", caller.headers, {})).status == 200
 
 
 def _open(world: World, path: str, caller: Caller) -> AbstractAsyncContextManager[Socket]:
