@@ -35,6 +35,11 @@ class Position:
     since: int | None = None
     first: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
+    def is_flooded(self, now: int) -> bool:
+        """Tell whether the flood still goes on at `now`, Micros: nobody says when it has ended."""
+        within = sum(moment > now - WINDOW_US for moment in self.moments)
+        return self.since is not None and within >= ENDS_BELOW
+
     def heard(self, at: int, source: str, key: str) -> "Position":
         """Return the position after an annunciation at `at` of a point of a source."""
         newest = max(at, *self.moments) if self.moments else at
@@ -62,14 +67,7 @@ class Floods:
 
     def recall(self, states: Iterable[ChannelState]) -> None:
         """Take up where the record left off."""
-        for state in states:
-            if state.rule == RULE:
-                known = state.process
-                self._positions[state.key.removeprefix(_KEY)] = Position(
-                    moments=tuple(known["moments"]),
-                    since=known["since"],
-                    first={name: (key, at) for name, (key, at) in known["first"].items()},
-                )
+        self._positions.update(position_of(state) for state in states if state.rule == RULE)
 
     def label(self, events: Sequence[ProcessEvent]) -> tuple[tuple[ProcessEvent, ...], Changes]:
         """Return events in order, with the flood they fall in; what came late rings for nobody."""
@@ -106,6 +104,16 @@ class Floods:
     def adopt(self, changes: Changes) -> None:
         """Let changes take effect: the transaction has committed."""
         self._positions.update(changes)
+
+
+def position_of(state: ChannelState) -> tuple[str, Position]:
+    """Return the region and the position that a row of the record tells of."""
+    known = state.process
+    return state.key.removeprefix(_KEY), Position(
+        moments=tuple(known["moments"]),
+        since=known["since"],
+        first={name: (key, at) for name, (key, at) in known["first"].items()},
+    )
 
 
 def floods(moments: Sequence[int]) -> list[tuple[int, int]]:

@@ -7,16 +7,17 @@ server's clock says.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
 import msgspec
 
 from alarms import flood
-from alarms.alarm import Tier, Transition
+from alarms.alarm import Transition
 from alarms.kpi import CHATTER_WINDOW_US, DAY_US, chatters
+from alarms.moves import RAISES, RINGS, Move, flooded, longest_unanswered, rung, spells
 
+MINUTE_US: Final = 60_000_000
 HOUR_US: Final = 3_600_000_000
 TEN_MINUTES_US: Final = flood.WINDOW_US
 MOST_IN_TEN: Final = flood.STARTS_ABOVE
@@ -24,25 +25,6 @@ MOST_IN_HOUR: Final = 30
 TOP: Final = 10
 FLEETING_US: Final = 10_000_000
 STALE_US: Final = DAY_US
-RINGS: Final = frozenset({Transition.raised, Transition.reraised, Transition.tier_up})
-"""What an operator hears of the plant itself; a reminder (realarmed) is counted apart."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """A journal row as far as figures need it; times in Micros, `position` is a region's code."""
-
-    alarm: str
-    slot: tuple[str, str]
-    position: str | None
-    type: Transition
-    tier: Tier
-    t_event: int
-    t_committed: int
-    org_level: str | None = None
-    late: bool = False
-    unconfirmed: bool = False
-    good: bool = True
 
 
 class Often(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,13 +43,37 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     p95_s: float
 
 
+class Metrics(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """What OPC UA's AlarmMetricsType tells, over the report's span; times in s, rates per 10 min.
+
+    Its StartTime is the report's `start`; there is no Reset, for a span has none.
+    """
+
+    alarm_count: int
+    maximum_active_state: float
+    maximum_un_ack: float
+    current_alarm_rate: float
+    """In the last ten minutes of the span."""
+    maximum_alarm_rate: float
+    maximum_re_alarm_count: int
+    average_alarm_rate: float
+
+
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures of one operator position, or of all together; shares are of 1."""
+    """The figures of one operator position, or of all together; shares are of 1.
+
+    `upset_per_10_min` is the worst ten-minute interval of each day, averaged over the days (EEMUA
+    191): how it is in an upset, beside the steady state of `per_10_min`.
+    """
 
     annunciated: int
     per_hour: float
     per_day: float
+    per_10_min: float
+    upset_per_10_min: float
+    most_in_minute: int
     most_in_10_min: int
+    most_in_hour: int
     ten_minutes_above_10: float
     hours_above_30: float
     floods: int
@@ -82,10 +88,16 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged: Mapping[str, Taken]
     receipts: Mapping[str, Taken]
     escalated: int
+    escalated_per_day: float
     realarmed: int
     late: int
+    late_share: float
     not_good: int
+    not_good_share: float
     unconfirmed: int
+    simulated: int
+    """Of those annunciated, from simulated enterprises."""
+    opc_ua: Metrics
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,8 +115,8 @@ def report(moves: Sequence[Move], *, start: int, end: int, points: int) -> Repor
     """Count what happened from `start` to before `end`.
 
     `moves` are in the order of the journal; those before `start` tell what stood then and are not
-    counted. Floods and ten-minute windows of `overall` are those of its busiest position: nobody
-    listens to all of them.
+    counted. Floods, minutes and hours of `overall` are those of its busiest or its worst position:
+    nobody listens to all of them.
     """
     apart: dict[str, list[Move]] = defaultdict(list)
     for move in moves:
@@ -114,11 +126,13 @@ def report(moves: Sequence[Move], *, start: int, end: int, points: int) -> Repor
     overall = _figures([move for its in apart.values() for move in its], start, end)
     busiest = max(positions.values(), key=lambda each: each.annunciated, default=overall)
     raised = sum(
-        move.type in (Transition.raised, Transition.reraised) and move.t_event >= start
-        for its in apart.values()
-        for move in its
+        move.type in RAISES and move.t_event >= start for its in apart.values() for move in its
     )
     point_days = points * (end - start) / DAY_US
+    most = {
+        name: max((getattr(each, name) for each in positions.values()), default=0) for name in _MOST
+    }
+    metrics = msgspec.structs.replace(overall.opc_ua, maximum_alarm_rate=most["most_in_10_min"])
     return Report(
         start=start,
         end=end,
@@ -128,55 +142,102 @@ def report(moves: Sequence[Move], *, start: int, end: int, points: int) -> Repor
             overall,
             floods=sum(each.floods for each in positions.values()),
             time_in_flood=max((each.time_in_flood for each in positions.values()), default=0.0),
-            most_in_10_min=max((each.most_in_10_min for each in positions.values()), default=0),
-            ten_minutes_above_10=busiest.ten_minutes_above_10,
-            hours_above_30=busiest.hours_above_30,
+            **{name: getattr(busiest, name) for name in _BUSIEST},
+            **most,
+            opc_ua=metrics,
         ),
         positions=positions,
     )
 
 
+_BUSIEST: Final = ("ten_minutes_above_10", "hours_above_30", "upset_per_10_min")
+_MOST: Final = ("most_in_minute", "most_in_10_min", "most_in_hour")
+
+
 def _figures(moves: Sequence[Move], start: int, end: int) -> Figures:
-    rings = [move for move in moves if move.type in RINGS and not move.late]
+    rings = rung(moves)
     counted = [move for move in rings if move.t_event >= start]
     moments = sorted(move.t_event for move in counted)
     often = Counter(move.slot for move in counted).most_common(TOP)
     tiers = Counter(move.tier.name for move in counted)
-    spells = _spells(moves, end)
+    active = spells(moves, end)
     hours = (end - start) / HOUR_US
-    floods = [
-        (max(begin, start), min(over, end))
-        for begin, over in flood.floods(sorted(move.t_event for move in rings))
-        if over > start and begin < end
-    ]
+    floods = [(max(begin, start), min(over, end)) for begin, over in flooded(rings, start, end)]
+    per_10_min = len(counted) / hours / 6
+    most_in_10_min = _most_within(moments, TEN_MINUTES_US)
+    late = _count(moves, start, Transition.late)
+    not_good = sum(not move.good and not move.unconfirmed for move in counted)
+    escalated = _count(moves, start, Transition.escalated)
     return Figures(
         annunciated=len(counted),
         per_hour=len(counted) / hours,
         per_day=24 * len(counted) / hours,
-        most_in_10_min=_most_within(moments, TEN_MINUTES_US),
+        per_10_min=per_10_min,
+        upset_per_10_min=_upset(moments, start, end),
+        most_in_minute=_most_within(moments, MINUTE_US),
+        most_in_10_min=most_in_10_min,
+        most_in_hour=_most_within(moments, HOUR_US),
         ten_minutes_above_10=_share_above(moments, start, end, TEN_MINUTES_US, MOST_IN_TEN),
         hours_above_30=_share_above(moments, start, end, HOUR_US, MOST_IN_HOUR),
         floods=len(floods),
         time_in_flood=sum(over - begin for begin, over in floods) / (end - start),
         top_10=[Often(key=key, rule=rule, count=count) for (key, rule), count in often],
         top_10_share=sum(count for _, count in often) / len(counted) if counted else 0.0,
-        chattering=sum(chatters(its, since=start) for its in spells.values()),
-        fleeting=_fleeting(spells, start),
+        chattering=sum(chatters(its, since=start) for its in active.values()),
+        fleeting=_fleeting(active, start, end),
         stale=sum(
             over - begin > STALE_US and over > start
-            for its in spells.values()
+            for its in active.values()
             for begin, over in its
         ),
         tiers=dict(tiers),
         tier_shares={tier: count / len(counted) for tier, count in tiers.items()},
         acknowledged=_times(moves, start, Transition.acknowledged, _by_tier),
         receipts=_times(moves, start, Transition.receipt, _by_level),
-        escalated=_count(moves, start, Transition.escalated),
+        escalated=escalated,
+        escalated_per_day=24 * escalated / hours,
         realarmed=_count(moves, start, Transition.realarmed),
-        late=_count(moves, start, Transition.late),
-        not_good=sum(not move.good and not move.unconfirmed for move in counted),
+        late=late,
+        late_share=late / (late + len(counted)) if late else 0.0,
+        not_good=not_good,
+        not_good_share=not_good / len(counted) if not_good else 0.0,
         unconfirmed=sum(move.unconfirmed for move in counted),
+        simulated=sum(move.simulated for move in counted),
+        opc_ua=Metrics(
+            alarm_count=len(counted),
+            maximum_active_state=max(
+                (
+                    (over - begin) / 1e6
+                    for its in active.values()
+                    for begin, over in its
+                    if over > start
+                ),
+                default=0.0,
+            ),
+            maximum_un_ack=longest_unanswered(moves, start, end),
+            current_alarm_rate=sum(moment >= end - TEN_MINUTES_US for moment in moments),
+            maximum_alarm_rate=most_in_10_min,
+            maximum_re_alarm_count=max(
+                Counter(
+                    move.alarm
+                    for move in moves
+                    if move.type is Transition.realarmed and move.t_event >= start
+                ).values(),
+                default=0,
+            ),
+            average_alarm_rate=per_10_min,
+        ),
     )
+
+
+def _upset(moments: Iterable[int], start: int, end: int) -> float:
+    """Return the worst ten-minute interval of each day begun, averaged over the days."""
+    days = -(-(end - start) // DAY_US)
+    worst = [0] * days
+    for place, count in Counter((moment - start) // TEN_MINUTES_US for moment in moments).items():
+        day = place * TEN_MINUTES_US // DAY_US
+        worst[day] = max(worst[day], count)
+    return sum(worst) / days
 
 
 def _count(moves: Iterable[Move], start: int, kind: Transition) -> int:
@@ -201,33 +262,17 @@ def _share_above(moments: Iterable[int], start: int, end: int, width: int, bound
     return above / intervals if intervals else 0.0
 
 
-def _spells(moves: Iterable[Move], end: int) -> dict[tuple[str, str], list[tuple[int, int]]]:
-    """Return when each slot's alarms were active, from and to; one still active ends at `end`."""
-    opened: dict[str, tuple[tuple[str, str], int]] = {}
-    spells: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
-    for move in moves:
-        if move.late and move.type is not Transition.returned:
-            continue
-        if move.type in (Transition.raised, Transition.reraised):
-            opened.setdefault(move.alarm, (move.slot, move.t_event))
-        elif move.type in (Transition.returned, Transition.retired):
-            slot, since = opened.pop(move.alarm, (move.slot, None))
-            if since is not None:
-                spells[slot].append((since, max(since, move.t_event)))
-    for slot, since in opened.values():
-        spells[slot].append((since, end))
-    return {slot: sorted(its) for slot, its in spells.items()}
-
-
-def _fleeting(spells: Mapping[tuple[str, str], Sequence[tuple[int, int]]], start: int) -> int:
-    """Count spells of less than 10 s with none of the same slot within 60 s around them."""
+def _fleeting(
+    active: Mapping[tuple[str, str], Sequence[tuple[int, int]]], start: int, end: int
+) -> int:
+    """Count spells over in less than 10 s with none of the same slot within 60 s around them."""
     found = 0
-    for its in spells.values():
+    for its in active.values():
         for place, (begin, over) in enumerate(its):
             before = its[place - 1][1] if place else begin - CHATTER_WINDOW_US
             after = its[place + 1][0] if place + 1 < len(its) else over + CHATTER_WINDOW_US
             alone = begin - before >= CHATTER_WINDOW_US and after - over >= CHATTER_WINDOW_US
-            found += begin >= start and over - begin < FLEETING_US and alone
+            found += start <= begin and over < end and over - begin < FLEETING_US and alone
     return found
 
 

@@ -24,24 +24,30 @@ from api import (
     values,
 )
 from api.broker_desk import BrokerDesk
+from api.burdens import Burdens
 from api.deliveries import Deliveries
 from api.feed import Feed
 from api.gateway_life import Entrance
 from api.identity import COOKIE, Gate
 from api.inspection import Inspections
 from api.live import Live
+from api.notifier import Notifier
 from api.routes import (
     alarms,
     broker,
     certificates,
+    channels,
     credentials,
     gateways,
     health,
     kpi,
+    notifications,
     plant,
     previews,
     records,
     registry,
+    reports,
+    rosters,
     rules,
     session,
     warnings,
@@ -58,11 +64,15 @@ _ROUTERS = (
     gateways.router,
     broker.router,
     registry.router,
+    reports.router,
     records.router,
     rules.router,
     session.router,
     webhooks.router,
     warnings.router,
+    notifications.router,
+    channels.router,
+    rosters.router,
     kpi.router,
     health.router,
 )
@@ -123,15 +133,18 @@ def _lifespan(
             preview=preview,
             desk=BrokerDesk(pool, prefix=topic_prefix),
             inspections=Inspections(database_url),
+            burdens=Burdens(pool),
         )
         app.state.service = service
         readers = [
             asyncio.create_task(_for_ever(feed.run), name="journal reader"),
             asyncio.create_task(_for_ever(service.live.run), name="values reader"),
             asyncio.create_task(_for_ever(service.inspections.run), name="messages reader"),
+            asyncio.create_task(_for_ever(service.burdens.run), name="burdens"),
             asyncio.create_task(
                 _for_ever(Deliveries(database_url, pool, feed).run), name="webhooks"
             ),
+            asyncio.create_task(_for_ever(Notifier(database_url, pool, feed).run), name="notifier"),
         ]
         try:
             yield

@@ -36,7 +36,7 @@ class Audience:
         self._events: list[Event] = []
         self._offsets: list[int] = []
         self._taken_s: list[float] = []
-        self._runs: dict[tuple[str, int, int, int], tuple[float, bytes]] = {}
+        self._runs: dict[tuple[str, int, int, int, bool], tuple[float, bytes]] = {}
 
     def wants(self, event: Event) -> bool:
         """Tell whether an event is for this audience."""
@@ -94,9 +94,17 @@ class Audience:
         )
         return [event for event in self._events[start:] if event.tier >= Tier.orange]
 
-    def run(self, events: Sequence[Event], *, sub: str, prev: int, redelivered_to: int) -> bytes:
+    def run(
+        self,
+        events: Sequence[Event],
+        *,
+        deflated: bool,
+        sub: str,
+        prev: int,
+        redelivered_to: int,
+    ) -> bytes:
         """Write event frames one after the other; events up to `redelivered_to` say so."""
-        key = sub, prev, events[0].offset, events[-1].offset
+        key = sub, prev, events[0].offset, events[-1].offset, deflated
         now_s = self._now_s()
         fresh = events[0].offset > redelivered_to
         made_s, written = self._runs.get(key, (float("-inf"), b""))
@@ -113,7 +121,7 @@ class Audience:
                 redelivered=event.offset <= redelivered_to,
                 t_pushed=t_pushed,
             )
-            parts.append(frames.framed(text))
+            parts.append(frames.framed(text, deflated=deflated))
             prev = event.offset
         written = b"".join(parts)
         if fresh and len(self._runs) < _RUNS_MOST:

@@ -10,7 +10,7 @@ from starlette.websockets import WebSocketState
 
 from api import frames, problems
 from api import service as services
-from api.frames import BadFrameError
+from api.frames import BadFrameError, Writer
 from api.identity import COOKIE, Identity
 from api.problems import UnauthenticatedError
 from api.service import Service
@@ -67,11 +67,11 @@ class Connection:
             await self._websocket.send_text(text)
             self._blocked_since = None
 
-    async def send_frames(self, written: bytes) -> None:
-        """Send frames ready written (`frames.framed`), as `send` does one."""
+    async def send_frames(self, write: Writer) -> None:
+        """Send what `write` writes (`frames.framed`), as `send` does; it hears whether deflated."""
         async with self._sending:
             self._blocked_since = asyncio.get_running_loop().time()
-            await self._websocket.send({"type": "websocket.send", "frames": written})
+            await self._websocket.send({"type": "websocket.send", "frames": write})
             self._blocked_since = None
 
     async def receive(self) -> str | bytes:

@@ -1,7 +1,8 @@
 """Frames of the push contract (contracts.md 5): what clients may say, what we answer. Pure."""
 
+import zlib
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal, Protocol, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -40,11 +41,20 @@ Going on after it replays the whole journal, or, once its beginning was removed,
 anew: a client that broke off within a snapshot loses nothing, whatever it kept.
 """
 _Op = TypeVar("_Op")
+WINDOW_BITS: Final = 12
+"""The window of compressed frames, in bits: 4 KiB, of which each client must keep as much."""
 TierName = Literal["blue", "yellow", "orange", "red"]
 KindName = Literal[
     "limit", "forecast", "rate", "deviation", "sensor", "comms", "group", "system", "warning"
 ]
 """An alarm's kind, or what speaks of a warning."""
+
+
+class Writer(Protocol):
+    """Writes frames one after the other, as `framed` does each."""
+
+    def __call__(self, *, deflated: bool) -> bytes:
+        """Return them."""
 
 
 class Filter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -285,15 +295,22 @@ def urgent_frame(event: Event, *, sub: str, t_pushed: str) -> str:
     )
 
 
-def framed(text: str) -> bytes:
-    """Write a whole text message as a server sends it, its length before it (RFC 6455 5.2)."""
-    payload = text.encode()
+def framed(text: str, *, deflated: bool = False) -> bytes:
+    """Write a whole text message as a server sends it, its length before it (RFC 6455 5.2).
+
+    `deflated`: compressed by itself, with a window of WINDOW_BITS (RFC 7692 7.2.1).
+    """
+    payload, first = text.encode(), 0x81
+    if deflated:
+        press = zlib.compressobj(level=1, wbits=-WINDOW_BITS)
+        payload = press.compress(payload) + press.flush(zlib.Z_SYNC_FLUSH)
+        payload, first = payload.removesuffix(b"\x00\x00\xff\xff"), 0xC1
     size = len(payload)
     if size < 126:
-        return bytes((0x81, size)) + payload
+        return bytes((first, size)) + payload
     if size < 1 << 16:
-        return b"\x81\x7e" + size.to_bytes(2) + payload
-    return b"\x81\x7f" + size.to_bytes(8) + payload
+        return bytes((first, 126)) + size.to_bytes(2) + payload
+    return bytes((first, 127)) + size.to_bytes(8) + payload
 
 
 def snapshot_frame(event: Event, *, sub: str, t_pushed: str) -> str:

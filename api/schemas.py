@@ -5,12 +5,23 @@ from typing import Final
 import msgspec
 
 from alarms.alarm import ORG_LEVELS, Kind, Nuisance, State, Transition
+from alarms.escalation import NotificationTable
+from alarms.rosters import Roster
 from alarms.warning_table import WarningTable
-from api import actions, frame_schemas, frames, gateway_schemas, warning_schemas, webhook_schemas
+from api import (
+    actions,
+    frame_schemas,
+    frames,
+    gateway_schemas,
+    notification_schemas,
+    warning_schemas,
+    webhook_schemas,
+)
 from api.performance_schema import PERFORMANCE
 from api.preview_schema import PREVIEW
 from api.routes.broker import EmqxClient, EmqxDeed
 from api.routes.certificates import CertificateWish
+from api.routes.channels import ChannelWish, Trial
 from api.routes.credentials import NewGateway
 from api.routes.session import SignIn
 from api.routes.webhooks import Again, NewWebhook
@@ -239,6 +250,7 @@ THINGS: Final[dict[str, Schema]] = {
     **gateway_schemas.THINGS,
     **webhook_schemas.THINGS,
     **warning_schemas.THINGS,
+    **notification_schemas.THINGS,
     "Performance": PERFORMANCE,
     "Reject": thing(
         "What was refused.",
@@ -278,6 +290,7 @@ THINGS: Final[dict[str, Schema]] = {
 _TAKEN: Final = (
     *(actions.Wish, SignIn, NewGateway, NewWebhook, Again, CertificateWish),
     *(WarningWish, WarningDraft, WarningTable, EmqxClient, EmqxDeed),
+    *(ChannelWish, Trial, Roster, NotificationTable),
     *(frames.Auth, frames.Subscribe, frames.Unsubscribe, frames.Ack, frames.Command),
     *(frames.SubscribeValues, frames.UnsubscribeValues),
 )

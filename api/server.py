@@ -54,6 +54,7 @@ async def run(
     entrance: Entrance | None = None,
     preview: Preview | None = None,
     ready: asyncio.Event | None = None,
+    compression: bool = False,
 ) -> None:
     """Serve until `stop`; raise SettingError when the port is taken or the host not ours."""
     listening = _listen(host, port)
@@ -70,7 +71,7 @@ async def run(
             app,
             ws=Socket,
             ws_max_size=FRAME_MOST,
-            ws_per_message_deflate=False,
+            ws_per_message_deflate=compression,
             ws_ping_interval=20.0,
             ws_ping_timeout=40.0,
             timeout_graceful_shutdown=GRACE_S,

@@ -14,6 +14,7 @@ from starlette.requests import HTTPConnection
 
 from alarms.plant import Plant
 from api.broker_desk import BrokerDesk
+from api.burdens import Burdens
 from api.feed import Feed
 from api.gateway_life import Entrance
 from api.identity import COOKIE, Gate, Identity
@@ -53,11 +54,14 @@ class Service:
     way_in: Entrance | None
     desk: BrokerDesk
     inspections: Inspections
+    burdens: Burdens
     preview: Preview | None = None
     pace: Pace = field(default_factory=Pace)
     connections: "set[Connection]" = field(default_factory=set)
     consumers: dict[tuple[str, str], object] = field(default_factory=dict)
     """Which subscription serves each named consumer now, by (owner, name)."""
+    counting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    """Taken by what counts a long span of the journal: the others keep their connections."""
     _empty: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property

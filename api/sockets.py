@@ -1,25 +1,49 @@
 """uvicorn's WebSocket, which takes frames ready written: many of them in one piece, for many."""
 
-from typing import cast
+from typing import Any, Final, cast
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.extensions.permessage_deflate import (
+    PerMessageDeflate,
+    ServerPerMessageDeflateFactory,
+)
+
+from api.frames import WINDOW_BITS, Writer
+
+_COMPRESSION: Final = ServerPerMessageDeflateFactory(
+    server_no_context_takeover=True,
+    server_max_window_bits=WINDOW_BITS,
+    client_max_window_bits=WINDOW_BITS,
+    compress_settings={"memLevel": 5},
+)
+"""No message leans on one before it: so one that is written once is good for everybody."""
 
 
 class Socket(WebSocketsSansIOProtocol):
-    """One client's socket; a `websocket.send` with `frames` goes out as it is.
+    """One client's socket; a `websocket.send` with `frames` is told whether to compress them."""
 
-    Where compression was agreed upon they go out uncompressed, as RFC 7692 allows for any message.
-    """
+    def __init__(self, *given: Any, **named: Any) -> None:  # noqa: ANN401  uvicorn's own
+        super().__init__(*given, **named)
+        if self.config.ws_per_message_deflate:
+            self.conn.available_extensions = [_COMPRESSION]
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send one message, or frames ready written, once the client's socket has room."""
-        written = cast("dict[str, object]", message).get("frames")
-        if not isinstance(written, bytes):
+        write = cast("dict[str, object]", message).get("frames")
+        if not callable(write):
             await super().send(message)
             return
         await self.writable.wait()
         if self.disconnected or self.close_sent or self.transport.is_closing():
             raise ClientDisconnected
-        self.transport.write(written)
+        self.transport.write(cast("Writer", write)(deflated=self._deflates))
+
+    @property
+    def _deflates(self) -> bool:
+        """Tell whether this client agreed to compression with our window."""
+        return any(
+            isinstance(each, PerMessageDeflate) and each.local_max_window_bits == WINDOW_BITS
+            for each in self.conn.extensions
+        )

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -243,7 +244,13 @@ class Subscription:
         """Send events in one piece and move the cursor past them."""
         began_s = self._loop.time()
         await self._connection.send_frames(
-            audience.run(events, sub=self._label, prev=self.prev, redelivered_to=self._sent_before)
+            partial(
+                audience.run,
+                events,
+                sub=self._label,
+                prev=self.prev,
+                redelivered_to=self._sent_before,
+            )
         )
         self._held = self._loop.time() - began_s > HELD_S
         self.cursor = self.prev = events[-1].offset

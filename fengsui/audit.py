@@ -20,7 +20,7 @@ from alarms.alarm import ProcessEvent
 from alarms.engine import Engine, LastReadings
 from alarms.occurrences import Episodes
 from alarms.plant import Plant
-from alarms.readings import BEHIND, Readings, newer_than
+from alarms.readings import BEHIND, FAR, Readings, newer_than
 from alarms.storage import plant as registered
 from alarms.storage import recount
 from fengsui import audit_scope, audit_seeds
@@ -64,8 +64,12 @@ async def audit(conn: AsyncConnection, *, first: int, end: int) -> Findings:
     patient = steady.fork()
     steady.begin(away_us=None)
     patient.begin(away_us=_AWAY_US)
+    behind: dict[str, list[int]] = {}
     async for readings in recount.received_between(conn, plant, scope.mark, stop):
         findings.readings += len(readings)
+        late = readings.take((readings.quality & (BEHIND | FAR)) == BEHIND)
+        for row, at in zip(late.point.tolist(), late.time.tolist(), strict=True):
+            behind.setdefault(plant.points[row].key, []).append(at)
         for road in (steady, patient):
             road.take(readings)
     told = episodes(opened, rows)
@@ -73,7 +77,7 @@ async def audit(conn: AsyncConnection, *, first: int, end: int) -> Findings:
         [each for each in side if scope.has(each.key, each.kind, each.rule)]
         for side in (told, patient.end(stop), steady.end(stop))
     )
-    compare(findings, span, journal, calm, driven)
+    compare(findings, span, journal, calm, driven, behind=behind)
     return findings
 
 

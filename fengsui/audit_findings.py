@@ -1,7 +1,7 @@
 """What the journal says beside what was recomputed: episodes, and where the two differ."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from alarms import instants
@@ -20,7 +20,8 @@ class Episode:
     """One raise and its return as the journal or a recomputation has it; times in Micros.
 
     `began` is when it became true; None for a raise of an alarm that was raised before, of which
-    the journal keeps the reading behind it only: `read`.
+    the journal keeps the reading behind it only: `read`. An alarm has its first raise and its last
+    return: when one that is `superseded` ended was told once, and late readings do not mend that.
     """
 
     key: str
@@ -32,6 +33,7 @@ class Episode:
     returned: int | None = None
     late: bool = False
     seeded: bool = False
+    superseded: bool = False
     path: list[tuple[int, str]] = field(default_factory=list)
 
     @property
@@ -162,6 +164,12 @@ def episodes(opened: Iterable[Row], rows: Iterable[Row]) -> list[Episode]:
                 episode.late, episode.returned = True, instants.from_text(returned)
                 found.append(episode)
                 ended[row.alarm_id] = episode
+    last: dict[str, Episode] = {}
+    for episode in found:
+        before = last.get(episode.alarm)
+        if before is not None:
+            before.superseded = True
+        last[episode.alarm] = episode
     return found
 
 
@@ -184,12 +192,17 @@ def compare(
     journal: Sequence[Episode],
     patient: Sequence[Episode],
     steady: Sequence[Episode],
+    *,
+    behind: Mapping[str, Sequence[int]],
 ) -> None:
-    """Set journal and recomputations against each other, slot by slot."""
+    """Set journal and recomputations against each other, slot by slot.
+
+    `behind` has the times of each point's readings that others were judged again with, Micros.
+    """
     sides = [_slots(each) for each in (journal, patient, steady)]
     for slot in sorted({slot for side in sides for slot in side}):
         told, calm, driven = (side.get(slot, []) for side in sides)
-        _compare_slot(findings, span, told, calm, driven)
+        _compare_slot(findings, span, told, calm, driven, behind.get(slot[0], ()))
         _compare_late(findings, span, told, calm, driven)
 
 
@@ -206,6 +219,7 @@ def _compare_slot(
     told: Sequence[Episode],
     calm: Sequence[Episode],
     driven: Sequence[Episode],
+    behind: Sequence[int],
 ) -> None:
     left = [each for each in calm if not each.late and _like(each, driven) is not None]
     unmatched: list[Episode] = []
@@ -221,7 +235,7 @@ def _compare_slot(
                 unmatched.append(episode)
             continue
         findings.checked += _counts(span, episode)
-        if not any(_agree(span, episode, each) for each in found):
+        if not any(_agree(span, episode, each, behind) for each in found):
             findings.mistimed.append(_pair(episode, found[0]))
     for episode in unmatched:
         if not span.has(episode.moment):
@@ -251,7 +265,7 @@ def _compare_late(
     computed = [*calm, *driven]
     for sides, against, found in (
         (told, computed, findings.extra),
-        (calm, told, findings.missed),
+        (calm, [*told, *_whole(told)], findings.missed),
     ):
         for episode in sides:
             if episode.late and span.has(episode.moment):
@@ -260,17 +274,33 @@ def _compare_late(
                     found.append(episode.document())
 
 
+def _whole(told: Sequence[Episode]) -> list[Episode]:
+    """Return alarms from their first raise to their last return.
+
+    What was over in between and heard of once the alarm was raised again changes nothing of it.
+    """
+    first: dict[str, Episode] = {}
+    whole: dict[str, Episode] = {}
+    for episode in told:
+        begin = first.setdefault(episode.alarm, episode)
+        whole[episode.alarm] = replace(begin, returned=episode.returned)
+    return list(whole.values())
+
+
 def _like(episode: Episode, others: Iterable[Episode]) -> Episode | None:
     return next((each for each in others if not each.late and each.same_begin(episode)), None)
 
 
-def _agree(span: Span, one: Episode, other: Episode) -> bool:
+def _agree(span: Span, told: Episode, other: Episode, behind: Sequence[int]) -> bool:
     """Tell whether two episodes of one beginning went on alike, as far as the span goes."""
-    if _tiers(span, one) != _tiers(span, other):
+    if _tiers(span, told) != _tiers(span, other):
         return False
-    if one.returned == other.returned:
+    if told.returned == other.returned:
         return True
-    return not any(span.has(each.returned) for each in (one, other))
+    ends = [each.returned for each in (told, other) if each.returned is not None]
+    if told.superseded and any(told.moment <= at <= max(ends) for at in behind):
+        return True
+    return not any(span.has(at) for at in ends)
 
 
 def _tiers(span: Span, each: Episode) -> list[str]:

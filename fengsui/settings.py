@@ -16,6 +16,8 @@ _NOT_SETTINGS: Final = ("FENGSUI_TEST_", "FENGSUI_NODE", "FENGSUI_CONFIG")
 """Variables of tests and of the build, and the name of the file itself."""
 BROKER_ACCESS: Final = ("files", "dynsec", "http")
 """How a broker of one's own learns of gateways: files, Mosquitto's plugin, or by asking us."""
+PUSH_COMPRESSION: Final = ("off", "on")
+"""Whether WebSocket frames are compressed for clients that offer it (permessage-deflate)."""
 _WHOLE_NUMBERS: Final = (
     "http_port",
     "raw_days",
@@ -43,6 +45,7 @@ class Settings:
     journal_days: int = 1096
     broker_queue_bytes: int = 1 << 30
     broker_metrics_url: str | None = None
+    push_compression: str = "off"
 
     def __post_init__(self) -> None:
         _check_url("database_url", self.database_url, ("postgresql", "postgres"))
@@ -61,6 +64,9 @@ class Settings:
                 raise _bad(name, getattr(self, name), f"whole days from 1 to {_LONGEST_DAYS}")
         if self.broker_queue_bytes < 1:
             raise _bad("broker_queue_bytes", self.broker_queue_bytes, "a number of bytes above 0")
+        if self.push_compression not in PUSH_COMPRESSION:
+            wanted = "one of " + ", ".join(PUSH_COMPRESSION)
+            raise _bad("push_compression", self.push_compression, wanted)
         if self.rollup_days < self.raw_days:
             wanted = f"no less than {variable('raw_days')}, {self.raw_days}"
             raise _bad("rollup_days", self.rollup_days, wanted)

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit, urlunsplit
 
@@ -24,13 +24,17 @@ _SHUT_OUT: Final = frozenset({"unauthenticated", "forbidden", "auth_timeout"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What to watch: from `snapshot`, `now` or `<epoch>:<offset>`, or as a named consumer."""
+    """What to watch: from `snapshot`, `now` or `<epoch>:<offset>`, or as a named consumer.
+
+    `filter` is a subscription's (contracts.md section 5); empty asks for all the token may see.
+    """
 
     url: str
     token: str
     start: str = "snapshot"
     consumer: str | None = None
     acknowledges: bool = False
+    filter: Mapping[str, object] = field(default_factory=dict)
 
 
 class Watch:
@@ -46,6 +50,7 @@ class Watch:
         self._first = position_of(wish)
         self._epoch: str | None = None
         self._last: int | None = None
+        self._said: tuple[str | None, int] = (None, -1)
         self._asked: object = None
         self._coming: str | None = None
         self._healing = False
@@ -120,7 +125,8 @@ class Watch:
         if self._epoch is not None and self._last is not None and self._wish.consumer is None:
             start = {"epoch": self._epoch, "offset": self._last}
         self._asked = start
-        await socket.send(json.dumps({"op": "subscribe", "sub": _SUB, "from": start}))
+        wish = {"op": "subscribe", "sub": _SUB, "filter": self._wish.filter, "from": start}
+        await socket.send(json.dumps(wish))
 
     async def _take(
         self, socket: ClientConnection, text: str, frame: dict[str, Any]
@@ -139,8 +145,7 @@ class Watch:
                 if frame["prev"] != self._last:
                     await self._heal(socket, frame["prev"])
                     return None
-                self._say(text)
-                self._last = frame["offset"]
+                self._hear(text, frame["offset"])
             case "heartbeat" if frame["prev"] != self._last:
                 await self._heal(socket, frame["prev"])
             case "goaway":
@@ -152,6 +157,14 @@ class Watch:
             case "error":
                 self._tell(f"the server says: {frame['error']}")
         return None
+
+    def _hear(self, text: str, offset: int) -> None:
+        """Print an event, unless it was: what a break left unacknowledged comes again."""
+        epoch, before = self._said
+        if epoch != self._epoch or offset > before:
+            self._say(text)
+            self._said = self._epoch, offset
+        self._last = offset
 
     def _begin(self, frame: dict[str, Any]) -> None:
         """Move the position, unless a snapshot follows: then its end alone moves it."""

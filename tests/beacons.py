@@ -94,6 +94,12 @@ async def _enterprise(conn: AsyncConnection, code: str, region: str) -> None:
     )
 
 
+async def rename(url: str, enterprise: str, name: str) -> None:
+    """Give an enterprise another name."""
+    async with await connection.connect(url) as conn:
+        await conn.execute("update enterprise set name = %s where code = %s", (name, enterprise))
+
+
 async def token(
     url: str, *, scope: str = "all", role: str = "viewer", expires_s: float | None = None
 ) -> str:
@@ -197,11 +203,12 @@ def start_api(fengsui: Callable[..., Serve], database: str, **settings: object) 
     serve = fengsui(
         "serve", "--role", "api", "--no-migrate", wait=False, database_url=database, **settings
     )
-    servers.until(lambda: _lives(serve), deadline_s=30, what=f"healthz\n{serve.report()}")
+    servers.until(lambda: lives(serve), deadline_s=30, what=f"healthz\n{serve.report()}")
     return serve
 
 
-def _lives(serve: Serve) -> bool:
+def lives(serve: Serve) -> bool:
+    """Tell whether a server that runs answers yet."""
     assert serve.running, serve.report()
     try:
         with urllib.request.urlopen(f"{serve.url}/api/v1/healthz", timeout=2) as answer:  # noqa: S310
@@ -321,7 +328,7 @@ def house(databases: Databases, folder: Path) -> Iterator[House]:
     )
     Command.start(serve)
     try:
-        servers.until(lambda: _lives(serve), deadline_s=30, what="healthz to answer")
+        servers.until(lambda: lives(serve), deadline_s=30, what="healthz to answer")
         yield House(database, serve)
     finally:
         serve.kill()

@@ -12,6 +12,7 @@ ROLES: Final = (
 )
 EVERY: Final = " ".join(ROLES)
 SITE: Final = "supervisor engineer* administrator"
+CONTACTS: Final = "supervisor enterprise duty auditor administrator"
 GOVERNMENT: Final = "duty@ administrator&"
 
 # A role may do it      with `*` to what is simulated only
@@ -81,6 +82,19 @@ POST   webhooks/{{webhook}}/pause            | administrator | region | 200
 POST   webhooks/{{webhook}}/resume           | administrator | region | 200
 GET    webhooks/{{webhook}}/dead-letters     | administrator | region | 200
 POST   webhooks/{{webhook}}/redeliver        | administrator | region | 202
+GET    channels                              | administrator | list   | 200
+PUT    channels/{{name}}                     | administrator | list   | 200
+DELETE channels/{{name}}                     | administrator | region | 204
+POST   channels/{{name}}/test                | administrator | region | 200
+GET    notifications                         | {EVERY}  | list   | 200
+GET    notification-tables                   | {EVERY}  | list   | 200
+PUT    notification-tables/{{region}}        | administrator | region | 200
+DELETE notification-tables/{{region}}        | administrator | region | 204
+GET    rosters                               | {CONTACTS} | list | 200
+GET    rosters/{{place}}                     | {CONTACTS} | region | 200
+PUT    rosters/{{place}}                     | administrator | region | 200
+DELETE rosters/{{place}}                     | administrator | region | 204
+GET    reports/{{span}}.{{form}}             | {EVERY}  | list   | 200
 GET    rules                                 | {EVERY}  | known  | 200
 GET    kpi                                   | {EVERY}  | list   | 200
 GET    journal                               | {EVERY}  | list   | 200
@@ -205,6 +219,10 @@ BODIES: Final[dict[str, Any]] = {
     "POST gateways/{gateway_id}/preview": {"sample": {"values": {"T1": 1.0}}},
     "PUT warning-tables/{region}": {"rows": [{"level": "orange", "tier": "red"}]},
     "POST webhooks": {"name": "hook", "url": "https://platform.example/hook"},
+    "PUT channels/{name}": {"kind": "webhook", "url": "https://127.0.0.1:1/"},
+    "POST channels/{name}/test": {},
+    "PUT notification-tables/{region}": {},
+    "PUT rosters/{place}": {},
     "POST registry": {
         "regions": [{"code": "510603P01", "name": "园", "parent": "510603", "kind": "park"}]
     },

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from fastapi import FastAPI
@@ -30,6 +30,8 @@ NOBODY: Any = {
     "serial": "abc",
     "webhook": "999999",
     "region": "440399",
+    "place": "440399",
+    "name": "nowhere",
 }
 """What nothing registered is called."""
 
@@ -149,8 +151,20 @@ async def built(app: FastAPI, url: str) -> World:
     return world
 
 
+CHANNEL: Final = """
+    insert into channel (name, kind, url, language, scope, region, changed_by, changed_at)
+    values (%(name)s, 'webhook', 'https://127.0.0.1:1/', 'zh', '510603', '510603', 'x', now())
+    on conflict do nothing
+"""
+ROSTER: Final = """
+    insert into roster (place, region, content, changed_at)
+    values (%(place)s, %(place)s, '{}', now()) on conflict do nothing
+"""
+
+
 async def _plant(url: str) -> None:
     async with await connection.connect(url) as conn:
+        await conn.execute(CHANNEL, {"name": "kept"})
         await conn.execute(
             """
             insert into region (code, name, parent, kind)
@@ -217,6 +231,7 @@ async def _plant(url: str) -> None:
                 """,
                 (code,),
             )
+            await conn.execute(ROSTER, {"place": region})
             await conn.execute(
                 "insert into warning_table values (%s, %s, now())",
                 (region, json.dumps({"rows": [], "measures": {"red": f"words of {code}"}})),
@@ -369,6 +384,10 @@ async def _found(world: World) -> None:
         "serial": hashlib.md5(f"gw-{OWN}".encode(), usedforsecurity=False).hexdigest(),
         "webhook": str(hooks["510603"]),
         "region": ENTERPRISES[OWN],
+        "place": ENTERPRISES[OWN],
+        "name": "kept",
+        "span": "day",
+        "form": "csv",
         "key": "fs_nobody",
     }
 

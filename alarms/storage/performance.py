@@ -1,5 +1,6 @@
 """What figures of an alarm system are counted from: the journal of the alarms of a span."""
 
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -8,7 +9,7 @@ from psycopg import AsyncConnection, sql
 from alarms import instants
 from alarms.alarm import Tier, Transition
 from alarms.kpi import DAY_US
-from alarms.performance import Move
+from alarms.moves import Move
 from alarms.scope import Scope
 from alarms.storage import fences
 
@@ -46,18 +47,20 @@ async def moves(
     )
     query = sql.SQL(
         """
-        select a.id, a.key, a.rule, a.region, j.type, j.tier, j.t_event, j.t_committed,
-               j.org_level, j.data
+        select j.log_offset,
+               a.id, a.key, a.rule, a.region, j.type, j.tier, j.t_event, j.t_committed,
+               j.org_level, a.simulated, j.data
           from alarm a join journal j on j.alarm_id = a.id
-         where {} order by j.log_offset limit %s
+         where {} limit %s
         """
     ).format(conditions.where())
-    found: list[Move] = []
+    found: list[tuple[int, Move]] = []
     async with conn.cursor(name="moves", binary=True) as cursor:
         await cursor.execute(query, (*conditions.values, most + 1))
         while rows := await cursor.fetchmany(_TOGETHER):
-            found += [_move(row) for row in rows]
-    return found if len(found) <= most else None
+            found += [(row[0], _move(row)) for row in rows]
+    found.sort(key=itemgetter(0))  # the server would sort the documents along, on disk
+    return [move for _, move in found] if len(found) <= most else None
 
 
 async def points(conn: AsyncConnection, scope: Scope, *, region: str | None) -> int:
@@ -81,7 +84,20 @@ def _within(
 
 
 def _move(row: tuple[Any, ...]) -> Move:
-    alarm, key, rule, region, kind, tier, t_event, t_committed, org_level, document = row
+    (
+        _,
+        alarm,
+        key,
+        rule,
+        region,
+        kind,
+        tier,
+        t_event,
+        t_committed,
+        org_level,
+        simulated,
+        document,
+    ) = row
     said = _SAID.decode(document)
     return Move(
         alarm=alarm,
@@ -95,4 +111,5 @@ def _move(row: tuple[Any, ...]) -> Move:
         late=said.late,
         unconfirmed=said.unconfirmed,
         good=said.quality == "good",
+        simulated=simulated,
     )

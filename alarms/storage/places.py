@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from psycopg import AsyncConnection, sql
 from psycopg.rows import dict_row
@@ -271,6 +271,15 @@ async def point_ids(
     return [found for (found,) in await cursor.fetchall()]
 
 
+UNACKNOWLEDGED: Final = sql.SQL(
+    """
+    (a.state in ('UNACK', 'RTNUN')
+     or a.state = 'LATCHED' and a.record -> 'acks' ->> 'site' is null)
+    """
+)
+"""Condition over `alarm a`: the site owes an acknowledgement, and the alarm is not withheld."""
+
+
 async def open_counts(conn: AsyncConnection, scope: Scope) -> list[Count]:
     """Return how many alarms are open by region, enterprise, source and tier."""
     conditions = fences.Conditions()
@@ -278,14 +287,12 @@ async def open_counts(conn: AsyncConnection, scope: Scope) -> list[Count]:
     query = sql.SQL(
         """
         select a.region, a.enterprise, a.source, a.tier, count(*),
-               count(*) filter (
-                   where a.state in ('UNACK', 'RTNUN')
-                      or a.state = 'LATCHED' and a.record -> 'acks' ->> 'site' is null)
+               count(*) filter (where {})
           from alarm a
          where a.t_closed is null and a.region is not null and {}
          group by a.region, a.enterprise, a.source, a.tier
         """
-    ).format(conditions.where())
+    ).format(UNACKNOWLEDGED, conditions.where())
     cursor = await conn.execute(query, conditions.values)
     return [
         Count(region, enterprise, source, Tier(tier), count, unacknowledged)

@@ -4,12 +4,12 @@ import asyncio
 from datetime import timedelta
 from typing import Any, Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from alarms.storage import migrate, places, queries
+from alarms.storage import migrate, notifications, places, queries
 from api import answers, clock
-from api.service import Service, Shared
+from api.service import Service, Shared, bearer, identify
 
 router = APIRouter(tags=["health"])
 INGEST_SILENT: Final = timedelta(seconds=15)
@@ -74,19 +74,28 @@ async def _checks(service: Service) -> dict[str, dict[str, Any]]:
     "/metrics",
     summary="Counters for Prometheus",
     response_class=PlainTextResponse,
-    responses={503: answers.problem_described(503)},
-    openapi_extra=_PUBLIC,
+    responses=answers.problems_described((401, 503)),
+    openapi_extra={"security": [{}, {"token": []}]},
 )
-async def metrics(service: Shared) -> Response:
-    """Answer a few counters in the Prometheus text format."""
+async def metrics(request: Request, service: Shared) -> Response:
+    """Answer counters in the Prometheus text format.
+
+    To a token it tells the figures of each position within its scope, to others only their sum.
+    """
+    known = bearer(request) is not None
+    scope = (await identify(request)).scope if known else None
     async with service.transaction() as conn:
         open_alarms = await queries.open_by_tier(conn)
         counters = await places.counters(conn)
+        told = await notifications.counted(conn, clock.now() - timedelta(days=1))
     lines = [
         *_metric("fengsui_journal_head", "gauge", "Newest journal offset.", service.feed.head),
         "# HELP fengsui_alarms_open Open alarms by tier.",
         "# TYPE fengsui_alarms_open gauge",
         *(f'fengsui_alarms_open{{tier="{tier}"}} {count}' for tier, count in open_alarms.items()),
+        "# HELP fengsui_notifications Notifications of 24 hours, and all that wait, by state.",
+        "# TYPE fengsui_notifications gauge",
+        *(f'fengsui_notifications{{state="{state}"}} {count}' for state, count in told.items()),
         *_metric("fengsui_websocket_clients", "gauge", "Open sockets.", len(service.connections)),
         *_metric(
             "fengsui_gateways_online", "gauge", "Gateways that are online.", counters["online"]
@@ -102,6 +111,7 @@ async def metrics(service: Shared) -> Response:
         # What was taken for lost and came behind its time is taken off again.
         kind = "gauge" if name == "lost" else "counter"
         lines += _metric(f"fengsui_{_SERIES[name]}_total", kind, said, counters[name])
+    lines += service.burdens.lines(scope)
     return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
 
 

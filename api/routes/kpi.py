@@ -10,7 +10,8 @@ from alarms import instants, performance
 from alarms.kpi import DAY_US
 from alarms.plant import prefix_of
 from alarms.storage import performance as counted
-from api import answers, clock, examples
+from alarms.targets import TARGETS
+from api import answers, clock, performance_examples
 from api.problems import ProblemError
 from api.service import Asking, Shared
 
@@ -23,7 +24,9 @@ _DEFAULT_US: Final = 7 * DAY_US
 @router.get(
     "/kpi",
     summary="ISA-18.2 and EEMUA 191 figures of each operator position, in event time",
-    responses=answers.described("Performance", examples.PERFORMANCE, problems=(401, 422)),
+    responses=answers.described(
+        "Performance", performance_examples.PERFORMANCE, problems=(401, 422)
+    ),
 )
 async def kpi(
     identity: Asking,
@@ -46,7 +49,7 @@ async def kpi(
     if not 0 < last - first <= MOST_US:
         raise ProblemError(422, "`from` lies before `to`, by 92 days at most")
     prefix = None if region is None else prefix_of(region)
-    async with service.transaction() as conn:
+    async with service.counting, service.transaction() as conn:
         moves = await counted.moves(
             conn, identity.scope, region=prefix, start=first, end=last, most=MOST_ROWS
         )
@@ -69,22 +72,5 @@ def shown(report: performance.Report) -> dict[str, Any]:
         "positions": [
             {"region": code or None, **document["positions"][code]} for code in report.positions
         ],
-        "targets": TARGETS,
+        "targets": msgspec.to_builtins(TARGETS),
     }
-
-
-TARGETS: Final[list[dict[str, Any]]] = [
-    {"figure": figure, "acceptable": acceptable, "limit": limit, "source": source, "mark": mark}
-    for figure, acceptable, limit, source, mark in (
-        ("per_hour", 6, 12, "ISA-18.2-2016 16.4", "2nd"),
-        ("per_day", 150, 300, "ISA-18.2-2009", "recall"),
-        ("ten_minutes_above_10", 0.01, 0.05, "ISA-18.2-2016 16.4", "2nd"),
-        ("most_in_10_min", 10, None, "ISA-18.2-2016 16.4", "2nd"),
-        ("time_in_flood", 0.01, 0.05, "ISA-18.2-2016 16.4", "2nd"),
-        ("hours_above_30", 0.01, None, "ISA-18.2-2016 16.4", "recall"),
-        ("top_10_share", 0.05, 0.15, "ISA-18.2-2016 16.4", "2nd"),
-        ("stale", 5, None, "ISA-18.2-2016 16.4, on any day", "2nd"),
-        ("chattering", 0, 3, "ISA-18.2-2016 16.4, with fleeting", "2nd"),
-    )
-]
-"""Quoted by alarms.md 2.1 from a public compliance file; the second bound is that file's own."""

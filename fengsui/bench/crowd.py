@@ -6,7 +6,7 @@ import sys
 import time
 from contextlib import suppress
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -141,6 +141,36 @@ async def send(errand: Errand) -> Went:
         messages=errand.messages,
         acknowledged=answers.count,
     )
+
+
+def country(names: list[str], tags: list[str], every_s: float) -> dict[str, Any]:
+    """Return a registry file: an enterprise for each gateway, all its points levels of tanks."""
+    points = [
+        {
+            "tag": tag,
+            "quantity": "level",
+            "unit": "m",
+            "range": [0, 12],
+            "period_s": every_s,
+            "limits": {"ll": 0.5, "l": 1.0, "h": 9.0, "hh": 10.0},
+        }
+        for tag in tags
+    ]
+    unit = {"code": "U1", "name": "tanks", "kind": "tank", "points": points}
+    source = {"code": "S1", "name": "tank farm", "kind": "tank_farm", "units": [unit]}
+    return {
+        "enterprises": [
+            {
+                "code": name.upper(),
+                "name": name,
+                "region": "510603",
+                "simulated": True,
+                "sources": [source],
+            }
+            for name in names
+        ],
+        "gateways": [{"id": name, "enterprise": name.upper()} for name in names],
+    }
 
 
 def allow_connections(count: int) -> None:

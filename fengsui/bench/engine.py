@@ -30,6 +30,8 @@ _BEFORE: Final = (*(240.0,) * 60, *(10.0,) * 40)
 """Seconds between the readings every point is known by before the measure: four hours and more, so
 that no window is empty and no detector still learns."""
 _LEARN: Final = 60
+_PER_FILE: Final = 400_000
+"""Points in one registry file, whole tanks: it stays under the bytes that are read at once."""
 _OVER: Final = 11.0
 
 
@@ -58,7 +60,7 @@ async def measure(
     told(f"registering {workload.points} points")
     async with (
         embedded.servers(settings, broker=False) as served,
-        scratch.database(served.database_url, document(workload)) as database_url,
+        scratch.database(served.database_url, *documents(workload)) as database_url,
         await connection.connect(database_url, autocommit=True) as conn,
     ):
         plant = await stored_plant.load(conn)
@@ -190,23 +192,25 @@ class _Feed:
         )
 
 
-def document(workload: Workload) -> dict[str, object]:
-    """Return a registry file: tanks of four points each, two of them levels, which are peers.
+def documents(workload: Workload) -> Iterator[dict[str, object]]:
+    """Yield registry files: tanks of four points each, two of them levels, which are peers.
 
     All have four limits, of some thousand different sets, and every detector a rule pack asks for.
     """
+    for first in range(0, workload.points, _PER_FILE):
+        yield _document(workload, first, min(first + _PER_FILE, workload.points))
+
+
+def _document(workload: Workload, start: int, end: int) -> dict[str, object]:
     each = len(_QUANTITIES)
     units = [
         {
             "code": f"TK{first // each}",
             "name": f"TK{first // each}",
             "kind": "tank",
-            "points": [
-                _point(number, workload)
-                for number in range(first, min(first + each, workload.points))
-            ],
+            "points": [_point(number, workload) for number in range(first, min(first + each, end))],
         }
-        for first in range(0, workload.points, each)
+        for first in range(start, end, each)
     ]
     source = {"code": "R1", "name": "R1", "kind": "tank_farm", "units": units}
     enterprise = {

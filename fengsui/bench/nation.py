@@ -7,7 +7,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 import msgspec
@@ -127,34 +127,6 @@ async def _register(url: str, names: list[str], tags: list[str], every_s: float)
     starts = range(0, len(names), _AT_ONCE)
     with click.progressbar(starts, label="registering", file=sys.stderr) as bar:
         for start in bar:
-            await scratch.register(url, _country(names[start : start + _AT_ONCE], tags, every_s))
-
-
-def _country(names: list[str], tags: list[str], every_s: float) -> dict[str, Any]:
-    """Return an enterprise with a tank farm for each gateway, all its points levels."""
-    points = [
-        {
-            "tag": tag,
-            "quantity": "level",
-            "unit": "m",
-            "range": [0, 12],
-            "period_s": every_s,
-            "limits": {"ll": 0.5, "l": 1.0, "h": 9.0, "hh": 10.0},
-        }
-        for tag in tags
-    ]
-    unit = {"code": "U1", "name": "tanks", "kind": "tank", "points": points}
-    source = {"code": "S1", "name": "tank farm", "kind": "tank_farm", "units": [unit]}
-    return {
-        "enterprises": [
-            {
-                "code": name.upper(),
-                "name": name,
-                "region": "510603",
-                "simulated": True,
-                "sources": [source],
-            }
-            for name in names
-        ],
-        "gateways": [{"id": name, "enterprise": name.upper()} for name in names],
-    }
+            await scratch.register(
+                url, crowd.country(names[start : start + _AT_ONCE], tags, every_s)
+            )

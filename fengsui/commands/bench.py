@@ -66,11 +66,19 @@ def bench_ingest(
 
 @command.command(name="latency")
 @click.option("--samples", default=300, show_default=True, type=click.IntRange(10))
+@click.option(
+    "--load",
+    default=10_000,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Readings a second that other gateways send meanwhile, in hundreds.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
-def bench_latency(settings: Settings, *, samples: int, as_json: bool) -> None:
+def bench_latency(settings: Settings, *, samples: int, load: int, as_json: bool) -> None:
     """Milliseconds from a reading's PUBLISH to its alarm's frame, beside a bare echo."""
-    show(asyncio.run(latency.measure(settings, latency.Workload(samples=samples))), as_json=as_json)
+    workload = latency.Workload(samples=samples, load=load)
+    show(asyncio.run(latency.measure(settings, workload)), as_json=as_json)
 
 
 @command.command(name="fanout")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from alarms.alarm import Kind, Tier
 from fengsui.settings import Settings
 from fengsui.watch import Watch, Wish
 
@@ -26,6 +27,21 @@ from fengsui.watch import Watch, Wish
     show_default=True,
     help="snapshot, now or <epoch>:<offset>.",
 )
+@click.option("--region", help="Only what happens in this region.")
+@click.option("--enterprise", help="Only what happens at this enterprise.")
+@click.option("--source", help="Only what happens at this major hazard source.")
+@click.option(
+    "--tier-min",
+    type=click.Choice([tier.name for tier in Tier if tier]),
+    help="Only from this tier up.",
+)
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice([*Kind, "warning"]),
+    help="Only this kind (repeat for more); warning brings proposals too.",
+)
 @click.option("--ack", is_flag=True, help="Acknowledge what was printed (with --consumer).")
 @click.pass_obj
 def command(
@@ -36,6 +52,11 @@ def command(
     token_file: Path | None,
     consumer: str | None,
     start: str,
+    region: str | None,
+    enterprise: str | None,
+    source: str | None,
+    tier_min: str | None,
+    kinds: tuple[str, ...],
     ack: bool,
 ) -> None:
     """Print every alarm event within the token's scope; reconnect, resume, miss nothing."""
@@ -45,6 +66,13 @@ def command(
         raise click.UsageError("--ack moves a consumer's place: name it with --consumer")
     if token == "-":  # noqa: S105  not a secret
         token = sys.stdin.readline()
+    asked = {
+        "region": region,
+        "enterprise": enterprise,
+        "source": source,
+        "tier_min": tier_min,
+        "kinds": kinds or None,
+    }
     secret = token if token_file is None else token_file.read_text().partition("\n")[0]
     wish = Wish(
         url=url or _own(settings),
@@ -52,6 +80,7 @@ def command(
         start=start,
         consumer=consumer,
         acknowledges=ack,
+        filter={name: value for name, value in asked.items() if value is not None},
     )
     watch = Watch(wish, say=_say, tell=lambda line: click.echo(f"watch: {line}", err=True))
     try:

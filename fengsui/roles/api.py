@@ -32,6 +32,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             preview=preview.preview,
             stop=stop,
             ready=ready,
+            compression=settings.push_compression == "on",
         )
     finally:
         telling.cancel()

@@ -102,3 +102,32 @@ def test_a_filter_names_every_kind_of_alarm_and_warnings() -> None:
     assert set(listed["items"]["enum"]) == alarm_kinds | {"warning"}
     op = b'{"op":"subscribe","sub":"a","filter":{"kinds":["warning"]}}'
     assert isinstance(frames.parse_alarm_op(op), frames.Subscribe)
+
+
+def national(document: dict[str, Any]) -> dict[str, str]:
+    info = read(document)["info"]
+    said = [{each["valueName"]: each["value"] for each in one["parameter"]} for one in info]
+    found = [
+        {name.removeprefix(cap_warning.NATIONAL): value for name, value in each.items()
+         if name.startswith(cap_warning.NATIONAL)}
+        for each in said
+    ]  # fmt: skip
+    assert found[1] == {}
+    return found[0]
+
+
+def test_the_national_systems_own_fields_stand_beside_in_chinese_only() -> None:
+    assert national(warning()) == {
+        "sender": "德阳市人民政府",
+        "sendTime": "2026-11-21 16:05:10+08:00",
+        "status": "Actual",
+        "msgType": "Update",
+        "secClassification": "Inner",
+        "severity": "Orange",
+        "headline": "德阳市人民政府发布事故灾难橙色预警",
+    }
+    assert national(lifted())["headline"] == "德阳市人民政府解除事故灾难橙色预警"
+
+
+def test_a_simulated_warning_is_a_test_in_the_national_systems_words() -> None:
+    assert national(warning(simulated=True))["status"] == "Test"

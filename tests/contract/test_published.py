@@ -95,6 +95,7 @@ def test_the_routes_of_this_version_and_no_other(openapi: dict[str, Any]) -> Non
         POST /api/v1/broker/{key}/rabbitmq/resource|POST /api/v1/broker/{key}/rabbitmq/topic
         POST /api/v1/broker/{key}/emqx/authentication|POST /api/v1/broker/{key}/emqx/authorization
         GET /api/v1/rules|POST /api/v1/registry|GET /api/v1/alarms/{alarm_id}.cap.xml
+        GET /api/v1/reports/{span}.{form}
         GET /api/v1/kpi|GET /api/v1/webhooks|POST /api/v1/webhooks|DELETE /api/v1/webhooks/{webhook}
         POST /api/v1/webhooks/{webhook}/pause|POST /api/v1/webhooks/{webhook}/resume
         GET /api/v1/webhooks/{webhook}/dead-letters
@@ -104,6 +105,12 @@ def test_the_routes_of_this_version_and_no_other(openapi: dict[str, Any]) -> Non
         GET /api/v1/warnings/{warning_id}/journal|GET /api/v1/warnings/{warning_id}.cap.xml
         POST /api/v1/warnings/{warning_id}/{duty}|GET /api/v1/warning-tables
         PUT /api/v1/warning-tables/{region}|DELETE /api/v1/warning-tables/{region}
+        GET /api/v1/notifications|GET /api/v1/notification-tables
+        PUT /api/v1/notification-tables/{region}|DELETE /api/v1/notification-tables/{region}
+        GET /api/v1/channels|PUT /api/v1/channels/{name}|DELETE /api/v1/channels/{name}
+        POST /api/v1/channels/{name}/test
+        GET /api/v1/rosters|GET /api/v1/rosters/{place}|PUT /api/v1/rosters/{place}
+        DELETE /api/v1/rosters/{place}
         GET /api/v1/journal|GET /api/v1/audit|POST /api/v1/session|GET /api/v1/session
         DELETE /api/v1/session|GET /api/v1/healthz|GET /api/v1/readyz|GET /metrics
         """.strip()

@@ -1,7 +1,8 @@
 """Prove it the long way: `python -m tests.endurance --scenario kills --broker rabbitmq`.
 
 Real servers under load are killed, filled, taken away; at the end every acknowledged reading must
-be stored exactly once. Progress goes to standard error, the result as JSON to standard output.
+be stored exactly once, and every listener must have heard the whole journal. Progress goes to
+standard error, the result as JSON to standard output.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests import versions
-from tests.endurance import backlog, scenarios
+from tests.endurance import backlog, scenarios, watchers
 from tests.endurance.scenarios import Run
 
 SCENARIOS: Final[dict[str, Callable[[Run], dict[str, Any]]]] = {
@@ -21,6 +22,7 @@ SCENARIOS: Final[dict[str, Callable[[Run], dict[str, Any]]]] = {
     "full-queue": scenarios.full_queue,
     "outage": scenarios.outage,
     "backlog": backlog.replay,
+    "watchers": watchers.watched,
 }
 
 
@@ -35,6 +37,7 @@ def main() -> int:
     asked.add_argument("--outage-s", type=float, default=600.0)
     asked.add_argument("--backlog-h", type=float, default=24.0)
     asked.add_argument("--topic", choices=("history", "readings"), default="history")
+    asked.add_argument("--seconds", type=float, default=600.0)
     words = asked.parse_args()
     run = Run(
         broker=words.broker,
@@ -44,6 +47,7 @@ def main() -> int:
         outage_s=words.outage_s,
         backlog_h=words.backlog_h,
         topic=words.topic,
+        seconds=words.seconds,
     )
     began = time.monotonic()
     found = SCENARIOS[words.scenario](run)

@@ -14,7 +14,7 @@ from fengsui.bench import scratch
 from fengsui.bench.publisher import connected
 from tests.endurance.gateways import Gateway, name, stopped
 from tests.endurance.scenarios import Run, standing
-from tests.endurance.site import PREFIX, Site, say, until_stored
+from tests.endurance.site import PREFIX, Site, levels, say, until_stored
 
 POINTS: Final = 1_000
 LIVE: Final = 20
@@ -38,7 +38,7 @@ def replay(run: Run) -> dict[str, Any]:
     """Replay a store beside the same points' live readings; time live alarms before and in it."""
     tags = scratch.tags(POINTS + LIVE)
     rounds = round(run.backlog_h * 3_600_000 / STEP_MS)
-    with standing(run, points=POINTS + LIVE, gateways=3) as site:
+    with standing(run, levels(POINTS + LIVE, gateways_=3)) as site:
         live = [
             Gateway(url=site.broker.url, prefix=PREFIX, number=1, tags=tags[POINTS:], every_s=1.0,
                     punctual=True),

@@ -3,7 +3,7 @@
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from fengsui.bench import scratch
 from tests.endurance import reckoning
 from tests.endurance.gateways import Gateway, Ledger, stopped
-from tests.endurance.site import PREFIX, Site, broker, say, until_stored
+from tests.endurance.site import PREFIX, Site, broker, levels, say, until_stored
 from tests.servers import Mosquitto
 
 GATEWAYS: Final = 4
@@ -35,16 +35,17 @@ class Run(NamedTuple):
     outage_s: float
     backlog_h: float
     topic: str
+    seconds: float
 
 
 @contextmanager
 def standing(
-    run: Run, *, points: int, gateways: int, queue_bytes: int | None = None
+    run: Run, plant: Mapping[str, object], *, queue_bytes: int | None = None
 ) -> Iterator[Site]:
     """Run a site for as long as the block."""
     with TemporaryDirectory(prefix="fengsui-endurance-") as folder:
         chosen = broker(run.broker, queue_bytes=queue_bytes, root=run.mosquitto_root)
-        site = Site(chosen, Path(folder), points=points, gateways_=gateways)
+        site = Site(chosen, Path(folder), plant=plant)
         try:
             yield site
         finally:
@@ -56,7 +57,7 @@ def loaded(run: Run, *, queue_bytes: int | None = None) -> Iterator[tuple[Site, 
     """Run a site whose gateways publish 200 readings a second."""
     with ExitStack() as stack:
         site = stack.enter_context(
-            standing(run, points=POINTS, gateways=GATEWAYS, queue_bytes=queue_bytes)
+            standing(run, levels(POINTS, gateways_=GATEWAYS), queue_bytes=queue_bytes)
         )
         tags, each = scratch.tags(POINTS), POINTS // GATEWAYS
         gateways = [

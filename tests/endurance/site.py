@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -26,11 +26,11 @@ Broker = Mosquitto | RabbitMQ
 class Site:
     """A server that is started again when it ends, as its systemd unit does, and what it needs."""
 
-    def __init__(self, broker: Broker, folder: Path, *, points: int, gateways_: int) -> None:
-        """Start all three and register a plant of so many points and gateways."""
+    def __init__(self, broker: Broker, folder: Path, *, plant: Mapping[str, object]) -> None:
+        """Start all three and register a plant, a registry file's."""
         self.broker = broker
         self.database = Postgres(durable=True)
-        self._folder = folder
+        self.folder = folder
         self.database.start()
         self.broker.start()
         self.url = self.database.url
@@ -41,9 +41,6 @@ class Site:
             "FENGSUI_DATA_DIR": str(folder / "fengsui"),
         }
         asyncio.run(migrate(self.url))
-        plant = scratch.levels(points)
-        names = map(gateways.name, range(gateways_))
-        plant["gateways"] = [{"id": name, "enterprise": "BENCH"} for name in names]
         asyncio.run(scratch.register(self.url, plant))
         self.server = Serve(("serve",), env=self._settings, folder=folder)
         self.server.start()
@@ -104,7 +101,7 @@ class Site:
 
     def command(self, *words: str) -> Command:
         """Run a command with the server's settings to its end; however it ends."""
-        made = Command(words, env=self._settings, folder=self._folder)
+        made = Command(words, env=self._settings, folder=self.folder)
         made.start()
         made.wait(600)
         return made
@@ -124,6 +121,14 @@ class Site:
         except (FileNotFoundError, ProcessLookupError):
             pass
         return found
+
+
+def levels(points: int, *, gateways_: int) -> dict[str, object]:
+    """Return a registry file of one enterprise with so many points and gateways."""
+    names = map(gateways.name, range(gateways_))
+    return scratch.levels(points) | {
+        "gateways": [{"id": name, "enterprise": "BENCH"} for name in names]
+    }
 
 
 def broker(kind: str, *, queue_bytes: int | None, root: Path | None) -> Broker:

@@ -41,7 +41,7 @@ def test_bench_ingest_measures_beside_bare_copy(
 def test_bench_latency_measures_beside_a_bare_echo(
     fengsui: Callable[..., Command], database: str, broker: Broker
 ) -> None:
-    results = measured(fengsui, database, broker, "latency", "--samples", "10")
+    results = measured(fengsui, database, broker, "latency", "--samples", "10", "--load", "500")
     for name in ("latency_p50_ms", "latency_p99_ms"):
         assert results[name]["unit"] == "ms"
         assert results[name]["value"] > 0

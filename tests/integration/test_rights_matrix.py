@@ -192,6 +192,8 @@ async def _asked(
         places = {**places, "gateway": f"gw-spare-{OWN}"}
     if not own and isinstance(body, dict):
         body = {**body, **{key: "NOBODY-1" for key in ("enterprise", "source") if key in body}}
+    if right.door == "PUT channels/{name}":
+        places = {**places, "name": f"of-{caller.scope.lower()}"}
     if changes:
         places, headers = await _prepared(world, right.door, caller, places)
     named = [str(places[name]) for name in re.findall(r"{(\w+)}", right.door)]
@@ -211,6 +213,15 @@ async def _prepared(
         match door:
             case "DELETE warning-tables/{region}":
                 await conn.execute(TABLE_ROW, (places["region"],))
+            case "DELETE notification-tables/{region}":
+                await conn.execute(
+                    TABLE_ROW.replace("warning", "notification"), (places["region"],)
+                )
+            case "DELETE channels/{name}":
+                places = {**places, "name": secrets.token_hex(4)}
+                await conn.execute(rights_world.CHANNEL, places)
+            case "GET rosters/{place}" | "DELETE rosters/{place}":
+                await conn.execute(rights_world.ROSTER, places)
             case "DELETE webhooks/{webhook}":
                 made = await conn.execute(
                     """

@@ -154,6 +154,41 @@ async def test_a_watch_cut_off_within_a_snapshot_asks_for_the_snapshot_again() -
     assert json.loads(said[0])["snapshot"] is True
 
 
+async def test_a_watch_prints_once_what_a_break_makes_come_again() -> None:
+    asked: list[dict[str, Any]] = []
+    whole = asyncio.Event()
+
+    async def platform(socket: ServerConnection) -> None:
+        """Break off after two events of which none counts as acknowledged."""
+        asked.append(json.loads(await socket.recv()))
+        last = 3 if len(asked) > 1 else 2
+        place = {"sub": "watch", "epoch": "E", "offset": 0}
+        await socket.send(json.dumps({"op": "subscribed", "recovered": True, **place}))
+        for n in range(1, last + 1):
+            await socket.send(json.dumps({"op": "event", "offset": n, "prev": n - 1, "event": {}}))
+        if last == 3:
+            await socket.send(json.dumps({"op": "heartbeat", "head": 9, "prev": 9}))
+            await socket.recv()  # another `subscribe` after the gap
+            whole.set()
+
+    said: list[str] = []
+    async with serve_websocket(
+        platform, "127.0.0.1", 0, subprotocols=[Subprotocol(PROTOCOL)]
+    ) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        wish = Wish(
+            url=f"http://127.0.0.1:{port}", token="x", consumer="c", filter={"tier_min": "red"}
+        )
+        watching = asyncio.create_task(Watch(wish, say=said.append, tell=lambda _: None).run())
+        async with asyncio.timeout(20):
+            await whole.wait()
+        watching.cancel()
+        await asyncio.wait([watching])
+    assert [json.loads(line)["offset"] for line in said] == [1, 2, 3]
+    assert [each["from"] for each in asked] == [{"consumer": "c"}] * 2
+    assert asked[0]["filter"] == {"tier_min": "red"}
+
+
 async def test_watch_with_a_wrong_token_says_so_and_ends(
     plant: str, fengsui: Callable[..., Any]
 ) -> None:

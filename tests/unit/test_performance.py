@@ -1,5 +1,6 @@
 """Figures of ten shifts are what a plain count of the same rows says, one after the other."""
 
+import dataclasses
 import math
 import random
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ import pytest
 
 from alarms import performance
 from alarms.alarm import Tier, Transition
-from alarms.performance import Move
+from alarms.moves import Move
 
 SECOND = 1_000_000
 START = 1_763_712_000_000_000
@@ -81,10 +82,12 @@ def plain(moves: Sequence[Move]) -> dict[str, object]:
     for ring in rings:
         slots[ring.slot] = slots.get(ring.slot, 0) + 1
     top = sorted(slots.values(), reverse=True)[:10]
-    window = 600 * SECOND
-    most = max(
-        sum(one.t_event <= other.t_event < one.t_event + window for other in rings) for one in rings
-    )
+
+    def within(seconds: int) -> int:
+        wide = seconds * SECOND
+        return max(sum(a.t_event <= b.t_event < a.t_event + wide for b in rings) for a in rings)
+
+    most = within(600)
     stale = 0
     for alarm in {m.alarm for m in moves}:
         since: int | None = None
@@ -101,6 +104,12 @@ def plain(moves: Sequence[Move]) -> dict[str, object]:
         "per_hour": pytest.approx(len(rings) / hours),
         "per_day": pytest.approx(len(rings) / hours * 24),
         "most_in_10_min": most,
+        "most_in_minute": within(60),
+        "most_in_hour": within(3600),
+        "per_10_min": pytest.approx(len(rings) / hours / 6),
+        "upset_per_10_min": pytest.approx(
+            sum(max([tens[n] for n in range(len(tens)) if n // 144 == day]) for day in range(4)) / 4
+        ),
         "ten_minutes_above_10": pytest.approx(sum(n > 10 for n in tens) / len(tens)),
         "hours_above_30": pytest.approx(sum(n > 30 for n in whole_hours) / len(whole_hours)),
         "top_10_share": pytest.approx(sum(top) / len(rings)),
@@ -123,6 +132,8 @@ def test_ten_shifts_give_the_figures_of_a_plain_count(seed: int) -> None:
         assert {name: getattr(figures, name) for name in expected} == expected
     total = sum(figures.annunciated for figures in found.positions.values())
     assert found.overall.annunciated == total
+    rates = [figures.opc_ua.maximum_alarm_rate for figures in found.positions.values()]
+    assert found.overall.opc_ua.maximum_alarm_rate == found.overall.most_in_10_min == max(rates)
     raised = sum(m.type in {T.raised, T.reraised} and m.t_event >= START for m in moves)
     assert found.alarms_per_point_day == pytest.approx(raised / 1_000 / (10 / 3))
     assert found.overall.floods == sum(each.floods for each in found.positions.values()) > 0
@@ -166,6 +177,45 @@ def test_a_short_one_alone_is_fleeting_and_with_others_near_it_is_not() -> None:
     assert figures(*short, *near).fleeting == 0
     other = [one(T.raised, 60, alarm="B", tag="U"), one(T.returned, 200, alarm="B", tag="U")]
     assert figures(*short, *other).fleeting == 1
+
+
+def test_an_alarm_that_has_just_come_is_not_fleeting_yet() -> None:
+    span_s = (END - START) / SECOND
+    assert figures(one(T.raised, span_s - 3)).fleeting == 0
+
+
+def test_opc_uas_metrics_are_those_of_the_span() -> None:
+    span_s = (END - START) / SECOND
+    found = figures(
+        one(T.raised, 0), one(T.realarmed, 900), one(T.acknowledged, 1000, level="site"),
+        one(T.tier_up, 1500), one(T.acknowledged, 1600, level="county"), one(T.returned, 5000),
+        one(T.acknowledged, 5100, level="site"), one(T.closed, 5100),
+        one(T.raised, span_s - 600, alarm="B", tag="U"),
+        one(T.raised, span_s - 601, alarm="C", tag="V"),
+    ).opc_ua  # fmt: skip
+    assert found == performance.Metrics(
+        alarm_count=4, maximum_active_state=5000.0, maximum_un_ack=3600.0, current_alarm_rate=1,
+        maximum_alarm_rate=2, maximum_re_alarm_count=1, average_alarm_rate=4 / (span_s / 600),
+    )  # fmt: skip
+
+
+def test_the_upset_state_takes_each_days_worst_ten_minutes() -> None:
+    day_s = 86_400
+    ends = [one(T.raised, day_s - 1 - n, alarm=f"A{n}") for n in range(6)]
+    begins = [one(T.raised, day_s + n, alarm=f"B{n}") for n in range(2)]
+    assert figures(*ends, *begins).upset_per_10_min == (6 + 2 + 0 + 0) / 4
+
+
+def test_shares_are_of_what_they_say() -> None:
+    late = Move(
+        alarm="L", slot=("E/T", "limit.high"), position="510603", type=T.late, tier=Tier.red,
+        t_event=START + 5, t_committed=START + 5, late=True,
+    )  # fmt: skip
+    doubtful = dataclasses.replace(one(T.raised, 1, alarm="D"), good=False, simulated=True)
+    found = figures(one(T.raised, 0), doubtful, one(T.escalated, 60), late)
+    assert found.late_share == pytest.approx(1 / 3)
+    assert (found.not_good_share, found.simulated) == (0.5, 1)
+    assert found.escalated_per_day == pytest.approx(24 / 80)
 
 
 def test_nothing_happened_is_all_noughts() -> None:

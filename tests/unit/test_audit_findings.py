@@ -1,0 +1,62 @@
+"""What an audit calls missed or mistimed of alarms that were raised again."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from fengsui.audit_findings import Episode, Findings, Span, compare
+
+SPAN = Span(first=0, end=1_000)
+
+
+def episode(
+    began: int,
+    returned: int | None,
+    *,
+    alarm: str = "A",
+    late: bool = False,
+    superseded: bool = False,
+) -> Episode:
+    return Episode(
+        key="E/T", rule="limit.high", kind="limit", alarm=alarm, began=began, read=began,
+        returned=returned, late=late, superseded=superseded, path=[(began, "orange")],
+    )  # fmt: skip
+
+
+def compared(
+    journal: Sequence[Episode], computed: Sequence[Episode], *, behind: Sequence[int] = ()
+) -> Findings:
+    findings = Findings()
+    compare(findings, SPAN, journal, computed, computed, behind={"E/T": behind})
+    return findings
+
+
+def test_a_late_reading_excuses_the_return_of_an_episode_that_another_superseded() -> None:
+    journal = [episode(100, 210, superseded=True), episode(300, 400)]
+    computed = [episode(100, 200, alarm="B"), episode(300, 400, alarm="C")]
+    assert compared(journal, computed, behind=[150]).sound
+
+
+@pytest.mark.parametrize("behind", [[], [50], [250]])
+def test_without_a_late_reading_in_it_a_wrong_return_is_mistimed(behind: list[int]) -> None:
+    journal = [episode(100, 210, superseded=True), episode(300, 400)]
+    computed = [episode(100, 200, alarm="B"), episode(300, 400, alarm="C")]
+    assert len(compared(journal, computed, behind=behind).mistimed) == 1
+
+
+def test_the_last_return_of_an_alarm_is_never_excused() -> None:
+    journal = [episode(100, 200, superseded=True), episode(300, 410)]
+    computed = [episode(100, 200, alarm="B"), episode(300, 400, alarm="C")]
+    assert len(compared(journal, computed, behind=[150, 350]).mistimed) == 1
+
+
+def test_what_was_over_between_two_raises_of_an_alarm_is_not_missed() -> None:
+    journal = [episode(100, 200, superseded=True), episode(300, None)]
+    computed = [*journal, episode(230, 250, alarm="D", late=True)]
+    assert compared(journal, computed).sound
+
+
+def test_what_was_over_before_an_alarm_was_ever_raised_is_missed() -> None:
+    journal = [episode(100, 200, superseded=True), episode(300, None)]
+    computed = [*journal, episode(30, 50, alarm="D", late=True)]
+    assert len(compared(journal, computed).missed) == 1
