@@ -148,7 +148,7 @@ def _texts(message: Mapping[str, Any]) -> list[str]:
     """Return the texts of a message, of frames ready written too (`frames.framed`)."""
     if message.get("text") is not None:
         return [message["text"]]
-    written, found = message["frames"], []
+    written, found = message["frames"](deflated=False), []
     while written:
         length, start = written[1], 2
         if length >= 126:

@@ -165,19 +165,6 @@ ROSTER: Final = """
 async def _plant(url: str) -> None:
     async with await connection.connect(url) as conn:
         await conn.execute(CHANNEL, {"name": "kept"})
-        await conn.execute(
-            """
-            insert into region (code, name, parent, kind)
-            values ('510000', '四川省', null, 'province'),
-                   ('510600', '德阳市', '510000', 'city'),
-                   ('510603', '旌阳区', '510600', 'county'),
-                   ('510681', '广汉市', '510600', 'county'),
-                   ('440000', '广东省', null, 'province'),
-                   ('440300', '深圳市', '440000', 'city'),
-                   ('440305', '南山区', '440300', 'county')
-            on conflict do nothing
-            """
-        )
         for code, region in ENTERPRISES.items():
             await conn.execute(
                 "insert into enterprise (code, name, region) values (%s, %s, %s)",
