@@ -1,7 +1,6 @@
 """Answers of the REST contract: pages with cursors, JSON bodies, and how OpenAPI describes them."""
 
 import base64
-import binascii
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, TypeVar
@@ -64,7 +63,7 @@ def place_of(cursor: str | None) -> str | None:
         return base64.b64decode(
             cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True
         ).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:  # of base64, of UTF-8, and for letters that are not ASCII
         raise _bad_cursor() from error
 
 
@@ -198,6 +197,6 @@ _WORDS: Final = {
     409: "It has moved on; `alarm`, or `warning`, is how it stands now.",
     413: "The body is too long.",
     422: "The request cannot be used; `detail` says why.",
-    429: "Too many failed attempts; wait as `Retry-After` says.",
+    429: "Too many calls, or failed attempts; wait as `Retry-After` says.",
     503: "Something this needs is away; try again.",
 }

@@ -192,6 +192,7 @@ def document(app: FastAPI) -> dict[str, Any]:
             servers=[{"url": "/"}],
         )
     )
+    _describe_what_may_always_be(found["paths"])
     parts = found.setdefault("components", {})
     unused = {"HTTPValidationError", "ValidationError"}
     parts["schemas"] = {
@@ -204,3 +205,12 @@ def document(app: FastAPI) -> dict[str, Any]:
     }
     found["security"] = [{"token": []}, {"session": []}]
     return found
+
+
+def _describe_what_may_always_be(paths: dict[str, dict[str, Any]]) -> None:
+    """Add the problems that any call by a caller may meet: too many calls, the database away."""
+    for methods in paths.values():
+        for route in methods.values():
+            if route.get("security") != []:
+                for code in (429, 503):
+                    route["responses"].setdefault(str(code), answers.problem_described(code))

@@ -20,6 +20,8 @@ FORBIDDEN: Final = 4403
 AUTH_TIMEOUT: Final = 4408
 AUTH_WITHIN_S: Final = 5.0
 BLOCKED_S: Final = 30.0
+MOST_SOCKETS: Final = 2_000
+"""Sockets one caller may have in a process: a client that opens and never closes harms itself."""
 CHECK_AGAIN_S: Final = 5.0
 """How often an open socket's token is looked at again."""
 _LOG = logging.getLogger(__name__)
@@ -52,6 +54,11 @@ class Connection:
         if self._identity is None:
             raise EndedError(UNAUTHENTICATED, "not authenticated")
         return self._identity
+
+    @property
+    def caller(self) -> str | None:
+        """Return the name of who this is, None while that is not known."""
+        return None if self._identity is None else self._identity.name
 
     async def send(self, text: str) -> None:
         """Send one frame; waits while this client's socket is full, and for nobody else's."""
@@ -96,6 +103,7 @@ class Connection:
         try:
             try:
                 self._identity = await self._authenticate()
+                self._find_room(self._identity)
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._pulse(), name="pulse")
                     group.create_task(self._end(), name="end")
@@ -109,6 +117,14 @@ class Connection:
         finally:
             await self._close(why)
             self._service.left(self)
+
+    def _find_room(self, identity: Identity) -> None:
+        """Raise EndedError where this caller has as many sockets as one may have."""
+        mine = sum(each.caller == identity.name for each in self._service.connections)
+        if mine > MOST_SOCKETS:
+            raise EndedError(
+                1013, f"{identity.name} has {MOST_SOCKETS} sockets open already", goaway_s=30
+            )
 
     async def _end(self) -> None:
         raise await self._ending

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from api.problems import ProblemError
 
 
-def _only_known(request: Request) -> None:
+async def _only_known(request: Request) -> None:
     """Raise ProblemError 422 that names each unknown parameter and those the route knows."""
     given = set(request.query_params.keys())
     route = request.scope.get("route")

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from alarms.errors import ConflictError, FengsuiError, NotAllowedError, NotFoundError
 
@@ -98,10 +99,13 @@ def install(app: FastAPI) -> None:
     async def any_error(_request: Request, error: Exception) -> Response:
         return response(of(error))
 
-    async def http_error(_request: Request, error: Exception) -> Response:
+    async def http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101  registered for this class
         detail = _HTTP_WORDS.get(error.status_code, str(error.detail))
-        return response(ProblemError(error.status_code, detail, headers=error.headers))
+        headers = dict(error.headers or {})
+        if error.status_code == 405 and (methods := _methods_at(request)):
+            headers["Allow"] = ", ".join(methods)
+        return response(ProblemError(error.status_code, detail, headers=headers))
 
     async def invalid(_request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101  registered for this class
@@ -116,6 +120,19 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, any_error)
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(RequestValidationError, invalid)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """Return what an address knows: of several routes there the framework names only the first."""
+    asked = {name: request.scope[name] for name in ("type", "path", "root_path", "headers")}
+    return [
+        method
+        for method in ("DELETE", "GET", "PATCH", "POST", "PUT")
+        if any(
+            route.matches({**asked, "method": method})[0] is Match.FULL
+            for route in request.app.router.routes
+        )
+    ]
 
 
 _HTTP_WORDS = {

@@ -20,6 +20,7 @@ from api.gateway_life import Entrance
 from api.identity import COOKIE, Gate, Identity
 from api.inspection import Inspections
 from api.live import Live
+from api.pace import CALLS_PER_S, Pace
 from api.problems import ProblemError, UnauthenticatedError
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Service:
     inspections: Inspections
     burdens: Burdens
     preview: Preview | None = None
+    pace: Pace = field(default_factory=Pace)
     connections: "set[Connection]" = field(default_factory=set)
     consumers: dict[tuple[str, str], object] = field(default_factory=dict)
     """Which subscription serves each named consumer now, by (owner, name)."""
@@ -113,8 +115,20 @@ def bearer(connection: HTTPConnection) -> str | None:
 
 
 async def identify(request: Request) -> Identity:
-    """Return who is asking; raise 401 for nobody, 403 for a page of another site."""
+    """Return who is asking; raise 401 for nobody, 403 for another site's page, 429 for too many."""
     service = of(request)
+    found = await _known(service, request)
+    wait_s = service.pace.wait_s(found.name)
+    if wait_s > 0:
+        raise ProblemError(
+            429,
+            f"{found.name} asks more than {CALLS_PER_S:.0f} times a second; wait, then ask again",
+            headers={"retry-after": str(int(wait_s) + 1)},
+        )
+    return found
+
+
+async def _known(service: Service, request: Request) -> Identity:
     token = bearer(request)
     if token is not None:
         found = await service.gate.by_token(token)
@@ -141,5 +155,10 @@ def guard(request: Request) -> None:
     )
 
 
+async def _shared(request: Request) -> Service:
+    """Return the service; a plain function would be called on a thread of its own each time."""
+    return of(request)
+
+
 Asking = Annotated[Identity, Depends(identify)]
-Shared = Annotated[Service, Depends(of)]
+Shared = Annotated[Service, Depends(_shared)]

@@ -8,7 +8,7 @@ from fastapi import APIRouter, WebSocket
 from alarms.storage import places, trends
 from api import clock, frames
 from api import service as services
-from api.connection import Connection
+from api.connection import Connection, EndedError
 from api.frames import BadFrameError
 from api.live import Watch
 from api.service import Service
@@ -86,10 +86,13 @@ class _Session:
 
     async def _send(self, watch: Watch, spacing_s: float) -> None:
         """Send what has news, never faster than asked, as slowly as the client takes it."""
+        scope = self._connection.identity.scope
         self._service.live.add(watch)
         try:
             while True:
                 await watch.changed.wait()
+                if self._connection.identity.scope != scope:
+                    raise EndedError(1012, "what you may see has changed; subscribe", goaway_s=1)
                 news = watch.take()
                 await self._connection.send(
                     frames.frame(

@@ -71,9 +71,10 @@ async def admit(
         await _note_plant_changed(conn, now=now)
         return
     if there.enterprise != enterprise:
+        seen = scope.covers(there.region, there.enterprise)
+        whose = f"enterprise {there.enterprise}" if seen else "another enterprise"
         raise ConflictError(
-            f"gateway {gateway} belongs to enterprise {there.enterprise}, not to {enterprise}; "
-            "choose another id"
+            f"gateway {gateway} belongs to {whose}, not to {enterprise}; choose another id"
         )
     if there.standing == "given":
         raise ConflictError(

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from alarms.storage import migrate, notifications, places, queries
 from api import answers, clock
@@ -26,7 +27,12 @@ async def healthz() -> Response:
 @router.get(
     "/api/v1/readyz",
     summary="Database, schema, journal and ingest are well",
-    responses={503: answers.problem_described(503)},
+    responses={
+        503: {
+            "description": "Something this needs is away; `checks` says what, and the mend.",
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        }
+    },
     openapi_extra=_PUBLIC,
 )
 async def readyz(service: Shared) -> Response:
@@ -67,7 +73,8 @@ async def _checks(service: Service) -> dict[str, dict[str, Any]]:
 @router.get(
     "/metrics",
     summary="Counters for Prometheus",
-    responses=answers.problems_described((401,)),
+    response_class=PlainTextResponse,
+    responses=answers.problems_described((401, 503)),
     openapi_extra={"security": [{}, {"token": []}]},
 )
 async def metrics(request: Request, service: Shared) -> Response:

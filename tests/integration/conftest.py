@@ -1,13 +1,17 @@
 """Fixtures of the integration tests alone."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import psycopg
 import pytest
+import pytest_asyncio
 
-from tests import beacons
+from api import app as apps
+from ingest import preview
+from tests import asgi, beacons, rights_world
 from tests.beacons import House
 from tests.databases import Databases
+from tests.rights_world import World
 
 
 @pytest.fixture(scope="module")
@@ -15,6 +19,21 @@ def house(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """One API server over one database for a file's tests; each makes alarms of its own."""
     with beacons.house(databases, tmp_path_factory.mktemp("house")) as made:
         yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(
+    databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    """Everybody who may ask, and the app in this process; a file's tests share them."""
+    name = databases.create()
+    folder = tmp_path_factory.mktemp("rights")
+    app = apps.create(
+        databases.address(name), entrance=rights_world.entrance(folder), preview=preview.preview
+    )
+    async with asgi.running(app):
+        yield await rights_world.built(app, databases.address(name))
+    databases.drop(name)
 
 
 @pytest.fixture

@@ -106,3 +106,23 @@ async def test_a_rubbish_frame_is_answered_and_the_socket_lives(
 async def test_a_wrong_token_is_not_let_in(house: House) -> None:
     async with beacons.client(house.serve, "fs_wrong", path=PATH) as client:
         assert await client.closed() == 4401
+
+
+async def test_whose_scope_is_narrowed_gets_no_more_values_of_before(house: House) -> None:
+    """The points were chosen under another scope: the socket ends, to be subscribed anew."""
+    made = await beacons.token(house.database)
+    points = await ids(house, FAR)
+    async with beacons.client(house.serve, made, path=PATH) as client:
+        await client.send(op="subscribe", points=list(points.values()), max_hz=4)
+        await client.next("points")
+        async with await connection.connect(house.database) as conn:
+            await conn.execute(
+                "update token set scope = %s where name like %s", (NEAR, f"%-{made[-6:]}")
+            )
+        ends_s = time.monotonic() + 15
+        frame = {"op": "values"}
+        while frame["op"] == "values":
+            assert time.monotonic() < ends_s
+            await read(house, FAR, "T1", 2.5)
+            frame = await client.next("values", "goaway")
+        assert await client.closed() == 1012
