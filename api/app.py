@@ -19,6 +19,7 @@ from api import (
     payloads,
     problems,
     push,
+    relay_door,
     schemas,
     static,
     values,
@@ -31,6 +32,7 @@ from api.gateway_life import Entrance
 from api.identity import COOKIE, Gate
 from api.inspection import Inspections
 from api.live import Live
+from api.relaying import Relaying
 from api.routes import (
     alarms,
     broker,
@@ -43,6 +45,7 @@ from api.routes import (
     previews,
     records,
     registry,
+    relays,
     reports,
     rules,
     session,
@@ -66,6 +69,7 @@ _ROUTERS = (
     session.router,
     webhooks.router,
     warnings.router,
+    relays.router,
     kpi.router,
     health.router,
 )
@@ -96,6 +100,7 @@ def create(
     for router in _ROUTERS:
         app.include_router(router, dependencies=[parameters.ONLY_KNOWN])
     app.include_router(push.router)
+    app.include_router(relay_door.router)
     app.include_router(values.router)
     app.include_router(payloads.router)
     _publish(app, topic_prefix)
@@ -137,6 +142,7 @@ def _lifespan(
             asyncio.create_task(
                 _for_ever(Deliveries(database_url, pool, feed).run), name="webhooks"
             ),
+            asyncio.create_task(_for_ever(Relaying(database_url, pool, feed).run), name="relays"),
         ]
         try:
             yield

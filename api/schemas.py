@@ -6,12 +6,21 @@ import msgspec
 
 from alarms.alarm import ORG_LEVELS, Kind, Nuisance, State, Transition
 from alarms.warning_table import WarningTable
-from api import actions, frame_schemas, frames, gateway_schemas, warning_schemas, webhook_schemas
+from api import (
+    actions,
+    frame_schemas,
+    frames,
+    gateway_schemas,
+    relay_schemas,
+    warning_schemas,
+    webhook_schemas,
+)
 from api.performance_schema import PERFORMANCE
 from api.preview_schema import PREVIEW
 from api.routes.broker import EmqxClient, EmqxDeed
 from api.routes.certificates import CertificateWish
 from api.routes.credentials import NewGateway
+from api.routes.relays import NewRelay, TowerName
 from api.routes.session import SignIn
 from api.routes.webhooks import Again, NewWebhook
 from api.rule_schema import RULE
@@ -114,7 +123,7 @@ CLOUD_EVENT: Final = cloud_event(
 )
 _PLACE: Final = {"enterprise": TEXT, "region": TEXT, "simulated": FLAG}
 THINGS: Final[dict[str, Schema]] = {
-    "Alarm": ALARM,
+    "Alarm": relay_schemas.perhaps_relayed(ALARM),
     "CloudEvent": CLOUD_EVENT,
     "Problem": thing("RFC 9457.", type=TEXT, title=TEXT, status=WHOLE, detail=TEXT),
     "AlarmNow": {
@@ -238,6 +247,7 @@ THINGS: Final[dict[str, Schema]] = {
     ),
     **gateway_schemas.THINGS,
     **webhook_schemas.THINGS,
+    **relay_schemas.THINGS,
     **warning_schemas.THINGS,
     "Performance": PERFORMANCE,
     "Reject": thing(
@@ -277,6 +287,7 @@ THINGS: Final[dict[str, Schema]] = {
 }
 _TAKEN: Final = (
     *(actions.Wish, SignIn, NewGateway, NewWebhook, Again, CertificateWish),
+    *(NewRelay, TowerName),
     *(WarningWish, WarningDraft, WarningTable, EmqxClient, EmqxDeed),
     *(frames.Auth, frames.Subscribe, frames.Unsubscribe, frames.Ack, frames.Command),
     *(frames.SubscribeValues, frames.UnsubscribeValues),
@@ -286,7 +297,13 @@ _TAKEN: Final = (
 def components() -> dict[str, Schema]:
     """Return every schema by name, ready for `components.schemas`."""
     _, taken = msgspec.json.schema_components(_TAKEN, ref_template="#/components/schemas/{name}")
-    return {**THINGS, **frame_schemas.ALARM_FRAMES, **frame_schemas.VALUE_FRAMES, **taken}
+    return {
+        **THINGS,
+        **frame_schemas.ALARM_FRAMES,
+        **frame_schemas.VALUE_FRAMES,
+        **relay_schemas.frames(),
+        **taken,
+    }
 
 
 def standing_alone(name: str) -> Schema:

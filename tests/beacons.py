@@ -55,6 +55,12 @@ async def build(url: str) -> None:
             await _enterprise(conn, enterprise, region)
 
 
+async def enterprise(url: str, code: str) -> None:
+    """Register one of them in a database that has the regions."""
+    async with await connection.connect(url) as conn:
+        await _enterprise(conn, code, REGION_OF[code])
+
+
 async def _enterprise(conn: AsyncConnection, code: str, region: str) -> None:
     await conn.execute(
         "insert into enterprise (code, name, region, simulated) values (%s, %s, %s, %s)",
@@ -203,11 +209,12 @@ def start_api(fengsui: Callable[..., Serve], database: str, **settings: object) 
     serve = fengsui(
         "serve", "--role", "api", "--no-migrate", wait=False, database_url=database, **settings
     )
-    servers.until(lambda: _lives(serve), deadline_s=30, what=f"healthz\n{serve.report()}")
+    servers.until(lambda: lives(serve), deadline_s=30, what=f"healthz\n{serve.report()}")
     return serve
 
 
-def _lives(serve: Serve) -> bool:
+def lives(serve: Serve) -> bool:
+    """Tell whether a server answers; it must not have ended."""
     assert serve.running, serve.report()
     try:
         with urllib.request.urlopen(f"{serve.url}/api/v1/healthz", timeout=2) as answer:  # noqa: S310
@@ -327,7 +334,7 @@ def house(databases: Databases, folder: Path) -> Iterator[House]:
     )
     Command.start(serve)
     try:
-        servers.until(lambda: _lives(serve), deadline_s=30, what="healthz to answer")
+        servers.until(lambda: lives(serve), deadline_s=30, what="healthz to answer")
         yield House(database, serve)
     finally:
         serve.kill()

@@ -1,9 +1,7 @@
 """Webhooks: the push log delivered to an address, and what it would not take (administrators)."""
 
-import ipaddress
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 from fastapi import APIRouter, Path, Request, Response
@@ -13,7 +11,7 @@ from psycopg import AsyncConnection
 from alarms import instants
 from alarms.storage import queries, webhooks
 from alarms.storage.webhooks import Webhook
-from api import answers, clock, deliveries, examples, frames, permissions
+from api import addresses, answers, clock, deliveries, examples, frames, permissions
 from api.identity import Identity
 from api.problems import ProblemError
 from api.service import Asking, Shared
@@ -63,7 +61,7 @@ async def create(identity: Asking, service: Shared, request: Request) -> Respons
     """Begin with the next event. Deliveries are signed as Standard Webhooks are."""
     _allowed(identity)
     wanted = await answers.body_of(request, NewWebhook)
-    _check(wanted.url)
+    addresses.check(wanted.url)
     secret = deliveries.new_secret()
     kept: dict[str, Any] = msgspec.to_builtins(wanted.filter)
     async with service.transaction() as conn:
@@ -209,30 +207,6 @@ async def _found(conn: AsyncConnection, identity: Identity, webhook: int) -> Web
 def _allowed(identity: Identity) -> None:
     if not permissions.runs_webhooks(identity.role):
         raise ProblemError(403, "webhooks are an administrator's; ask one of your scope")
-
-
-def _check(url: str) -> None:
-    """Refuse an address that would carry alarms in the clear beyond this machine and its net."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError as error:
-        raise ProblemError(422, f"url cannot be read: {error}") from error
-    if parts.scheme not in {"http", "https"} or not host:
-        raise ProblemError(422, "url begins with https:// and names a host")
-    if parts.username is not None or parts.password is not None or parts.fragment:
-        raise ProblemError(422, "url has neither an account nor a fragment: deliveries are signed")
-    if parts.scheme == "http" and not _is_near(host):
-        raise ProblemError(422, "url begins with https://; http is for private addresses only")
-
-
-def _is_near(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_private
-    except ValueError:
-        return False
 
 
 async def _trail(conn: AsyncConnection, identity: Identity, done: str, webhook: Webhook) -> None:
