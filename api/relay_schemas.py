@@ -40,6 +40,7 @@ THINGS: Final[dict[str, Schema]] = {
         behind_s={"type": "number", "description": "How long the first of them has waited."},
         heard_at=MOMENT_OR_NULL,
         refused=WHOLE,
+        resend={"type": "boolean", "description": "All that is open is still to be sent."},
     ),
     "RelayRefusal": thing(
         "An event that a tower above would not take.",
@@ -144,6 +145,7 @@ RELAY_EXAMPLE: Final[dict[str, Any]] = {
     "behind_s": 0.0,
     "heard_at": "2026-11-21T08:00:04.240Z",
     "refused": 0,
+    "resend": False,
 }
 REFUSAL_EXAMPLE: Final[dict[str, Any]] = {
     "offset": 4711,

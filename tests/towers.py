@@ -1,7 +1,7 @@
 """Two towers, each a server over a database of its own, and relays between them, for tests."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,6 +44,7 @@ def tower(databases: Databases, folder: Path, *, watches: bool) -> Iterator[Hous
     """Serve a fresh database; `watches`: with both enterprises, else with regions alone."""
     name = databases.create()
     database = databases.address(name)
+    asyncio.run(_found(database))
     asyncio.run(beacons.build(database) if watches else _regions(database))
     serve = Serve(
         ("serve", "--role", "api", "--no-migrate"),
@@ -62,6 +63,13 @@ def start(serve: Serve) -> None:
     """Start a tower, perhaps again, and wait until it answers."""
     Command.start(serve)
     servers.until(lambda: beacons.lives(serve), deadline_s=60, what="healthz to answer")
+
+
+async def _found(url: str) -> None:
+    """Make it a tower of its own: databases of tests are copies of one."""
+    async with await connection.connect(url) as conn:
+        await conn.execute("update tower set id = gen_random_uuid()")
+        await conn.execute("update journal_head set epoch = gen_random_uuid()")
 
 
 async def _regions(url: str) -> None:
@@ -127,13 +135,33 @@ async def settled(lower: House, made: Document, *, deadline_s: float = 60) -> Do
     async with await connection.connect(lower.database) as conn:
         row = await (await conn.execute("select log_offset from journal_head")).fetchone()
     assert row is not None
-    async with asyncio.timeout(deadline_s):
-        while True:
-            found = await standing(lower, made)
-            reached = int(found["position"].rpartition(":")[2]) >= row[0]
-            if found["state"] == "connected" and reached and found["why"] is None:
-                return found
-            await asyncio.sleep(0.05)
+    return await until(
+        lower,
+        made,
+        lambda found: (
+            found["state"] == "connected"
+            and found["why"] is None
+            and not found["resend"]
+            and int(found["position"].rpartition(":")[2]) >= row[0]
+        ),
+        deadline_s=deadline_s,
+    )
+
+
+async def until(
+    lower: House, made: Document, check: Callable[[Document], bool], *, deadline_s: float = 30
+) -> Document:
+    """Wait until a relay is as it should be and return it; else say how it stands."""
+    found = made
+    try:
+        async with asyncio.timeout(deadline_s):
+            while True:
+                found = await standing(lower, made)
+                if check(found):
+                    return found
+                await asyncio.sleep(0.05)
+    except TimeoutError as error:
+        raise AssertionError(f"{found}\n{lower.serve.report()}") from error
 
 
 async def journal(house: House, *subjects: str) -> list[Row]:

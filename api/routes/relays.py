@@ -290,6 +290,7 @@ def shown(relay: Relay) -> dict[str, Any]:
         "behind_s": 0.0 if waits is None else max(0.0, (now - waits).total_seconds()),
         "heard_at": answers.text_of(relay.heard_at),
         "refused": relay.refused,
+        "resend": relay.resend,
     }
 
 

@@ -200,12 +200,12 @@ async def test_only_what_is_asked_for_is_relayed_and_an_escalated_alarm_whole_fr
     async with towers.relayed(
         city, province, region="510600", tier_min="orange", escalated_only=True
     ) as made:
-        quiet = await city.raise_alarm(tier=Tier.red)
         elsewhere = await city.raise_alarm(FAR, tier=Tier.red)
         low = await city.raise_alarm(tier=Tier.yellow)
         told = await city.raise_alarm(tier=Tier.red)
         for alarm in (elsewhere, low, told):
             await escalate(city, alarm)
+        quiet = await city.raise_alarm(tier=Tier.red)
         assert (await deed(city, f"alarms/{told}/receipt", scope="5106")).status_code == 200
         await towers.settled(city, made)
         assert [await seen(province, each) for each in (quiet, elsewhere, low)] == [None] * 3
@@ -239,10 +239,10 @@ async def test_days_of_outage_and_kills_of_both_towers_lose_nothing_and_double_n
                 case 0:
                     province.serve.kill()
                 case 1:
-                    await asyncio.to_thread(towers.start, province.serve)
+                    towers.start(province.serve)
                     city.serve.kill()
                 case _:
-                    await asyncio.to_thread(towers.start, city.serve)
+                    towers.start(city.serve)
         await towers.settled(city, made, deadline_s=120)
         async with await connection.connect(city.database) as conn:
             found = await conn.execute("select id from alarm where point = 'T2'")
@@ -289,9 +289,7 @@ async def test_another_token_cannot_speak_for_a_tower(pair: Pair) -> None:
         pass
     made = await towers.relay(city, province, scope="510000")
     try:
-        async with asyncio.timeout(30):
-            while (found := await towers.standing(city, made))["why"] is None:
-                await asyncio.sleep(0.05)
+        found = await towers.until(city, made, lambda relay: relay["why"] is not None)
         assert found["why"].startswith("forbidden")
         assert found["state"] == "away"
     finally:
@@ -306,9 +304,7 @@ async def test_a_token_of_another_role_and_a_relay_to_oneself_are_refused(pair: 
         (city, "tower", "to itself"),
     ):
         made = await towers.relay(city, upper, token=await upper.token("all", role))
-        async with asyncio.timeout(30):
-            while (found := await towers.standing(city, made))["why"] is None:
-                await asyncio.sleep(0.05)
+        found = await towers.until(city, made, lambda relay: relay["why"] is not None)
         assert said in found["why"]
         async with await city.http("all", "administrator") as http:
             await http.delete(f"relays/{made['id']}")
