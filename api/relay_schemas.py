@@ -126,7 +126,7 @@ TOWER_EXAMPLE: Final[dict[str, Any]] = {"id": "7f1c0a", "name": "德阳市"}
 NEW_RELAY_EXAMPLE: Final[dict[str, Any]] = {
     "name": "sichuan",
     "url": "https://fengsui.sichuan.example.gov.cn",
-    "token": "fs_…",
+    "token": "fs_c2hvd24gb25jZQ",
     "level": "province",
     "region": "510600",
     "tier_min": "orange",
