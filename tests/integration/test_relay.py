@@ -388,7 +388,7 @@ async def test_what_is_relayed_is_counted_and_judged_where_it_lives(pair: Pair) 
         await towers.settled(city, made)
         async with await province.http() as http:
             figures = (await http.get("kpi")).json()
-        assert figures["total"]["annunciated"] == 0
+        assert figures["overall"]["annunciated"] == 0
         async with httpx.AsyncClient() as plain:
             text = (await plain.get(f"{province.serve.url}/metrics")).text
         assert "fengsui_tower_silent_seconds{tower=" in text
