@@ -12,9 +12,8 @@ PROTOCOL: Final = "fengsui.relay.v1+json"
 PATH: Final = "/ws/v1/relay"
 WINDOW: Final = 500
 """Events a tower below sends before it waits for the first of them to be taken."""
-FRAME_MOST: Final = 1 << 18
-"""Bytes of one frame; an event is some 2,000."""
-_Text = Annotated[str, Meta(max_length=200)]
+FRAME_MOST: Final = 1 << 22
+"""Bytes of one frame: an alarm has some 2,000, a warning with all its words below 500,000."""
 _Frame = TypeVar("_Frame")
 
 
@@ -40,9 +39,9 @@ class Bring(Struct, frozen=True, kw_only=True, tag_field="op", tag="event"):
 
     offset: Offset
     event: msgspec.Raw
-    actor: _Text = ""
-    org_level: _Text | None = None
-    note: Annotated[str, Meta(max_length=10_000)] = ""
+    actor: str = ""
+    org_level: str | None = None
+    note: str = ""
     snapshot: bool = False
     """It was open before the relay began here: its offset is no place to go on after."""
 

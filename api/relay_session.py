@@ -26,7 +26,7 @@ from api.frames import BadFrameError
 from api.problems import ProblemError
 from api.relay_frames import Ask, Beat, Bring, Done, GoAway, Hello, NotTaken, Taken, Welcome, Wrong
 
-BEAT_S: Final = 1.0
+BEAT_S: Final = 2.0
 MEET_S: Final = 10.0
 _BATCH: Final = 256
 
@@ -56,6 +56,7 @@ class Session:
         self._sent: deque[_Sent] = deque()
         self._room = asyncio.Event()
         self._begin = 0
+        self._resends = relay.resend
 
     async def run(self) -> Never:
         """Relay until the connection ends; always raises, with the reason."""
@@ -97,7 +98,8 @@ class Session:
         place = self._place(welcome)
         offset = max(self._relay.log_offset, self._feed.floor - 1) if place is None else place
         self._begin = offset
-        if place is None or self._relay.resend:
+        self._resends = self._resends or place is None
+        if self._resends:
             await self._say_open(socket, offset)
         await self._beat(socket, offset)
         while self._feed.epoch == self._epoch:
@@ -220,7 +222,14 @@ class Session:
                 await relays.accepted(conn, self._relay.id, subjects)
             if offset < self._begin:
                 return  # of what was open before: the place is not reached yet
-            await relays.moved(conn, self._relay.id, offset, epoch=self._epoch, now=clock.now())
+            await relays.moved(
+                conn,
+                self._relay.id,
+                offset,
+                epoch=self._epoch,
+                resent=self._resends,
+                now=clock.now(),
+            )
 
     async def _refused(self, refused: NotTaken) -> None:
         kept = Refused(

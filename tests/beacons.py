@@ -273,7 +273,7 @@ async def client(
 ) -> AsyncIterator[Client]:
     """Open a socket, with a token in its header if one is given."""
     known = {} if token is None else {"authorization": f"Bearer {token}"}
-    kind = next((kind for kind in ("alarm", "payloads") if kind in path), "values")
+    kind = next((kind for kind in ("alarm", "payloads", "relay") if kind in path), "values")
     protocol = f"fengsui.{kind}.v1+json"
     async with websockets.connect(
         serve.url.replace("http", "ws") + path,

@@ -170,14 +170,18 @@ async def met(conn: AsyncConnection, relay: int, upper: Tower, *, now: datetime)
 
 
 async def moved(
-    conn: AsyncConnection, relay: int, offset: int, *, epoch: str, now: datetime
+    conn: AsyncConnection, relay: int, offset: int, *, epoch: str, resent: bool, now: datetime
 ) -> None:
-    """Move on: the tower above has all that is for it up to an offset, what was open included."""
+    """Move on: the tower above has all that is for it up to an offset.
+
+    `resent`: all that was open before included.
+    """
     await conn.execute(
         """
-        update relay set epoch = %s, log_offset = %s, heard_at = %s, resend = false where id = %s
+        update relay set epoch = %s, log_offset = %s, heard_at = %s, resend = resend and not %s
+         where id = %s
         """,
-        (epoch, offset, now, relay),
+        (epoch, offset, now, resent, relay),
     )
 
 

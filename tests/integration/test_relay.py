@@ -10,7 +10,7 @@ import pytest
 
 from alarms import instants
 from alarms.alarm import Tier, Transition
-from alarms.storage import alarms, connection
+from alarms.storage import alarms, chain, connection, recount
 from api import schemas
 from tests import beacons, towers
 from tests.beacons import FAR, NEAR, House, event, happen
@@ -250,6 +250,10 @@ async def test_days_of_outage_and_kills_of_both_towers_lose_nothing_and_double_n
         below, above = await towers.journal(city, *names), await towers.journal(province, *names)
         assert len(below) > 2400
         assert above == below
+        async with await connection.connect(province.database) as conn:
+            found = await conn.execute("select max(log_offset) from journal")
+            checked = await chain.check(conn, [], told=lambda *_: None)
+            assert (checked.rows, checked.breaks) == ((await found.fetchone() or (0,))[0], [])
 
 
 async def test_what_is_outside_the_tokens_scope_is_refused_by_name_on_both_sides(
@@ -372,13 +376,17 @@ async def test_a_warning_issued_at_the_city_is_received_by_the_province(pair: Pa
 async def test_an_enterprise_that_a_tower_watches_itself_is_refused_there(pair: Pair) -> None:
     city, province = pair
     await beacons.enterprise(province.database, FAR)
-    async with towers.relayed(city, province) as made:
-        alarm = await city.raise_alarm(FAR)
-        await towers.settled(city, made)
-        assert await seen(province, alarm) is None
-        async with await city.http("all", "administrator") as http:
-            told = (await http.get(f"relays/{made['id']}/refusals?limit=1000")).json()["items"]
-        assert [each["code"] for each in told if each["id"] == alarm] == ["own"]
+    try:
+        async with towers.relayed(city, province) as made:
+            alarm = await city.raise_alarm(FAR)
+            await towers.settled(city, made)
+            assert await seen(province, alarm) is None
+            async with await city.http("all", "administrator") as http:
+                told = (await http.get(f"relays/{made['id']}/refusals?limit=1000")).json()["items"]
+            assert [each["code"] for each in told if each["id"] == alarm] == ["own"]
+    finally:
+        async with await connection.connect(province.database) as conn:
+            await conn.execute("delete from point")
 
 
 async def test_what_is_relayed_is_counted_and_judged_where_it_lives(pair: Pair) -> None:
@@ -397,3 +405,6 @@ async def test_what_is_relayed_is_counted_and_judged_where_it_lives(pair: Pair) 
                 "select count(*) from alarm where origin is not null and due_at is not null"
             )
             assert await found.fetchone() == (0,)
+            assert await recount.first_told(conn) is None
+            assert await recount.journalled(conn, 0, 2**52) == []
+            assert await recount.open_at(conn, 2**52) == []
