@@ -44,6 +44,7 @@ class Reason(StrEnum):
     other_origin = "other_origin"
     out_of_scope = "out_of_scope"
     bad_event = "bad_event"
+    too_large = "too_large"
 
 
 class RefusedEventError(FengsuiError):
@@ -120,6 +121,12 @@ def departing(document: dict[str, Any], own: Tower) -> dict[str, Any]:
     }
     sent = {name: value for name, value in document.items() if name not in _OURS}
     return sent | {"towers": [*document.get("towers", ()), passage], "t_pushed": None}
+
+
+def shortened(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a warning with the newest of its words alone: each came by an event of its own."""
+    lists = {name: document[name][-1:] for name in ("handling", "feedback") if name in document}
+    return document | lists
 
 
 _OURS: Final = frozenset({"origin", "relayed"})

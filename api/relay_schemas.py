@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
+from alarms.towers import Reason
 from api import examples, relay_frames
 from api.schema_terms import (
     FLAG,
@@ -47,7 +48,7 @@ THINGS: Final[dict[str, Schema]] = {
         offset=OFFSET,
         id=TEXT,
         rev=WHOLE,
-        code={"enum": ["loop", "own", "other_origin", "out_of_scope", "bad_event"]},
+        code={"enum": [reason.value for reason in Reason]},
         error=TEXT,
     ),
     "Origin": thing(

@@ -19,7 +19,7 @@ from alarms.errors import FengsuiError
 from alarms.storage import journal, queries, relays, tower
 from alarms.storage.journal import WARNING, JournalRow
 from alarms.storage.relays import Refused, Relay
-from alarms.towers import Tower
+from alarms.towers import Reason, Tower
 from api import clock, frames, relay_frames, relayed_deeds
 from api.feed import Feed
 from api.frames import BadFrameError
@@ -173,27 +173,23 @@ class Session:
         while len(self._sent) >= relay_frames.WINDOW:
             self._room.clear()
             await self._room.wait()
+        sent = towers.departing(document, self._own)
+        frame = _frame(row, sent, from_snapshot=from_snapshot)
+        if len(frame.encode()) > relay_frames.FRAME_MOST:
+            frame = _frame(row, towers.shortened(sent), from_snapshot=from_snapshot)
+        if (size := len(frame.encode())) > relay_frames.FRAME_MOST:
+            await self._refused(
+                NotTaken(
+                    offset=row.log_offset,
+                    subject=row.alarm_id,
+                    rev=row.rev,
+                    code=Reason.too_large.value,
+                    error=f"{size} bytes, of {relay_frames.FRAME_MOST} at most; not sent",
+                )
+            )
+            return
         self._sent.append(_Sent(row.log_offset, row.alarm_id, row.rev))
-        event = {
-            "specversion": "1.0",
-            "id": f"{row.alarm_id}:{row.rev}",
-            "source": frames.source_path(row.region, row.enterprise, row.source),
-            "type": (frames.WARNING_PREFIX if row.kind == WARNING else frames.TYPE_PREFIX)
-            + row.type,
-            "subject": document.get("subject"),
-            "time": instants.to_text(instants.from_datetime(row.t_event)),
-            "datacontenttype": "application/json",
-            "data": towers.departing(document, self._own),
-        }
-        bring = Bring(
-            offset=row.log_offset,
-            event=msgspec.Raw(msgspec.json.encode(event)),
-            actor=row.actor,
-            org_level=row.org_level,
-            note=row.note,
-            snapshot=from_snapshot,
-        )
-        await socket.send(relay_frames.encoded(bring))
+        await socket.send(frame)
 
     async def _beat(self, socket: ClientConnection, offset: int) -> None:
         beat = Beat(offset=offset, head=max(offset, self._feed.head))
@@ -268,6 +264,31 @@ def address_of(url: str) -> str:
     parts = urlsplit(url)
     scheme = "wss" if parts.scheme == "https" else "ws"
     return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/") + relay_frames.PATH, "", ""))
+
+
+def _frame(row: JournalRow, document: dict[str, Any], *, from_snapshot: bool) -> str:
+    """Write a row as its CloudEvent, with who did it."""
+    speaks_of_warning = row.kind == WARNING
+    event = {
+        "specversion": "1.0",
+        "id": f"{row.alarm_id}:{row.rev}",
+        "source": frames.source_path(row.region, row.enterprise, row.source),
+        "type": (frames.WARNING_PREFIX if speaks_of_warning else frames.TYPE_PREFIX) + row.type,
+        "subject": document.get("subject"),
+        "time": instants.to_text(instants.from_datetime(row.t_event)),
+        "datacontenttype": "application/json",
+        "data": document,
+    }
+    return relay_frames.encoded(
+        Bring(
+            offset=row.log_offset,
+            event=msgspec.Raw(msgspec.json.encode(event)),
+            actor=row.actor,
+            org_level=row.org_level,
+            note=row.note,
+            snapshot=from_snapshot,
+        )
+    )
 
 
 def _tier(name: str | None) -> frames.TierName | None:

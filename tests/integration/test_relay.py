@@ -364,12 +364,20 @@ async def test_a_warning_issued_at_the_city_is_received_by_the_province(pair: Pa
             here = (await upper.get(f"warnings/{warning}")).json()
         jsonschema.validate(here, schemas.standing_alone("Warning"))
         assert (here["stage"], here["origin"]["name"]) == ("issued", "德阳市")
+        for n in range(12):
+            words = f"{n} " + "长" * 1990
+            handled = await deed(city, f"warnings/{warning}/handle", scope="5106", note=words)
+            assert handled.status_code == 200, handled.text
+        await towers.settled(city, made)
+        async with await province.http() as upper:
+            last = (await upper.get(f"warnings/{warning}")).json()["handling"]
+        assert [each["note"] for each in last] == [words]
         assert (await deed(province, f"warnings/{warning}/lift", scope="51")).status_code == 403
         answer = await deed(province, f"warnings/{warning}/receipt", scope="51", note="收到")
         assert answer.status_code == 200, answer.text
         for house in (city, province):
             found = await becomes(house, warning, "receipts", "province")
-            assert found["stage"] == "received"
+            assert found["stage"] == "handling"
             assert found["receipts"]["province"]["by"].endswith("@四川省")
 
 
