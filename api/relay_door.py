@@ -201,7 +201,7 @@ class _Session:
 
 
 def _arrival(frame: Bring, received: int) -> Arrival:
-    change, document = relay_frames.told(frame.event)
+    change, document = relay_frames.told(frame)
     return Arrival(
         offset=frame.offset,
         change=change,

@@ -128,6 +128,7 @@ class Wrong(Struct, frozen=True, kw_only=True, tag_field="op", tag="error"):
 FromAbove = Welcome | Taken | NotTaken | Ask | GoAway | Wrong
 _BELOW: Final[msgspec.json.Decoder[FromBelow]] = msgspec.json.Decoder(FromBelow)
 _ABOVE: Final[msgspec.json.Decoder[FromAbove]] = msgspec.json.Decoder(FromAbove)
+_NUL: Final = rb"\u0000"
 _TOLD: Final = msgspec.json.Decoder(Told)
 
 
@@ -148,10 +149,15 @@ def _parse(decoder: msgspec.json.Decoder[_Frame], frame: str | bytes) -> _Frame:
         raise BadFrameError("bad_frame", f"this frame cannot be used: {error}") from error
 
 
-def told(event: msgspec.Raw) -> tuple[str, dict[str, Any]]:
-    """Return what happened and the document after it; an event that says neither gives neither."""
+def told(frame: Bring) -> tuple[str, dict[str, Any]]:
+    """Return what happened and the document after it; an event that cannot be kept gives neither.
+
+    No text of a record holds U+0000: one such event would be brought, and fail, for ever.
+    """
+    if _NUL in bytes(frame.event) or "\0" in f"{frame.actor}{frame.org_level}{frame.note}":
+        return "", {}
     try:
-        found = _TOLD.decode(event)
+        found = _TOLD.decode(frame.event)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return "", {}
     for prefix in (TYPE_PREFIX, WARNING_PREFIX):

@@ -96,7 +96,7 @@ class Session:
     async def _say(self, socket: ClientConnection, welcome: Welcome) -> None:
         """Send what is open where the tower above has no place yet, then what comes, for ever."""
         place = self._place(welcome)
-        offset = max(self._relay.log_offset, self._feed.floor - 1) if place is None else place
+        offset = self._cursor() if place is None else place
         self._begin = offset
         self._resends = self._resends or place is None
         if self._resends:
@@ -126,6 +126,12 @@ class Session:
         if after is None or after.epoch != self._epoch:
             return None
         return after.offset if self._feed.floor - 1 <= after.offset <= self._feed.head else None
+
+    def _cursor(self) -> int:
+        """Return how far this relay was, within the journal as it is now."""
+        if self._relay.epoch != self._epoch:
+            return self._feed.head
+        return max(min(self._relay.log_offset, self._feed.head), self._feed.floor - 1)
 
     async def _say_open(self, socket: ClientConnection, offset: int) -> None:
         """Send what is open and has not changed since an offset; what has comes in its place."""

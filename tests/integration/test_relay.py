@@ -256,6 +256,26 @@ async def test_days_of_outage_and_kills_of_both_towers_lose_nothing_and_double_n
             assert (checked.rows, checked.breaks) == ((await found.fetchone() or (0,))[0], [])
 
 
+async def test_a_journal_begun_anew_is_relayed_from_what_is_open(pair: Pair) -> None:
+    city, province = pair
+    async with towers.relayed(city, province) as made:
+        province.serve.kill()
+        alarm = await city.raise_alarm()
+        city.serve.kill()
+        async with await connection.connect(city.database) as conn:
+            await conn.execute("update journal_head set epoch = gen_random_uuid()")
+            await conn.execute("update relay set log_offset = 1000000000")
+        towers.start(city.serve)
+        towers.start(province.serve)
+        later = await city.raise_alarm()
+        before = made["position"].partition(":")[0]
+        await towers.until(city, made, lambda found: found["position"].partition(":")[0] != before)
+        await towers.settled(city, made)
+        assert await towers.journal(province, alarm, later) == await towers.journal(
+            city, alarm, later
+        )
+
+
 async def test_what_is_outside_the_tokens_scope_is_refused_by_name_on_both_sides(
     pair: Pair,
 ) -> None:

@@ -168,9 +168,17 @@ async def test_an_event_that_says_nothing_is_refused_and_the_meeting_goes_on(
 ) -> None:
     below = a_tower()
     async with met(province, below) as (socket, _):
-        for offset, event in enumerate(([], {"type": "x", "data": {}}, {"data": 1}), start=1):
+        alarm = an_alarm(below)
+        nul = bring(0, alarm | {"name": "a\0b"})["event"]
+        acks = alarm["acks"] | {"\0": None}
+        for offset, event in enumerate(
+            ([], {"type": "x", "data": {}}, {"data": 1}, nul, bring(0, alarm | {"acks": acks})),
+            start=1,
+        ):
             await socket.send(op="event", offset=offset, event=event)
             assert (await socket.next("refused"))["code"] == "bad_event"
+        await socket.send(**bring(8, alarm, note="a\0b"))
+        assert (await socket.next("refused"))["offset"] == 8
         await socket.send(op="event", offset=9, event={})
         while (await socket.next("taken"))["offset"] < 9:
             pass
