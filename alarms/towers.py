@@ -23,7 +23,7 @@ _Word = Annotated[str, Meta(min_length=1, max_length=200)]
 class Tower(Struct, frozen=True, kw_only=True):
     """An installation of this server: an id for ever, and what people call it."""
 
-    id: Annotated[str, Meta(min_length=1, max_length=64)]
+    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
     name: Annotated[str, Meta(max_length=64)]
 
 

@@ -136,7 +136,7 @@ def _series(name: str, said: str, labels: Sequence[str], values: Sequence[float]
     if not labels:
         return []
     shown = [
-        f"fengsui_{name}{{{label}}} {max(0, value):g}"
+        f"fengsui_{name}{{{label}}} {max(0, value)}"
         for label, value in zip(labels, values, strict=True)
     ]
     return [f"# HELP fengsui_{name} {said}", f"# TYPE fengsui_{name} gauge", *shown]
