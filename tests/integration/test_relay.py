@@ -10,8 +10,8 @@ import pytest
 
 from alarms import instants
 from alarms.alarm import Tier, Transition
-from alarms.storage import alarms, chain, connection, recount
-from api import schemas
+from alarms.storage import alarms, burdens, chain, connection, recount
+from api import clock, schemas
 from tests import beacons, towers
 from tests.beacons import FAR, NEAR, House, event, happen
 from tests.databases import Databases
@@ -429,6 +429,7 @@ async def test_what_is_relayed_is_counted_and_judged_where_it_lives(pair: Pair) 
             text = (await plain.get(f"{province.serve.url}/metrics")).text
         assert "fengsui_tower_silent_seconds{tower=" in text
         async with await connection.connect(province.database) as conn:
+            assert await burdens.burdens(conn, now=clock.micros()) == {}
             found = await conn.execute(
                 "select count(*) from alarm where origin is not null and due_at is not null"
             )
