@@ -24,6 +24,13 @@ REGIONS = (
 )
 
 
+class Pair(NamedTuple):
+    """A city that watches two enterprises, and a province that watches none."""
+
+    city: House
+    province: House
+
+
 class Row(NamedTuple):
     """One journal row, as far as it must be the same at both towers."""
 
@@ -37,6 +44,18 @@ class Row(NamedTuple):
     actor: str
     org_level: str | None
     note: str
+
+
+@contextmanager
+def pair_of(databases: Databases, folder: Path) -> Iterator[Pair]:
+    """Serve a city and a province until the end."""
+    with (
+        tower(databases, folder, watches=True) as city,
+        tower(databases, folder, watches=False) as province,
+    ):
+        asyncio.run(name(city, "德阳市"))
+        asyncio.run(name(province, "四川省"))
+        yield Pair(city, province)
 
 
 @contextmanager
@@ -178,3 +197,10 @@ async def journal(house: House, *subjects: str) -> list[Row]:
             {"all": not subjects, "ids": list(subjects)},
         )
         return await cursor.fetchall()
+
+
+async def seen(house: House, alarm: str) -> dict[str, Any] | None:
+    """Return an alarm as a tower shows it, None for one it does not know."""
+    async with await house.http() as http:
+        answer = await http.get(f"alarms/{alarm}")
+    return answer.json() if answer.status_code == 200 else None

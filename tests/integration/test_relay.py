@@ -1,8 +1,7 @@
 """Tower to tower over real servers: whole, in order, once; receipts come back; no circles."""
 
 import asyncio
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
 import jsonschema
@@ -14,36 +13,9 @@ from alarms.storage import alarms, burdens, chain, connection, recount
 from api import clock, schemas
 from tests import beacons, towers
 from tests.beacons import FAR, NEAR, House, event, happen
-from tests.databases import Databases
+from tests.towers import Pair
 
 STAMPS = ("t_raised", "t_event", "t_received", "t_committed")
-
-
-class Pair(NamedTuple):
-    """A city that watches two enterprises, and a province that watches none."""
-
-    city: House
-    province: House
-
-
-@pytest.fixture(scope="module")
-def pair(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """Both, for a file's tests; each makes alarms and a relay of its own."""
-    folder = tmp_path_factory.mktemp("towers")
-    with (
-        towers.tower(databases, folder, watches=True) as city,
-        towers.tower(databases, folder, watches=False) as province,
-    ):
-        asyncio.run(towers.name(city, "德阳市"))
-        asyncio.run(towers.name(province, "四川省"))
-        yield Pair(city, province)
-
-
-async def seen(house: House, alarm: str) -> dict[str, Any] | None:
-    """Return an alarm as a tower shows it, None for one it does not know."""
-    async with await house.http() as http:
-        answer = await http.get(f"alarms/{alarm}")
-    return answer.json() if answer.status_code == 200 else None
 
 
 async def becomes(house: House, alarm: str, member: str, level: str) -> dict[str, Any]:
@@ -73,7 +45,7 @@ async def test_the_province_sees_an_alarm_whole_with_its_origin_and_both_towers_
         drill = await city.raise_alarm(FAR, tier=Tier.red)
         await towers.settled(city, made)
         for alarm in (before, drill):
-            there, here = await seen(city, alarm), await seen(province, alarm)
+            there, here = await towers.seen(city, alarm), await towers.seen(province, alarm)
             assert there is not None
             assert here is not None
             jsonschema.validate(here, schemas.standing_alone("AlarmNow"))
@@ -84,7 +56,7 @@ async def test_the_province_sees_an_alarm_whole_with_its_origin_and_both_towers_
             assert own["towers"][0]["t_committed"] == there["t_committed"]
             assert own["relayed"]["t_committed"] > there["t_committed"]
             assert all(here[stamp] == there[stamp] for stamp in STAMPS)
-        assert (await seen(province, drill) or {})["simulated"] is True
+        assert (await towers.seen(province, drill) or {})["simulated"] is True
         async with await province.http() as http:
             text = (await http.get(f"alarms/{drill}.cap.xml")).text
         assert "<status>Exercise</status>" in text
@@ -126,7 +98,7 @@ async def test_a_receipt_of_the_province_is_given_at_the_city_and_comes_up_again
         ]
         assert rows == await towers.journal(city, alarm)
         async with await province.http("all", "administrator") as http:
-            tower = (await seen(province, alarm) or {})["origin"]["id"]
+            tower = (await towers.seen(province, alarm) or {})["origin"]["id"]
             (asked, *_) = (await http.get(f"origins/{tower}/commands")).json()["items"]
         jsonschema.validate(asked, schemas.standing_alone("RelayCommand"))
         assert (asked["id"], asked["action"], asked["status"]) == (alarm, "receipt", 200)
@@ -182,7 +154,7 @@ async def test_a_deed_refused_at_the_city_says_so_and_is_not_tried_again(pair: P
         await towers.settled(city, made)
         answer = await deed(province, f"alarms/{alarm}/receipt", scope="51", rev=1)
         assert answer.status_code == 202
-        tower = (await seen(province, alarm) or {})["origin"]["id"]
+        tower = (await towers.seen(province, alarm) or {})["origin"]["id"]
         async with asyncio.timeout(30), await province.http("all", "administrator") as http:
             while True:
                 (asked, *_) = (await http.get(f"origins/{tower}/commands")).json()["items"]
@@ -208,10 +180,10 @@ async def test_only_what_is_asked_for_is_relayed_and_an_escalated_alarm_whole_fr
         quiet = await city.raise_alarm(tier=Tier.red)
         assert (await deed(city, f"alarms/{told}/receipt", scope="5106")).status_code == 200
         await towers.settled(city, made)
-        assert [await seen(province, each) for each in (quiet, elsewhere, low)] == [None] * 3
+        assert [await towers.seen(province, each) for each in (quiet, elsewhere, low)] == [None] * 3
         rows = await towers.journal(province, told)
         assert [(row.rev, row.type) for row in rows] == [(2, "escalated"), (3, "receipt")]
-        here = await seen(province, told)
+        here = await towers.seen(province, told)
         assert here is not None
         assert here["escalation"]["targets"] == ["site"]
 
@@ -274,64 +246,6 @@ async def test_a_journal_begun_anew_is_relayed_from_what_is_open(pair: Pair) -> 
         assert await towers.journal(province, alarm, later) == await towers.journal(
             city, alarm, later
         )
-
-
-async def test_what_is_outside_the_tokens_scope_is_refused_by_name_on_both_sides(
-    pair: Pair,
-) -> None:
-    city, province = pair
-    async with await province.http("all", "administrator") as upper:
-        for each in (await upper.get("origins")).json()["items"]:
-            jsonschema.validate(each, schemas.standing_alone("Origin"))
-            released = await upper.post(f"origins/{each['tower']['id']}/release")
-            assert released.status_code == 204
-    async with towers.relayed(city, province, scope="440300") as made:
-        refused, taken = await city.raise_alarm(NEAR), await city.raise_alarm(FAR)
-        found = await towers.settled(city, made)
-        jsonschema.validate(found, schemas.standing_alone("Relay"))
-        assert await seen(province, refused) is None
-        assert await seen(province, taken) is not None
-        async with await city.http("all", "administrator") as http:
-            told = (await http.get(f"relays/{made['id']}/refusals?limit=1000")).json()["items"]
-        (mine,) = (each for each in told if each["id"] == refused)
-        assert mine["code"] == "out_of_scope"
-        assert "440300" in mine["error"]
-        async with await province.http("all", "administrator") as upper:
-            (origin,) = (await upper.get("origins")).json()["items"]
-            page = f"origins/{origin['tower']['id']}/refusals?limit=1000"
-            assert mine in (await upper.get(page)).json()["items"]
-            await upper.post(f"origins/{origin['tower']['id']}/release")
-    async with towers.relayed(city, province) as made:
-        assert await seen(province, refused) is not None, "all that is open was sent once more"
-        async with await province.http("all", "administrator") as upper:
-            assert mine not in (await upper.get(page)).json()["items"]
-
-
-async def test_another_token_cannot_speak_for_a_tower(pair: Pair) -> None:
-    city, province = pair
-    async with towers.relayed(city, province):
-        pass
-    made = await towers.relay(city, province, scope="510000")
-    try:
-        found = await towers.until(city, made, lambda relay: relay["why"] is not None)
-        assert found["why"].startswith("forbidden")
-        assert found["state"] == "away"
-    finally:
-        async with await city.http("all", "administrator") as http:
-            await http.delete(f"relays/{made['id']}")
-
-
-async def test_a_token_of_another_role_and_a_relay_to_oneself_are_refused(pair: Pair) -> None:
-    city, province = pair
-    for upper, role, said in (
-        (province, "administrator", "role tower"),
-        (city, "tower", "to itself"),
-    ):
-        made = await towers.relay(city, upper, token=await upper.token("all", role))
-        found = await towers.until(city, made, lambda relay: relay["why"] is not None)
-        assert said in found["why"]
-        async with await city.http("all", "administrator") as http:
-            await http.delete(f"relays/{made['id']}")
 
 
 async def test_two_towers_that_relay_to_each_other_go_in_no_circle(pair: Pair) -> None:
@@ -399,22 +313,6 @@ async def test_a_warning_issued_at_the_city_is_received_by_the_province(pair: Pa
             found = await becomes(house, warning, "receipts", "province")
             assert found["stage"] == "handling"
             assert found["receipts"]["province"]["by"].endswith("@四川省")
-
-
-async def test_an_enterprise_that_a_tower_watches_itself_is_refused_there(pair: Pair) -> None:
-    city, province = pair
-    await beacons.enterprise(province.database, FAR)
-    try:
-        async with towers.relayed(city, province) as made:
-            alarm = await city.raise_alarm(FAR)
-            await towers.settled(city, made)
-            assert await seen(province, alarm) is None
-            async with await city.http("all", "administrator") as http:
-                told = (await http.get(f"relays/{made['id']}/refusals?limit=1000")).json()["items"]
-            assert [each["code"] for each in told if each["id"] == alarm] == ["own"]
-    finally:
-        async with await connection.connect(province.database) as conn:
-            await conn.execute("delete from point")
 
 
 async def test_what_is_relayed_is_counted_and_judged_where_it_lives(pair: Pair) -> None:
