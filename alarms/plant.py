@@ -1,6 +1,6 @@
 """The plant: regions, enterprises, major hazard sources, units, points and gateways."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, NamedTuple
@@ -361,3 +361,9 @@ def prefix_of(region: str) -> str:
         if region.endswith("00"):
             return region[:4]
     return region
+
+
+def smallest_around(codes: Iterable[str], region: str) -> str | None:
+    """Return the smallest of these regions that is or lies around a region; None for none."""
+    around = [code for code in codes if region.startswith(prefix_of(code))]
+    return max(around, key=lambda code: len(prefix_of(code)), default=None)

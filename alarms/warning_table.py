@@ -10,7 +10,7 @@ import yaml
 from msgspec import Meta
 
 from alarms.alarm import Kind, Tier, occurrence_id
-from alarms.plant import prefix_of
+from alarms.plant import smallest_around
 from alarms.warning import Asking, Notice
 
 Level = Literal["blue", "yellow", "orange", "red"]
@@ -100,10 +100,9 @@ def shipped() -> WarningTable:
 
 def of_region(tables: Mapping[str, WarningTable], region: str) -> tuple[str, WarningTable]:
     """Return the table of the smallest region around, and whose it is; the shipped one is ""."""
-    around = [code for code in tables if region.startswith(prefix_of(code))]
-    if not around:
+    code = smallest_around(tables, region)
+    if code is None:
         return "", shipped()
-    code = max(around, key=lambda each: len(prefix_of(each)))
     return code, tables[code]
 
 

@@ -32,21 +32,25 @@ from api.gateway_life import Entrance
 from api.identity import COOKIE, Gate
 from api.inspection import Inspections
 from api.live import Live
+from api.notifier import Notifier
 from api.relaying import Relaying
 from api.routes import (
     alarms,
     broker,
     certificates,
+    channels,
     credentials,
     gateways,
     health,
     kpi,
+    notifications,
     plant,
     previews,
     records,
     registry,
     relays,
     reports,
+    rosters,
     rules,
     session,
     warnings,
@@ -70,6 +74,9 @@ _ROUTERS = (
     webhooks.router,
     warnings.router,
     relays.router,
+    notifications.router,
+    channels.router,
+    rosters.router,
     kpi.router,
     health.router,
 )
@@ -143,6 +150,7 @@ def _lifespan(
                 _for_ever(Deliveries(database_url, pool, feed).run), name="webhooks"
             ),
             asyncio.create_task(_for_ever(Relaying(database_url, pool, feed).run), name="relays"),
+            asyncio.create_task(_for_ever(Notifier(database_url, pool, feed).run), name="notifier"),
         ]
         try:
             yield

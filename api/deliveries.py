@@ -32,7 +32,7 @@ GIVE_UP: Final = timedelta(hours=24)
 """An address that has failed for so long is paused: somebody must look. Its cursor stays."""
 _BATCH: Final = 256
 _SECRET_BYTES: Final = 32
-_SECRET_PREFIX: Final = "whsec_"  # noqa: S105  # what all secrets begin with, no secret
+SECRET_PREFIX: Final = "whsec_"  # noqa: S105  # what all secrets begin with, no secret
 _GONE: Final = 410
 _NOT_NOW: Final = frozenset({408, 425, 429})
 _LOG: Final = logging.getLogger(__name__)
@@ -53,12 +53,12 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 def new_secret() -> str:
     """Make a secret as Standard Webhooks write it."""
-    return _SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 
 def signature(secret: str, event_id: str, timestamp: int, body: bytes) -> str:
     """Sign a delivery: HMAC-SHA-256 over `<id>.<timestamp>.<body>` (Standard Webhooks 1.0)."""
-    key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX))
+    key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
     signed = b"%b.%d.%b" % (event_id.encode(), timestamp, body)
     return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
 

@@ -37,6 +37,7 @@ _MAY: Final[dict[str, frozenset[str]]] = {
 }
 _LEVEL_OF_PREFIX: Final = {2: "province", 4: "city"}
 _RUNS_GATEWAYS: Final = frozenset({"enterprise", "administrator"})
+_READS_CONTACTS: Final = frozenset({"administrator", "auditor", "duty", "enterprise", "supervisor"})
 _READS_AUDIT: Final = frozenset({"auditor", "administrator"})
 
 
@@ -111,6 +112,16 @@ def government_of(scope: Scope) -> str:
 def sets_warning_tables(role: str) -> bool:
     """Tell whether a role may say what alarms of its region ask for a warning."""
     return role == "administrator"
+
+
+def sets_notifications(role: str) -> bool:
+    """Tell whether a role may say who is told in its scope, by which channel and at what."""
+    return role == "administrator"
+
+
+def reads_contacts(role: str) -> bool:
+    """Tell whether a role may read rosters: who is on duty, and where they are reached."""
+    return role in _READS_CONTACTS
 
 
 def runs_gateways(role: str) -> bool:

@@ -5,12 +5,15 @@ from typing import Final
 import msgspec
 
 from alarms.alarm import ORG_LEVELS, Kind, Nuisance, State, Transition
+from alarms.escalation import NotificationTable
+from alarms.rosters import Roster
 from alarms.warning_table import WarningTable
 from api import (
     actions,
     frame_schemas,
     frames,
     gateway_schemas,
+    notification_schemas,
     relay_schemas,
     warning_schemas,
     webhook_schemas,
@@ -19,6 +22,7 @@ from api.performance_schema import PERFORMANCE
 from api.preview_schema import PREVIEW
 from api.routes.broker import EmqxClient, EmqxDeed
 from api.routes.certificates import CertificateWish
+from api.routes.channels import ChannelWish, Trial
 from api.routes.credentials import NewGateway
 from api.routes.relays import NewRelay, TowerName
 from api.routes.session import SignIn
@@ -249,6 +253,7 @@ THINGS: Final[dict[str, Schema]] = {
     **webhook_schemas.THINGS,
     **relay_schemas.THINGS,
     **warning_schemas.THINGS,
+    **notification_schemas.THINGS,
     "Performance": PERFORMANCE,
     "Reject": thing(
         "What was refused.",
@@ -289,6 +294,7 @@ _TAKEN: Final = (
     *(actions.Wish, SignIn, NewGateway, NewWebhook, Again, CertificateWish),
     *(NewRelay, TowerName),
     *(WarningWish, WarningDraft, WarningTable, EmqxClient, EmqxDeed),
+    *(ChannelWish, Trial, Roster, NotificationTable),
     *(frames.Auth, frames.Subscribe, frames.Unsubscribe, frames.Ack, frames.Command),
     *(frames.SubscribeValues, frames.UnsubscribeValues),
 )

@@ -23,7 +23,7 @@ import psycopg
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from alarms.errors import FengsuiError
-from alarms.storage import columnstore, facts, migrate
+from alarms.storage import columnstore, facts, migrate, notifications
 from alarms.storage.connection import address_of, connect
 from fengsui import console, embedded
 from fengsui.embedded import postgres
@@ -130,7 +130,10 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
                 compresses = await columnstore.serves(conn)
             yield _server(address_of(served.database_url), server)
             yield _edition(server, edition, compresses=compresses)
-            yield await _schema(served.database_url)
+            schema = await _schema(served.database_url)
+            yield schema
+            if schema.verdict is Verdict.OK:
+                yield await _people(served.database_url)
             yield _clock(server.clock - (before + (after - before) / 2))
     except (FengsuiError, psycopg.Error) as fault:
         yield failed("database", str(fault), "mend that and look again; see FENGSUI_DATABASE_URL")
@@ -182,6 +185,38 @@ async def _schema(url: str) -> Finding:
             "run `fengsui migrate`; `fengsui serve` does it too",
         )
     return ok("schema", "up to date")
+
+
+async def _people(url: str) -> Finding:
+    async with await connect(url, autocommit=True) as conn:
+        told = await notifications.reachable(conn, datetime.now(UTC) - timedelta(days=1))
+    found = (
+        f"{told.channels} channels, {told.rosters} rosters; in 24 hours {told.failed} "
+        f"notifications failed and {told.nobody} found nobody"
+    )
+    if not told.channels:
+        return warning(
+            "notifications",
+            "no channel: alarms are shown on the console and told to nobody",
+            "name a mail server or a chat with PUT /api/v1/channels/… (docs/notifications.md)",
+        )
+    if not told.rosters:
+        return warning(
+            "notifications",
+            found,
+            "say who is on duty with PUT /api/v1/rosters/… (docs/notifications.md)",
+        )
+    if told.without_address:
+        return warning(
+            "notifications",
+            f"{found}; without an address: {', '.join(told.without_address)}",
+            "give each person `addresses` in the roster of their place",
+        )
+    if told.failed or told.nobody:
+        return warning(
+            "notifications", found, "see GET /api/v1/notifications?state=failed,nobody for why"
+        )
+    return ok("notifications", found)
 
 
 def _clock(offset: timedelta) -> Finding:

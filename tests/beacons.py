@@ -214,7 +214,7 @@ def start_api(fengsui: Callable[..., Serve], database: str, **settings: object) 
 
 
 def lives(serve: Serve) -> bool:
-    """Tell whether a server answers; it must not have ended."""
+    """Tell whether a server that runs answers yet."""
     assert serve.running, serve.report()
     try:
         with urllib.request.urlopen(f"{serve.url}/api/v1/healthz", timeout=2) as answer:  # noqa: S310

@@ -15,14 +15,21 @@ class Delivery(NamedTuple):
 
 
 class Receiver:
-    """Answers with `status` (`answers` first, one a request); keeps every request."""
+    """Answers with `status` (`answers` first, one a request) and `said`; keeps every request.
+
+    While `holds` is set a request is kept and not answered.
+    """
 
     def __init__(self) -> None:
         self.status = 204
+        self.said = b""
+        self.holds = threading.Event()
+        self.released = threading.Event()
         self.answers: list[int] = []
         self.retry_after: str | None = None
         self.deliveries: list[Delivery] = []
         self.taken: list[bytes] = []
+        self.paths: list[str] = []
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -31,13 +38,18 @@ class Receiver:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 status = receiver.answers.pop(0) if receiver.answers else receiver.status
                 receiver.deliveries.append(Delivery(headers, body))
+                receiver.paths.append(self.path)
+                if receiver.holds.is_set():
+                    receiver.released.wait()
+                    return
                 if status < 300:
                     receiver.taken.append(body)
                 self.send_response(status)
                 if receiver.retry_after is not None:
                     self.send_header("retry-after", receiver.retry_after)
-                self.send_header("content-length", "0")
+                self.send_header("content-length", str(len(receiver.said)))
                 self.end_headers()
+                self.wfile.write(receiver.said)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 pass
@@ -50,6 +62,7 @@ class Receiver:
         self._thread.start()
 
     def stop(self) -> None:
+        self.released.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()

@@ -43,6 +43,9 @@ async def drop_old(conn: AsyncConnection, terms: Terms, now: datetime) -> dict[s
         "beside": await drop_beside(conn, grace - timedelta(days=terms.raw_days)),
         "rollups": await drop_rollups(conn, grace - timedelta(days=terms.rollup_days)),
         "journal": await drop_journal(conn, grace - timedelta(days=terms.journal_days)),
+        "notifications": await _delete(
+            conn, "notification", "planned_at", grace - timedelta(days=terms.journal_days)
+        ),
     }
 
 
@@ -75,17 +78,7 @@ async def drop_beside(conn: AsyncConnection, before: datetime) -> int:
 
     They share the readings' term. Returns how many rows went. The connection must be in autocommit.
     """
-    gone = 0
-    for table, column in _BESIDE:
-        statement = sql.SQL(
-            "delete from {} where ctid = any(array(select ctid from {} where {} < {} limit {}))"
-        ).format(
-            *(sql.Identifier(table), sql.Identifier(table), sql.Identifier(column)),
-            *(before, _AT_ONCE),
-        )
-        while (went := (await conn.execute(statement)).rowcount) > 0:
-            gone += went
-    return gone
+    return sum([await _delete(conn, table, column, before) for table, column in _BESIDE])
 
 
 async def drop_rollups(conn: AsyncConnection, before: datetime) -> int:
@@ -150,3 +143,17 @@ async def _begin_chain_after(conn: AsyncConnection, piece: partitions.Piece) -> 
             """
         ).format(sql.Identifier(piece.schema, piece.name))
     )
+
+
+async def _delete(conn: AsyncConnection, table: str, column: str, before: datetime) -> int:
+    """Delete a table's rows of before a moment, some at a time; return how many (autocommit)."""
+    statement = sql.SQL(
+        "delete from {} where ctid = any(array(select ctid from {} where {} < {} limit {}))"
+    ).format(
+        *(sql.Identifier(table), sql.Identifier(table), sql.Identifier(column)),
+        *(before, _AT_ONCE),
+    )
+    gone = 0
+    while (went := (await conn.execute(statement)).rowcount) > 0:
+        gone += went
+    return gone

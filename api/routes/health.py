@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from psycopg import AsyncConnection
 
 from alarms import scope as scopes
-from alarms.storage import migrate, origins, places, queries, relays
+from alarms.storage import migrate, notifications, origins, places, queries, relays
 from api import answers, clock
 from api.service import Service, Shared, bearer, identify
 
@@ -84,11 +84,15 @@ async def metrics(request: Request, service: Shared) -> Response:
         open_alarms = await queries.open_by_tier(conn)
         counters = await places.counters(conn)
         towers = await _towers(conn)
+        told = await notifications.counted(conn, clock.now() - timedelta(days=1))
     lines = [
         *_metric("fengsui_journal_head", "gauge", "Newest journal offset.", service.feed.head),
         "# HELP fengsui_alarms_open Open alarms by tier.",
         "# TYPE fengsui_alarms_open gauge",
         *(f'fengsui_alarms_open{{tier="{tier}"}} {count}' for tier, count in open_alarms.items()),
+        "# HELP fengsui_notifications Notifications of 24 hours, and all that wait, by state.",
+        "# TYPE fengsui_notifications gauge",
+        *(f'fengsui_notifications{{state="{state}"}} {count}' for state, count in told.items()),
         *_metric("fengsui_websocket_clients", "gauge", "Open sockets.", len(service.connections)),
         *_metric(
             "fengsui_gateways_online", "gauge", "Gateways that are online.", counters["online"]

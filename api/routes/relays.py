@@ -13,7 +13,7 @@ from alarms.plant import prefix_of
 from alarms.storage import origins, queries, relayed, relays, tower
 from alarms.storage.origins import Command, Origin
 from alarms.storage.relays import Relay, Wanted
-from api import addresses, answers, clock, frames, permissions, relay_schemas
+from api import answers, clock, frames, outbound, permissions, relay_schemas
 from api.identity import Identity
 from api.problems import ProblemError
 from api.service import Asking, Shared
@@ -102,7 +102,7 @@ async def create(identity: Asking, service: Shared, request: HttpRequest) -> Res
     """Begin with what is open; then comes what happens, in order, after any outage."""
     _allowed(identity)
     wanted = await answers.body_of(request, NewRelay)
-    addresses.check(wanted.url)
+    outbound.check(wanted.url)
     region = wanted.region or (None if identity.scope.everything else identity.scope.code)
     if region is not None and not identity.scope.covers(prefix_of(region), None):
         raise ProblemError(404, f"there is no region {region} within your scope")

@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from alarms import instants
 from alarms.storage import queries, webhooks
 from alarms.storage.webhooks import Webhook
-from api import addresses, answers, clock, deliveries, examples, frames, permissions
+from api import answers, clock, deliveries, examples, frames, outbound, permissions
 from api.identity import Identity
 from api.problems import ProblemError
 from api.service import Asking, Shared
@@ -61,7 +61,7 @@ async def create(identity: Asking, service: Shared, request: Request) -> Respons
     """Begin with the next event. Deliveries are signed as Standard Webhooks are."""
     _allowed(identity)
     wanted = await answers.body_of(request, NewWebhook)
-    addresses.check(wanted.url)
+    outbound.check(wanted.url)
     secret = deliveries.new_secret()
     kept: dict[str, Any] = msgspec.to_builtins(wanted.filter)
     async with service.transaction() as conn:

@@ -110,6 +110,12 @@ def test_the_routes_of_this_version_and_no_other(openapi: dict[str, Any]) -> Non
         GET /api/v1/relays/{relay}/refusals|GET /api/v1/origins
         POST /api/v1/origins/{tower_id}/release|GET /api/v1/origins/{tower_id}/refusals
         GET /api/v1/origins/{tower_id}/commands
+        GET /api/v1/notifications|GET /api/v1/notification-tables
+        PUT /api/v1/notification-tables/{region}|DELETE /api/v1/notification-tables/{region}
+        GET /api/v1/channels|PUT /api/v1/channels/{name}|DELETE /api/v1/channels/{name}
+        POST /api/v1/channels/{name}/test
+        GET /api/v1/rosters|GET /api/v1/rosters/{place}|PUT /api/v1/rosters/{place}
+        DELETE /api/v1/rosters/{place}
         GET /api/v1/journal|GET /api/v1/audit|POST /api/v1/session|GET /api/v1/session
         DELETE /api/v1/session|GET /api/v1/healthz|GET /api/v1/readyz|GET /metrics
         """.strip()
