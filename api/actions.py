@@ -8,12 +8,12 @@ import msgspec
 from msgspec import Struct
 from psycopg import AsyncConnection
 
-from alarms import instants, lifecycle
+from alarms import instants, lifecycle, towers
 from alarms.alarm import Tier
 from alarms.errors import ConflictError, NotFoundError
 from alarms.scope import Scope
-from alarms.storage import alarms, journal, pending, queries
-from api import clock, once, permissions
+from alarms.storage import alarms, journal, origins, pending, queries
+from api import clock, once, permissions, relayed_deeds
 from api.identity import Identity
 from api.problems import ProblemError
 from api.service import Service
@@ -46,7 +46,7 @@ class Wish(Struct, frozen=True, kw_only=True):
 
 
 class Awaiting(Struct, frozen=True, kw_only=True):
-    """An action on a red alarm that waits for a second person."""
+    """An action that waits: for a second person on red, or for the tower the alarm lives at."""
 
     action: str
     asked_by: str
@@ -136,6 +136,9 @@ async def _act(
     conn: AsyncConnection, identity: Identity, alarm_id: str, action: str, wish: Wish
 ) -> Done:
     """Check what the role may, then let the life cycle decide."""
+    whence = await origins.whence(conn, "alarm", alarm_id, identity.scope)
+    if whence is not None:
+        return await _ask_below(conn, identity, whence, alarm_id, action, wish)
     alarm = await alarms.get(conn, alarm_id, scope=identity.scope)
     own_shelf = alarm.shelf is not None and alarm.shelf.by == identity.name
     refusal = permissions.refusal(
@@ -177,6 +180,49 @@ async def _act(
         asked_by=identity.name,
         asked_at=instants.to_text(now),
         expires_at=instants.to_text(instants.from_datetime(agreed)),
+    )
+    return Done(status=202, document=document, pending=waits)
+
+
+async def _ask_below(
+    conn: AsyncConnection,
+    identity: Identity,
+    whence: origins.Whence,
+    alarm_id: str,
+    action: str,
+    wish: Wish,
+) -> Done:
+    """Ask the tower at which an alarm lives; the alarm here moves when that one has answered."""
+    refusal = permissions.refusal(
+        identity.role,
+        action,
+        scope=identity.scope,
+        simulated=whence.simulated,
+        own_shelf=False,
+    )
+    if refusal is not None:
+        raise ProblemError(403, refusal)
+    _until(action, wish)
+    lapses = await relayed_deeds.ask(
+        conn,
+        identity,
+        whence,
+        kind="alarm",
+        subject=alarm_id,
+        action=action,
+        rev=wish.rev,
+        note=wish.note,
+        deeds=towers.ALARM_DEEDS,
+    )
+    now = clock.micros()
+    document = await present(conn, alarm_id, identity.scope, now=now)
+    if document is None:
+        raise NotFoundError(f"there is no alarm {alarm_id} within your scope")
+    waits = Awaiting(
+        action=action,
+        asked_by=identity.name,
+        asked_at=instants.to_text(now),
+        expires_at=instants.to_text(instants.from_datetime(lapses)),
     )
     return Done(status=202, document=document, pending=waits)
 

@@ -19,6 +19,7 @@ from api import (
     payloads,
     problems,
     push,
+    relay_door,
     schemas,
     static,
     values,
@@ -32,6 +33,7 @@ from api.identity import COOKIE, Gate
 from api.inspection import Inspections
 from api.live import Live
 from api.notifier import Notifier
+from api.relaying import Relaying
 from api.routes import (
     alarms,
     broker,
@@ -46,6 +48,7 @@ from api.routes import (
     previews,
     records,
     registry,
+    relays,
     reports,
     rosters,
     rules,
@@ -70,6 +73,7 @@ _ROUTERS = (
     session.router,
     webhooks.router,
     warnings.router,
+    relays.router,
     notifications.router,
     channels.router,
     rosters.router,
@@ -103,6 +107,7 @@ def create(
     for router in _ROUTERS:
         app.include_router(router, dependencies=[parameters.ONLY_KNOWN])
     app.include_router(push.router)
+    app.include_router(relay_door.router)
     app.include_router(values.router)
     app.include_router(payloads.router)
     _publish(app, topic_prefix)
@@ -144,6 +149,7 @@ def _lifespan(
             asyncio.create_task(
                 _for_ever(Deliveries(database_url, pool, feed).run), name="webhooks"
             ),
+            asyncio.create_task(_for_ever(Relaying(database_url, pool, feed).run), name="relays"),
             asyncio.create_task(_for_ever(Notifier(database_url, pool, feed).run), name="notifier"),
         ]
         try:

@@ -2,7 +2,15 @@
 
 from typing import Any, Final
 
-from api import examples, frame_schemas, frames, schemas, warning_schemas
+from api import (
+    examples,
+    frame_schemas,
+    frames,
+    relay_frames,
+    relay_schemas,
+    schemas,
+    warning_schemas,
+)
 
 _CLIENT: Final = ("Auth", "Subscribe", "Unsubscribe", "Ack", "Command")
 _VALUE_CLIENT: Final = ("Auth", "SubscribeValues", "UnsubscribeValues")
@@ -156,13 +164,16 @@ def document(*, version: str, topic_prefix: str = "fengsui/v1") -> dict[str, Any
     channel("payloads", "/ws/v1/gateways/{gateway}/payloads", "websocket", ("Auth",), shown)
     values = (*frame_schemas.VALUE_FRAMES, "GoawayFrame", "ErrorFrame")
     channel("values", "/ws/v1/values", "websocket", _VALUE_CLIENT, values)
+    above = (*relay_schemas.ABOVE, "GoawayFrame", "ErrorFrame")
+    channel("relay", relay_frames.PATH, "websocket", relay_schemas.BELOW, above)
     return {
         "asyncapi": "3.0.0",
         "info": {
             "title": "Fengsui",
             "version": version,
             "description": "Readings of gateways in, tiered alarms out. Sub-protocols: "
-            f"`{frames.ALARM_PROTOCOL}`, `{frames.VALUE_PROTOCOL}`, `{frames.PAYLOAD_PROTOCOL}`.",
+            f"`{frames.ALARM_PROTOCOL}`, `{frames.VALUE_PROTOCOL}`, `{frames.PAYLOAD_PROTOCOL}`, "
+            f"`{relay_frames.PROTOCOL}`.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",

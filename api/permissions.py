@@ -15,6 +15,7 @@ ROLES: Final = (
     "engineer",
     "auditor",
     "platform",
+    "tower",
     "administrator",
 )
 BROKER: Final = "broker"
@@ -31,6 +32,7 @@ _MAY: Final[dict[str, frozenset[str]]] = {
     "engineer": _ON_SITE,
     "auditor": frozenset(),
     "platform": frozenset(),
+    "tower": frozenset(),
     "administrator": frozenset(ACTIONS),
 }
 _LEVEL_OF_PREFIX: Final = {2: "province", 4: "city"}
@@ -134,6 +136,16 @@ def runs_gateways(role: str) -> bool:
 
 def runs_webhooks(role: str) -> bool:
     """Tell whether a role may have the push log of its scope delivered to addresses."""
+    return role == "administrator"
+
+
+def relays(role: str) -> bool:
+    """Tell whether a token of this role may bring alarms of its scope from a tower below."""
+    return role == "tower"
+
+
+def runs_relays(role: str) -> bool:
+    """Tell whether a role may have alarms of its scope relayed, and see what is relayed here."""
     return role == "administrator"
 
 

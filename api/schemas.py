@@ -14,6 +14,7 @@ from api import (
     frames,
     gateway_schemas,
     notification_schemas,
+    relay_schemas,
     warning_schemas,
     webhook_schemas,
 )
@@ -23,6 +24,7 @@ from api.routes.broker import EmqxClient, EmqxDeed
 from api.routes.certificates import CertificateWish
 from api.routes.channels import ChannelWish, Trial
 from api.routes.credentials import NewGateway
+from api.routes.relays import NewRelay, TowerName
 from api.routes.session import SignIn
 from api.routes.webhooks import Again, NewWebhook
 from api.rule_schema import RULE
@@ -125,7 +127,7 @@ CLOUD_EVENT: Final = cloud_event(
 )
 _PLACE: Final = {"enterprise": TEXT, "region": TEXT, "simulated": FLAG}
 THINGS: Final[dict[str, Schema]] = {
-    "Alarm": ALARM,
+    "Alarm": relay_schemas.perhaps_relayed(ALARM),
     "CloudEvent": CLOUD_EVENT,
     "Problem": thing("RFC 9457.", type=TEXT, title=TEXT, status=WHOLE, detail=TEXT),
     "AlarmNow": {
@@ -251,6 +253,7 @@ THINGS: Final[dict[str, Schema]] = {
     ),
     **gateway_schemas.THINGS,
     **webhook_schemas.THINGS,
+    **relay_schemas.THINGS,
     **warning_schemas.THINGS,
     **notification_schemas.THINGS,
     "Performance": PERFORMANCE,
@@ -291,6 +294,7 @@ THINGS: Final[dict[str, Schema]] = {
 }
 _TAKEN: Final = (
     *(actions.Wish, SignIn, NewGateway, NewWebhook, Again, CertificateWish),
+    *(NewRelay, TowerName),
     *(WarningWish, WarningDraft, WarningTable, EmqxClient, EmqxDeed),
     *(ChannelWish, Trial, Roster, NotificationTable),
     *(frames.Auth, frames.Subscribe, frames.Unsubscribe, frames.Ack, frames.Command),
@@ -301,7 +305,13 @@ _TAKEN: Final = (
 def components() -> dict[str, Schema]:
     """Return every schema by name, ready for `components.schemas`."""
     _, taken = msgspec.json.schema_components(_TAKEN, ref_template="#/components/schemas/{name}")
-    return {**THINGS, **frame_schemas.ALARM_FRAMES, **frame_schemas.VALUE_FRAMES, **taken}
+    return {
+        **THINGS,
+        **frame_schemas.ALARM_FRAMES,
+        **frame_schemas.VALUE_FRAMES,
+        **relay_schemas.frames(),
+        **taken,
+    }
 
 
 def standing_alone(name: str) -> Schema:

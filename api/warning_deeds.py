@@ -8,14 +8,14 @@ import msgspec
 from msgspec import Meta, Struct
 from psycopg import AsyncConnection
 
-from alarms import instants
+from alarms import instants, towers
 from alarms.alarm import Tier
 from alarms.errors import ConflictError, NotFoundError
-from alarms.storage import queries, warning_drafts, warning_lists, warnings
+from alarms.storage import origins, queries, warning_drafts, warning_lists, warnings
 from alarms.storage.warning_drafts import Draft
 from alarms.warning import Action, Duty, EarlyWarning, Notice
 from alarms.warning_table import Level
-from api import clock, once, permissions
+from api import clock, once, permissions, relayed_deeds
 from api.identity import Identity
 from api.problems import ProblemError
 from api.service import Service
@@ -137,8 +137,22 @@ async def _act(
     conn: AsyncConnection, identity: Identity, warning_id: str, duty: Duty, wish: WarningWish
 ) -> str:
     """Check what the role may, then let the life cycle decide; write down who did it."""
-    before = await warnings.get(conn, warning_id, scope=identity.scope)
     refusal = permissions.warning_refusal(identity.role, duty, identity.scope)
+    whence = await origins.whence(conn, "warning", warning_id, identity.scope)
+    if whence is not None and refusal is None:
+        await relayed_deeds.ask(
+            conn,
+            identity,
+            whence,
+            kind="warning",
+            subject=warning_id,
+            action=duty,
+            rev=wish.rev,
+            note=wish.note,
+            deeds=towers.WARNING_DEEDS,
+        )
+        return await _document(conn, identity, warning_id)
+    before = await warnings.get(conn, warning_id, scope=identity.scope)
     if refusal is not None:
         raise ProblemError(403, refusal)
     now = clock.micros()

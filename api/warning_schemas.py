@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from alarms.warning import GOVERNMENTS, Change, Stage
-from api import frames
+from api import frames, relay_schemas
 from api.schema_terms import (
     FLAG,
     MOMENT,
@@ -76,7 +76,7 @@ WARNING: Final = thing(
     message=WORDS,
 )
 THINGS: Final[dict[str, Schema]] = {
-    "Warning": WARNING,
+    "Warning": relay_schemas.perhaps_relayed(WARNING),
     "WarningEvent": cloud_event(
         "CloudEvents 1.0: what happened to a warning.",
         [frames.WARNING_PREFIX + change.value for change in Change],

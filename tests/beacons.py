@@ -55,6 +55,12 @@ async def build(url: str) -> None:
             await _enterprise(conn, enterprise, region)
 
 
+async def enterprise(url: str, code: str) -> None:
+    """Register one of them in a database that has the regions."""
+    async with await connection.connect(url) as conn:
+        await _enterprise(conn, code, REGION_OF[code])
+
+
 async def _enterprise(conn: AsyncConnection, code: str, region: str) -> None:
     await conn.execute(
         "insert into enterprise (code, name, region, simulated) values (%s, %s, %s, %s)",
@@ -267,7 +273,7 @@ async def client(
 ) -> AsyncIterator[Client]:
     """Open a socket, with a token in its header if one is given."""
     known = {} if token is None else {"authorization": f"Bearer {token}"}
-    kind = next((kind for kind in ("alarm", "payloads") if kind in path), "values")
+    kind = next((kind for kind in ("alarm", "payloads", "relay") if kind in path), "values")
     protocol = f"fengsui.{kind}.v1+json"
     async with websockets.connect(
         serve.url.replace("http", "ws") + path,

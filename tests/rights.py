@@ -8,7 +8,7 @@ from typing import Any, Final
 
 ROLES: Final = (
     *("viewer", "operator", "supervisor", "enterprise", "duty"),
-    *("engineer", "auditor", "platform", "administrator"),
+    *("engineer", "auditor", "platform", "tower", "administrator"),
 )
 EVERY: Final = " ".join(ROLES)
 SITE: Final = "supervisor engineer* administrator"
@@ -94,6 +94,19 @@ GET    rosters                               | {CONTACTS} | list | 200
 GET    rosters/{{place}}                     | {CONTACTS} | region | 200
 PUT    rosters/{{place}}                     | administrator | region | 200
 DELETE rosters/{{place}}                     | administrator | region | 204
+GET    tower                                 | {EVERY}  | known  | 200
+PUT    tower                                 | administrator  | all    | 200
+GET    relays                                | administrator& | list   | 200
+POST   relays                                | administrator& | list   | 422 name
+DELETE relays/{{relay}}                      | administrator& | region | 204
+POST   relays/{{relay}}/pause                | administrator& | region | 200
+POST   relays/{{relay}}/resume               | administrator& | region | 200
+POST   relays/{{relay}}/resend               | administrator& | region | 200
+GET    relays/{{relay}}/refusals             | administrator& | region | 200
+GET    origins                               | administrator  | all    | 200
+POST   origins/{{tower_id}}/release          | administrator  | all    | 404 no tower
+GET    origins/{{tower_id}}/refusals         | administrator  | all    | 200
+GET    origins/{{tower_id}}/commands         | administrator  | all    | 200
 GET    reports/{{span}}.{{form}}             | {EVERY}  | list   | 200
 GET    rules                                 | {EVERY}  | known  | 200
 GET    kpi                                   | {EVERY}  | list   | 200
@@ -121,6 +134,7 @@ SOCKET alarms command                        | {EVERY}  | own    | result
 SOCKET values auth                           | {EVERY}  | known  | error
 SOCKET values subscribe                      | {EVERY}  | list   | points
 SOCKET values unsubscribe                    | {EVERY}  | known  | nothing
+SOCKET relay                                 | tower    | list   | welcome
 SOCKET gateways/{{gateway}}/payloads         | {EVERY}  | own    | watching
 """
 
@@ -223,6 +237,8 @@ BODIES: Final[dict[str, Any]] = {
     "POST channels/{name}/test": {},
     "PUT notification-tables/{region}": {},
     "PUT rosters/{place}": {},
+    "PUT tower": {"name": "德阳市"},
+    "POST relays": {},
     "POST registry": {
         "regions": [{"code": "510603P01", "name": "园", "parent": "510603", "kind": "park"}]
     },

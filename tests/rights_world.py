@@ -29,6 +29,8 @@ NOBODY: Any = {
     "gateway_id": "gw-NOBODY-1",
     "serial": "abc",
     "webhook": "999999",
+    "relay": "999999",
+    "tower_id": "00000000-0000-0000-0000-000000000000",
     "region": "440399",
     "place": "440399",
     "name": "nowhere",
@@ -156,6 +158,12 @@ CHANNEL: Final = """
     values (%(name)s, 'webhook', 'https://127.0.0.1:1/', 'zh', '510603', '510603', 'x', now())
     on conflict do nothing
 """
+RELAY: Final = """
+    insert into relay (name, url, token, region, escalated_only, level, created_by, created_at,
+                       epoch, log_offset)
+    values (%(name)s, 'https://127.0.0.1:1', 'x', '510603', false, 'city', 'x', now(), 'e', 0)
+    returning id
+"""
 ROSTER: Final = """
     insert into roster (place, region, content, changed_at)
     values (%(place)s, %(place)s, '{}', now()) on conflict do nothing
@@ -165,6 +173,7 @@ ROSTER: Final = """
 async def _plant(url: str) -> None:
     async with await connection.connect(url) as conn:
         await conn.execute(CHANNEL, {"name": "kept"})
+        await conn.execute(RELAY, {"name": "kept"})
         for code, region in ENTERPRISES.items():
             await conn.execute(
                 "insert into enterprise (code, name, region) values (%s, %s, %s)",
@@ -361,6 +370,7 @@ async def _found(world: World) -> None:
                 world.places["drill" if simulated else "alarm_id"] = alarm
         found = await (await conn.execute("select scope, id from webhook")).fetchall()
         hooks: dict[str, int] = dict(found)
+        (relay,) = await (await conn.execute("select id from relay")).fetchone() or (0,)
     for code, region in ENTERPRISES.items():
         if region != ENTERPRISES[OWN]:
             world.marks[code].add(region)
@@ -370,6 +380,8 @@ async def _found(world: World) -> None:
         "gateway_id": f"gw-{OWN}",
         "serial": hashlib.md5(f"gw-{OWN}".encode(), usedforsecurity=False).hexdigest(),
         "webhook": str(hooks["510603"]),
+        "relay": str(relay),
+        "tower_id": NOBODY["tower_id"],
         "region": ENTERPRISES[OWN],
         "place": ENTERPRISES[OWN],
         "name": "kept",

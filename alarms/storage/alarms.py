@@ -152,7 +152,8 @@ async def act(
     """
     head = await journal.lock(conn)
     found = await conn.execute(
-        f"select record from alarm where id = %(id)s and {IN_SCOPE} for update",  # noqa: S608
+        f"select record from alarm where id = %(id)s and origin is null and {IN_SCOPE} "  # noqa: S608
+        "for update",
         {"id": alarm_id, **scope_parameters(scope)},
     )
     row = await found.fetchone()
@@ -165,9 +166,9 @@ async def act(
 
 
 async def get(conn: AsyncConnection, alarm_id: str, *, scope: Scope) -> Alarm:
-    """Return one alarm; raise NotFoundError where there is none within the scope."""
+    """Return one alarm of this tower; NotFoundError where there is none within the scope."""
     found = await conn.execute(
-        f"select record from alarm where id = %(id)s and {IN_SCOPE}",  # noqa: S608  constant
+        f"select record from alarm where id = %(id)s and origin is null and {IN_SCOPE}",  # noqa: S608
         {"id": alarm_id, **scope_parameters(scope)},
     )
     row = await found.fetchone()

@@ -32,7 +32,8 @@ class Burden(msgspec.Struct, kw_only=True):
 async def burdens(conn: AsyncConnection, *, now: int) -> dict[str, Burden]:
     """Return the burden of every position that has any, by region; `now` in Micros.
 
-    The region of what belongs to no enterprise is empty.
+    The region of what belongs to no enterprise is empty. Alarms of other towers burden positions
+    there.
     """
     found: dict[str, Burden] = defaultdict(Burden)
     cursor = await conn.execute(
@@ -40,7 +41,7 @@ async def burdens(conn: AsyncConnection, *, now: int) -> dict[str, Burden]:
             """
             select coalesce(a.region, ''), count(*), count(*) filter (where {}),
                    count(*) filter (where a.active and a.t_raised < %s)
-              from alarm a where a.t_closed is null group by 1
+              from alarm a where a.t_closed is null and a.origin is null group by 1
             """
         ).format(places.UNACKNOWLEDGED),
         (instants.to_datetime(now - DAY_US),),
@@ -84,6 +85,7 @@ async def _rates(conn: AsyncConnection, now: int) -> list[tuple[str, int]]:
         select coalesce(region, ''), count(*) from journal
          where log_offset > %s and t_event > %s and t_event <= %s and type = any(%s)
            and kind <> 'warning' and not (data::json ->> 'late')::boolean
+           and data::json -> 'origin' is null
          group by 1
         """,
         (head - back, since, instants.to_datetime(now), [kind.value for kind in RINGS]),

@@ -36,11 +36,13 @@ async def moves(
 ) -> list[Move] | None:
     """Return the rows before `end` of every alarm that was open from a day before `start` on.
 
-    In the order of the journal, times in Micros. None where there are more than `most`.
+    In the order of the journal, times in Micros. None where there are more than `most`. Alarms of
+    other towers are counted where they live: here only a part of them may be known.
     """
     conditions = _within(scope, region, region_of="a.region", enterprise_of="a.enterprise")
     conditions.add(
-        "a.t_raised < %s and (a.t_closed is null or a.t_closed >= %s) and j.t_event < %s",
+        "a.origin is null and a.t_raised < %s"
+        " and (a.t_closed is null or a.t_closed >= %s) and j.t_event < %s",
         instants.to_datetime(end),
         instants.to_datetime(start - DAY_US),
         instants.to_datetime(end),

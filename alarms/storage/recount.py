@@ -78,7 +78,10 @@ async def first_told(conn: AsyncConnection) -> int | None:
     """Return when the first alarm that follows from stored readings was committed, Micros."""
     cursor = await conn.execute(
         """
-        select t_committed from journal where kind not in ('comms', 'system', 'sensor', 'warning')
+        select t_committed from journal
+         where kind not in ('comms', 'system', 'sensor', 'warning')
+           and not exists (select from alarm
+                            where alarm.id = journal.alarm_id and alarm.origin is not null)
          order by log_offset limit 1
         """
     )
@@ -182,7 +185,7 @@ async def open_at(conn: AsyncConnection, moment: int) -> list[Row]:
                 where alarm_id = alarm.id and t_committed <= %(moment)s
                 order by rev desc limit 1
           ) newest
-         where alarm.t_raised <= %(moment)s
+         where alarm.t_raised <= %(moment)s and alarm.origin is null
            and (alarm.t_closed is null or alarm.t_closed > %(moment)s)
          order by newest.alarm_id
         """,
@@ -198,7 +201,7 @@ async def journalled(conn: AsyncConnection, first: int, end: int) -> list[Row]:
         """
         select journal.alarm_id, journal.type, alarm.key, journal.data
           from journal left join alarm on alarm.id = journal.alarm_id
-         where t_committed > %s and t_committed <= %s
+         where t_committed > %s and t_committed <= %s and alarm.origin is null
            and journal.type in ('raised', 'reraised', 'tier_up', 'tier_down', 'returned', 'late')
          order by log_offset
         """,

@@ -94,7 +94,8 @@ async def _source(conn: AsyncConnection, wanted: Draft, scope: Scope) -> tuple[s
         """
         select e.region, s.name, e.name, e.simulated,
                (select w.id from warning w
-                 where w.enterprise = e.code and w.source = s.code and w.t_lifted is null)
+                 where w.enterprise = e.code and w.source = s.code and w.t_lifted is null
+                   and w.origin is null)
           from source s join enterprise e on e.id = s.enterprise_id where {}
         """
     ).format(conditions.where())

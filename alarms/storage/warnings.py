@@ -176,7 +176,7 @@ async def _candidates(
                    (record ->> 'reraise_count')::int as raises, record ->> 'message_zh' as words,
                    (record #>> '{{forecast,probability}}')::float as probability
               from alarm
-             where t_closed is null and active and state in ('UNACK', 'ACKED')
+             where t_closed is null and active and state in ('UNACK', 'ACKED') and origin is null
                and kind not in ('sensor', 'comms', 'system')
                and region is not null and source is not null and {_AMONG}
         )
@@ -231,7 +231,8 @@ async def _open(conn: AsyncConnection, slots: Collection[Slot] | None) -> list[E
     cursor = await conn.execute(
         f"""
         select record from warning
-         where t_lifted is null and (source is null and stage = 'proposed' or {_AMONG}) order by id
+         where t_lifted is null and origin is null
+           and (source is null and stage = 'proposed' or {_AMONG}) order by id
         """,  # noqa: S608  the condition is a constant
         _columns_of(slots),
     )
@@ -285,10 +286,10 @@ async def act(
 
 
 async def get(conn: AsyncConnection, warning_id: str, *, scope: Scope) -> EarlyWarning:
-    """Return one warning; raise NotFoundError where there is none within the scope."""
+    """Return one warning of this tower; NotFoundError where there is none within the scope."""
     conditions = fences.Conditions()
     fences.within(conditions, scope, region="region", enterprise="enterprise")
-    conditions.add("id = %s", warning_id)
+    conditions.add("id = %s and origin is null", warning_id)
     query = sql.SQL("select record from warning where {}").format(conditions.where())
     row = await (await conn.execute(query, conditions.values)).fetchone()
     if row is None:

@@ -1,13 +1,16 @@
 """For those who watch the server: is it alive, is it ready, what does it count."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
+from psycopg import AsyncConnection
 
-from alarms.storage import migrate, notifications, places, queries
+from alarms import scope as scopes
+from alarms.storage import migrate, notifications, origins, places, queries, relays
 from api import answers, clock
 from api.service import Service, Shared, bearer, identify
 
@@ -87,6 +90,7 @@ async def metrics(request: Request, service: Shared) -> Response:
     async with service.transaction() as conn:
         open_alarms = await queries.open_by_tier(conn)
         counters = await places.counters(conn)
+        towers = await _towers(conn)
         told = await notifications.counted(conn, clock.now() - timedelta(days=1))
     lines = [
         *_metric("fengsui_journal_head", "gauge", "Newest journal offset.", service.feed.head),
@@ -112,7 +116,41 @@ async def metrics(request: Request, service: Shared) -> Response:
         kind = "gauge" if name == "lost" else "counter"
         lines += _metric(f"fengsui_{_SERIES[name]}_total", kind, said, counters[name])
     lines += service.burdens.lines(scope)
+    lines += towers
     return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
+
+
+async def _towers(conn: AsyncConnection) -> list[str]:
+    """Return how far relays to towers above are behind, and when towers below were heard last."""
+    above = await relays.listed(conn, scopes.ALL)
+    below = await origins.listed(conn)
+    now = clock.now()
+    behind_s = [
+        0.0 if each.waiting_since is None else (now - each.waiting_since).total_seconds()
+        for each in above
+    ]
+    silence_s = [(now - each.heard_at).total_seconds() for each in below]
+    relay = [f'relay="{each.id}"' for each in above]
+    tower = [f'tower="{each.tower}"' for each in below]
+    return [
+        *_series("relay_behind_rows", "Rows not yet above.", relay, [e.behind for e in above]),
+        *_series("relay_behind_seconds", "How long the first has waited.", relay, behind_s),
+        *_series(
+            "relay_refused", "Events the tower above refuses.", relay, [e.refused for e in above]
+        ),
+        *_series("tower_silent_seconds", "Since a tower below was heard.", tower, silence_s),
+        *_series("tower_refused", "Events refused here.", tower, [e.refused for e in below]),
+    ]
+
+
+def _series(name: str, said: str, labels: Sequence[str], values: Sequence[float]) -> list[str]:
+    if not labels:
+        return []
+    shown = [
+        f"fengsui_{name}{{{label}}} {max(0, value)}"
+        for label, value in zip(labels, values, strict=True)
+    ]
+    return [f"# HELP fengsui_{name} {said}", f"# TYPE fengsui_{name} gauge", *shown]
 
 
 _SERIES: Final = {

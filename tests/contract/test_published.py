@@ -105,6 +105,11 @@ def test_the_routes_of_this_version_and_no_other(openapi: dict[str, Any]) -> Non
         GET /api/v1/warnings/{warning_id}/journal|GET /api/v1/warnings/{warning_id}.cap.xml
         POST /api/v1/warnings/{warning_id}/{duty}|GET /api/v1/warning-tables
         PUT /api/v1/warning-tables/{region}|DELETE /api/v1/warning-tables/{region}
+        GET /api/v1/tower|PUT /api/v1/tower|GET /api/v1/relays|POST /api/v1/relays
+        DELETE /api/v1/relays/{relay}|POST /api/v1/relays/{relay}/{deed}
+        GET /api/v1/relays/{relay}/refusals|GET /api/v1/origins
+        POST /api/v1/origins/{tower_id}/release|GET /api/v1/origins/{tower_id}/refusals
+        GET /api/v1/origins/{tower_id}/commands
         GET /api/v1/notifications|GET /api/v1/notification-tables
         PUT /api/v1/notification-tables/{region}|DELETE /api/v1/notification-tables/{region}
         GET /api/v1/channels|PUT /api/v1/channels/{name}|DELETE /api/v1/channels/{name}
@@ -166,6 +171,7 @@ def test_asyncapi_names_the_topics_and_sockets_of_the_contract() -> None:
         "/ws/v1/alarms",
         "/ws/v1/values",
         "/ws/v1/gateways/{gateway}/payloads",
+        "/ws/v1/relay",
     }
 
 

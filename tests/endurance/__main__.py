@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests import versions
-from tests.endurance import backlog, scenarios, watchers
+from tests.endurance import backlog, scenarios, towers, watchers
 from tests.endurance.scenarios import Run
 
 SCENARIOS: Final[dict[str, Callable[[Run], dict[str, Any]]]] = {
@@ -23,6 +23,7 @@ SCENARIOS: Final[dict[str, Callable[[Run], dict[str, Any]]]] = {
     "outage": scenarios.outage,
     "backlog": backlog.replay,
     "watchers": watchers.watched,
+    "towers": towers.relayed,
 }
 
 

@@ -8,10 +8,11 @@ import pytest_asyncio
 
 from api import app as apps
 from ingest import preview
-from tests import asgi, beacons, rights_world
+from tests import asgi, beacons, rights_world, towers
 from tests.beacons import House
 from tests.databases import Databases
 from tests.rights_world import World
+from tests.towers import Pair
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,13 @@ async def world(
     async with asgi.running(app):
         yield await rights_world.built(app, databases.address(name))
     databases.drop(name)
+
+
+@pytest.fixture(scope="module")
+def pair(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """A city and a province for a file's tests; each makes alarms and a relay of its own."""
+    with towers.pair_of(databases, tmp_path_factory.mktemp("towers")) as made:
+        yield made
 
 
 @pytest.fixture

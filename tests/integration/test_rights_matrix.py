@@ -73,8 +73,8 @@ async def test_every_door_of_openapi_and_every_socket_has_its_row(world: World) 
         tags = {op.__struct_config__.tag for op in get_args(ops)}
         found |= {f"SOCKET {socket} {tag}" for tag in tags}
     sockets = {each.path.removeprefix("/ws/v1/") for each in _websockets(world.app.routes)}
-    assert sockets == {"alarms", "values", "gateways/{gateway}/payloads"}
-    assert found | {"SOCKET gateways/{gateway}/payloads"} == set(RIGHTS)
+    assert sockets == {"alarms", "values", "relay", "gateways/{gateway}/payloads"}
+    assert found | {"SOCKET relay", "SOCKET gateways/{gateway}/payloads"} == set(RIGHTS)
 
 
 def _websockets(routes: Sequence[object]) -> Iterator[WebSocketRoute]:
@@ -233,6 +233,10 @@ async def _prepared(
                 )
                 (webhook,) = await made.fetchone() or (0,)
                 places = {**places, "webhook": str(webhook)}
+            case "DELETE relays/{relay}":
+                made = await conn.execute(rights_world.RELAY, {"name": secrets.token_hex(4)})
+                (relay,) = await made.fetchone() or (0,)
+                places = {**places, "relay": str(relay)}
             case "DELETE session" if caller.kind == "session":
                 session = secrets.token_hex(16)
                 await rights_world.open_session(

@@ -1,4 +1,4 @@
--- depends: 0016_warnings
+-- depends: 0017_relays
 -- Who is told of what by which channel: the means, the rosters, the tables, and each notification.
 
 create table channel (
