@@ -92,7 +92,8 @@ class NotificationTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 class Happening(NamedTuple):
     """What happened to an alarm or a warning, as far as telling asks.
 
-    `acknowledged` has the levels that know already; `government` is whose warning it is.
+    `acknowledged` has the levels that know already; `government` is whose warning it is. `relayed`:
+    it lives at a tower below, which tells its own people and passes on for those who are not there.
     """
 
     when: When
@@ -100,6 +101,7 @@ class Happening(NamedTuple):
     simulated: bool
     acknowledged: frozenset[str] = frozenset()
     government: str = ""
+    relayed: bool = False
 
 
 class Book(NamedTuple):
@@ -187,6 +189,8 @@ def recipients(
         else:
             begun = f"duty:{happening.government}" if target == "duty:government" else target
             reached = reach(begun, book, now)
+            if happening.relayed:
+                reached = [each for each in reached if each.target == begun]
         for each in reached:
             before = found.get((each.channel, each.address))
             if before is not None:

@@ -53,6 +53,7 @@ class _Document(msgspec.Struct):
     government: str = ""
     acks: dict[str, object] = {}
     escalation: _Step | None = None
+    origin: object | None = None
 
 
 class _Planned(NamedTuple):
@@ -155,6 +156,7 @@ async def _plan_one(
         simulated=document.simulated,
         acknowledged=frozenset(level for level, ack in document.acks.items() if ack is not None),
         government=document.government,
+        relayed=document.origin is not None,
     )
     told: list[Recipient] = []
     if "told" in wanted:

@@ -174,6 +174,13 @@ def test_the_end_is_told_to_those_who_were_told_the_beginning(place: Place) -> N
     assert place.told("returned") == []
 
 
+def test_of_what_is_relayed_only_those_are_told_who_have_a_desk_here(place: Place) -> None:
+    place.responsible, place.rosters = {}, {"province": desk("zhang"), "server": desk("all")}
+    assert [each.person for each in place.told("step3", relayed=True)] == ["zhang"]
+    assert place.told("raised", relayed=True) == []
+    assert [each.person for each in place.told("raised")] == ["zhang"]
+
+
 def test_an_exercise_is_told_only_where_the_table_says_so(place: Place) -> None:
     assert place.told("raised", simulated=True) == []
     loud = NotificationTable(simulated=True)
