@@ -51,7 +51,7 @@ async def perform(
                 await idempotency.keep(conn, identity.name, key, answer, now=clock.now())
             return body
     except ConflictError as error:
-        async with service.transaction() as conn:
+        async with service.reading(identity.scope) as conn:
             document = await current(conn, error)
         shown: dict[str, Any] = {
             named: None if document is None else msgspec.Raw(document.encode())

@@ -29,7 +29,7 @@ async def payloads_socket(websocket: WebSocket, gateway: str) -> None:
 async def _show(
     connection: Connection, service: Service, gateway: str, group: asyncio.TaskGroup
 ) -> None:
-    async with service.transaction() as conn:
+    async with service.reading(connection.identity.scope) as conn:
         row = await places.gateway(conn, connection.identity.scope, gateway)
     if row is None:
         raise EndedError(FORBIDDEN, _NOT_YOURS)

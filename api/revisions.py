@@ -7,6 +7,7 @@ import msgspec
 from fastapi import Response
 
 from alarms import instants
+from alarms.scope import Scope
 from alarms.storage import journal, places, writer
 from alarms.storage.journal import JournalRow
 from alarms.storage.places import Whereabouts
@@ -31,11 +32,11 @@ def unless_known(document: str, *, etag: str, if_none_match: str | None) -> Resp
 
 
 async def story(
-    service: Service, of: str, name: str, *, cursor: str | None, limit: int
+    service: Service, scope: Scope, of: str, name: str, *, cursor: str | None, limit: int
 ) -> Response:
     """Return a page of what happened to one alarm or warning; `name` is what its id is called."""
     after = answers.number_of(cursor) or 0
-    async with service.transaction() as conn:
+    async with service.reading(scope) as conn:
         rows = await journal.of_alarm(conn, of, after_rev=after, limit=limit)
     place = str(rows[-1].rev) if rows else None
     return answers.page([_entry(row, name) for row in rows], limit=limit, place=place)
@@ -57,10 +58,10 @@ def _entry(row: JournalRow, name: str) -> dict[str, Any]:
 
 
 async def surroundings(
-    service: Service, document: dict[str, Any]
+    service: Service, scope: Scope, document: dict[str, Any]
 ) -> tuple[str, Whereabouts, JournalRow | None]:
     """Return what a message needs beside a document: who sends it, where, the revision before."""
-    async with service.transaction() as conn:
+    async with service.reading(scope) as conn:
         sender = f"fengsui/{await writer.identity(conn)}"
         where = await places.whereabouts(
             conn,

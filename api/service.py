@@ -1,6 +1,7 @@
 """What the routes of one process share: the pool, the gate, the readers of journal and values."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from psycopg_pool import AsyncConnectionPool
 from starlette.requests import HTTPConnection
 
 from alarms.plant import Plant
+from alarms.scope import Scope
+from alarms.storage import walls
 from api.broker_desk import BrokerDesk
 from api.burdens import Burdens
 from api.feed import Feed
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from api.connection import Connection
 
 CUSTOM_HEADER = "x-fengsui"
+_LOG = logging.getLogger(__name__)
 
 
 class Preview(Protocol):
@@ -62,6 +66,8 @@ class Service:
     """Which subscription serves each named consumer now, by (owner, name)."""
     counting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """Taken by what counts a long span of the journal: the others keep their connections."""
+    _has_wall: bool | None = None
+    """Whether the second wall stands: asked once, at the first read."""
     _empty: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -87,6 +93,23 @@ class Service:
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection in a transaction; commits at the end, rolls back on an error."""
         async with self.pool.connection(timeout=5) as conn:
+            yield conn
+
+    @asynccontextmanager
+    async def reading(self, scope: Scope) -> AsyncIterator[AsyncConnection]:
+        """Give a transaction in which only what a scope covers is seen, and nothing written.
+
+        That is the second wall; where the database has none, the caller's conditions are the wall.
+        """
+        if self._has_wall is None:
+            async with self.transaction() as conn:
+                mend = await walls.mend(conn)
+            self._has_wall = mend is None
+            if not self._has_wall:
+                _LOG.warning("row security is off; run `fengsui doctor` for the mend")
+        async with self.transaction() as conn:
+            if self._has_wall:
+                await walls.enter(conn, scope)
             yield conn
 
 

@@ -109,7 +109,7 @@ class Subscription:
         """Return the offset to go on after, or None where only a snapshot is sure."""
         if position == "snapshot":
             return None
-        async with self._service.transaction() as conn:
+        async with self._service.reading(self._connection.identity.scope) as conn:
             standing = await journal.head(conn)
             if not isinstance(position, Position):
                 return standing.offset
@@ -150,7 +150,7 @@ class Subscription:
         Only the end gives that offset as a place to go on after: before it alarms are missing.
         """
         self.in_snapshot = True
-        async with self._service.transaction() as conn:
+        async with self._service.reading(audience.scope) as conn:
             standing, rows = await queries.standing(conn, queries.AlarmFilter(), audience.scope)
         offset = standing.offset
         self.cursor = self.prev = self._acknowledges_after = offset
@@ -225,9 +225,13 @@ class Subscription:
         """Go on from the feed's memory, or from the table for a client far behind."""
         rows = self._feed.after(self.cursor)
         if rows is None:
-            async with self._service.transaction() as conn:
-                kept = await journal.after(conn, self.cursor, limit=_TABLE_BATCH)
+            looked = min(self.cursor + _TABLE_BATCH, self._feed.head)
+            async with self._service.reading(audience.scope) as conn:
+                kept = await journal.between(conn, self.cursor, looked)
             rows = [frames.event_of(row) for row in kept]
+        else:
+            looked = rows[-1].offset if rows else self.cursor
+        is_news = looked > self.cursor
         wanted = [event for event in rows if audience.wants(event)]
         while wanted:
             room = self._room()
@@ -236,9 +240,8 @@ class Subscription:
             await self._send(audience, wanted[:room])
             await self._hurry(audience)
             del wanted[:room]
-        if rows:
-            self.cursor = rows[-1].offset
-        return bool(rows)
+        self.cursor = looked
+        return is_news
 
     async def _send(self, audience: Audience, events: Sequence[Event]) -> None:
         """Send events in one piece and move the cursor past them."""

@@ -65,7 +65,7 @@ class _Session:
         if not op.points and op.under is None:
             raise BadFrameError("bad_frame", "say which `points`, or `under` what")
         wanted = [number for number in map(_number, op.points) if number is not None]
-        async with self._service.transaction() as conn:
+        async with self._service.reading(self._connection.identity.scope) as conn:
             ids = await places.point_ids(
                 conn,
                 self._connection.identity.scope,

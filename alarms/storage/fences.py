@@ -1,4 +1,8 @@
-"""Write a scope as SQL conditions: every list a reader gets is cut on the server by these."""
+"""Write a scope as SQL conditions: every list a reader gets is cut on the server by these.
+
+A prefix is asked for by `^@`: `like` is not leakproof, so it waits behind row security, and no
+index serves it then.
+"""
 
 from typing import Any
 
@@ -31,10 +35,4 @@ def within(conditions: Conditions, scope: Scope, *, region: str, enterprise: str
     if scope.enterprise is not None:
         conditions.add(f"{enterprise} = %s", scope.enterprise)
     elif scope.region is not None:
-        conditions.add(f"{region} like %s", prefix_pattern(scope.region))
-
-
-def prefix_pattern(prefix: str) -> str:
-    """Return the `like` pattern of everything that begins with a prefix."""
-    escaped = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"{escaped}%"
+        conditions.add(f"{region} ^@ %s", scope.region)

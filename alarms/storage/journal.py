@@ -193,12 +193,7 @@ async def _add_piece(conn: AsyncConnection, number: int) -> None:
 async def head(conn: AsyncConnection) -> Head:
     """Return where the journal stands; `floor` is 1 while nothing was ever removed."""
     row = await (
-        await conn.execute(
-            """
-            select epoch, log_offset, coalesce((select min(log_offset) from journal), 1)
-              from journal_head
-            """
-        )
+        await conn.execute("select epoch, log_offset, journal_floor() from journal_head")
     ).fetchone()
     if row is None:
         raise RuntimeError("journal_head is empty: the schema is damaged")
@@ -213,6 +208,20 @@ async def after(conn: AsyncConnection, offset: int, *, limit: int) -> list[Journ
             select {_COLUMNS} from journal where log_offset > %s order by log_offset limit %s
             """,  # noqa: S608  the column list is a constant
             (offset, limit),
+        )
+    ).fetchall()
+    return [JournalRow(*row) for row in rows]
+
+
+async def between(conn: AsyncConnection, after: int, to: int) -> list[JournalRow]:
+    """Return, of the rows after an offset up to another, those that the transaction may see."""
+    rows = await (
+        await conn.execute(
+            f"""
+            select {_COLUMNS} from journal
+             where log_offset > %s and log_offset <= %s order by log_offset
+            """,  # noqa: S608  the column list is a constant
+            (after, to),
         )
     ).fetchall()
     return [JournalRow(*row) for row in rows]

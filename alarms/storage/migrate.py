@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from alarms.errors import FengsuiError
 from alarms.rulepacks import PACKS
 from alarms.rulepacks.reading import text_of
-from alarms.storage import columnstore, connection, packs, registry
+from alarms.storage import columnstore, connection, packs, registry, walls
 
 
 class Migrated(NamedTuple):
@@ -48,6 +48,7 @@ async def migrate(url: str) -> Migrated:
     applied, version = await asyncio.to_thread(_apply, url)
     async with await connection.connect(url) as conn:
         await columnstore.prepare(conn)
+        await walls.prepare(conn)
         await registry.load_builtin_regions(conn)
         await packs.refresh(conn, {name: text_of(name) for name in PACKS})
     return Migrated(found, applied, version)

@@ -188,7 +188,7 @@ async def listed(
     if wanted.states:
         conditions.add("state = any(%s)", [*wanted.states])
     if wanted.region is not None:
-        conditions.add("region like %s", fences.prefix_pattern(wanted.region))
+        conditions.add("region ^@ %s", wanted.region)
     if wanted.enterprise is not None:
         conditions.add("enterprise = %s", wanted.enterprise)
     if before is not None:

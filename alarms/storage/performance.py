@@ -81,7 +81,7 @@ def _within(
     conditions = fences.Conditions()
     fences.within(conditions, scope, region=region_of, enterprise=enterprise_of)
     if region is not None:
-        conditions.add(f"{region_of} like %s", fences.prefix_pattern(region))
+        conditions.add(f"{region_of} ^@ %s", region)
     return conditions
 
 

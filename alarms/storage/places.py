@@ -62,8 +62,8 @@ async def regions(
         values = owned.values
         below = sql.SQL("select code from up")
     elif scope.region is not None:
-        seeds = sql.SQL("select code from region where code like %s")
-        values = [fences.prefix_pattern(scope.region)]
+        seeds = sql.SQL("select code from region where code ^@ %s")
+        values = [scope.region]
         below = sql.SQL("select code from up")
     else:
         seeds = sql.SQL("select code from region where false")
@@ -247,16 +247,13 @@ async def point_ids(
     else:
         conditions.add(
             "(p.id = any(%s) or e.code = %s or s.code = %s or u.code = %s"
-            " or (%s in (select left(code, length(%s)) from region where code like %s)"
-            " and e.region like %s))",
+            " or (%s in (select left(code, length(%s)) from region where code ^@ %s)"
+            " and e.region ^@ %s))",
             ids,
             under,
             under,
             under,
-            prefix_of(under),
-            prefix_of(under),
-            fences.prefix_pattern(prefix_of(under)),
-            fences.prefix_pattern(prefix_of(under)),
+            *[prefix_of(under)] * 4,
         )
     query = sql.SQL(
         """
@@ -325,7 +322,7 @@ def _owned(scope: Scope, *, region: str | None, enterprise: str | None) -> fence
     conditions = fences.Conditions()
     fences.within(conditions, scope, region="e.region", enterprise="e.code")
     if region is not None:
-        conditions.add("e.region like %s", fences.prefix_pattern(prefix_of(region)))
+        conditions.add("e.region ^@ %s", prefix_of(region))
     if enterprise is not None:
         conditions.add("e.code = %s", enterprise)
     return conditions

@@ -80,7 +80,7 @@ def _conditions(wanted: AlarmFilter, scope: Scope) -> fences.Conditions:
     if wanted.kinds:
         conditions.add("a.kind = any(%s)", list(wanted.kinds))
     if wanted.region is not None:
-        conditions.add("a.region like %s", fences.prefix_pattern(prefix_of(wanted.region)))
+        conditions.add("a.region ^@ %s", prefix_of(wanted.region))
     if wanted.enterprise is not None:
         conditions.add("a.enterprise = %s", wanted.enterprise)
     if wanted.source is not None:

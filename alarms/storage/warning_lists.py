@@ -43,7 +43,7 @@ async def warnings(
     if wanted.levels:
         conditions.add("w.level = any(%s)", [Tier[level].value for level in wanted.levels])
     if wanted.region is not None:
-        conditions.add("w.region like %s", fences.prefix_pattern(prefix_of(wanted.region)))
+        conditions.add("w.region ^@ %s", prefix_of(wanted.region))
     if wanted.enterprise is not None:
         conditions.add("w.enterprise = %s", wanted.enterprise)
     if wanted.source is not None:

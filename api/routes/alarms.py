@@ -52,7 +52,7 @@ async def list_alarms(
         open=open,
     )
     after = answers.moment_and_id_of(cursor)
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         rows = await queries.alarms(conn, wanted, identity.scope, after=after, limit=limit)
     return revisions.page(rows, limit=limit)
 
@@ -71,7 +71,7 @@ async def list_alarms(
 async def one_alarm_as_cap(identity: Asking, service: Shared, alarm_id: str) -> Response:
     """Answer a message valid against the OASIS schema; it refers to the revision before it."""
     alarm = msgspec.json.decode(await _document(identity, service, alarm_id))
-    sender, where, before = await revisions.surroundings(service, alarm)
+    sender, where, before = await revisions.surroundings(service, identity.scope, alarm)
     earlier = None if before is None else cap.Earlier(rev=before.rev, committed=before.t_committed)
     message = cap.message(alarm, sender=sender, where=where, earlier=earlier)
     return Response(message, media_type=cap.MEDIA_TYPE)
@@ -109,7 +109,9 @@ async def alarm_journal(
 ) -> Response:
     """Answer a page of the transitions of one alarm, with who did it."""
     await _document(identity, service, alarm_id)
-    return await revisions.story(service, alarm_id, "alarm", cursor=cursor, limit=limit)
+    return await revisions.story(
+        service, identity.scope, alarm_id, "alarm", cursor=cursor, limit=limit
+    )
 
 
 @router.post(
@@ -153,7 +155,7 @@ def _wish(body: bytes) -> actions.Wish:
 
 
 async def _document(identity: Asking, service: Shared, alarm_id: str) -> str:
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         document = await actions.present(conn, alarm_id, identity.scope, now=clock.micros())
     if document is None:
         raise ProblemError(404, f"there is no alarm {alarm_id} within your scope")

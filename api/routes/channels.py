@@ -67,7 +67,7 @@ class Trial(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 async def list_channels(identity: Asking, service: Shared) -> Response:
     """Answer all of them; of an address only the host is shown, for its rest is a key."""
     _allowed(identity)
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         found = await channels.listed(conn, identity.scope)
     return answers.answer({"items": [shown(each) for each in found], "next": None})
 

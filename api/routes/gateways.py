@@ -30,7 +30,7 @@ _HOURS: Final = {"1m": 0, "1h": 1, "1d": 24}
 async def one(identity: Asking, service: Shared, gateway: GatewayId) -> Response:
     """Answer a gateway within the scope."""
     now = clock.now()
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         row = await places.gateway(conn, identity.scope, gateway)
         if row is None:
             raise ProblemError(404, f"there is no gateway {gateway!r} within your scope")
@@ -118,7 +118,7 @@ async def history(
     if since > until:
         raise ProblemError(422, "`from` is later than `to`")
     step = resolution or _finest(since, until, now)
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         if await places.gateway(conn, identity.scope, gateway) is None:
             raise ProblemError(404, f"there is no gateway {gateway!r} within your scope")
         found = await gateway_history.spans(

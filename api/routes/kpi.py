@@ -50,7 +50,7 @@ async def kpi(
     if not 0 < last - first <= MOST_US:
         raise ProblemError(422, "`from` lies before `to`, by 92 days at most")
     prefix = None if region is None else prefix_of(region)
-    async with service.counting, service.transaction() as conn:
+    async with service.counting, service.reading(identity.scope) as conn:
         moves = await counted.moves(
             conn, identity.scope, region=prefix, start=first, end=last, most=MOST_ROWS
         )

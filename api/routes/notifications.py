@@ -42,7 +42,7 @@ async def list_notifications(
         region=None if region is None else prefix_of(region),
         enterprise=enterprise,
     )
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         rows = await notifications.listed(
             conn, wanted, identity.scope, before=answers.number_of(cursor), limit=limit
         )
@@ -59,7 +59,7 @@ async def list_notifications(
 )
 async def list_notification_tables(identity: Asking, service: Shared) -> Response:
     """Answer every table whose region the scope covers, or that holds for the scope's region."""
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         tables = await notification_tables.every(conn)
     shown: list[tuple[str | None, NotificationTable]] = [(None, escalation.shipped())]
     shown += [(code, table) for code, table in tables.items() if _concerns(identity, code)]

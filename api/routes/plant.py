@@ -43,7 +43,7 @@ async def regions(
 ) -> Response:
     """Answer what the scope covers, with the ancestors that lead to it."""
     page = Page(answers.place_of(cursor) or "", limit)
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         rows = await places.regions(conn, identity.scope, parent=parent, used=used, page=page)
         counts = await places.open_counts(conn, identity.scope)
         above = await places.ancestors(conn, sorted({count.region for count in counts}))
@@ -70,7 +70,7 @@ async def enterprises(
 ) -> Response:
     """Answer the enterprises the scope covers."""
     page = Page(answers.place_of(cursor) or "", limit)
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         rows = await places.enterprises(conn, identity.scope, region=region, page=page)
         counts = await places.open_counts(conn, identity.scope)
     found = _summed(((count.enterprise, count) for count in counts), unacknowledged=False)
@@ -94,7 +94,7 @@ async def sources(
 ) -> Response:
     """Answer the sources the scope covers; `live.tier` is the worst that is open."""
     page = _numbered(cursor, limit)
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         rows = await places.sources(
             conn, identity.scope, region=region, enterprise=enterprise, code=source, page=page
         )
@@ -130,7 +130,7 @@ async def units(
     cursor: answers.Cursor = None,
 ) -> Response:
     """Answer the units the scope covers."""
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         rows = await places.units(
             conn,
             identity.scope,
@@ -156,7 +156,7 @@ async def gateways(
 ) -> Response:
     """Answer the gateways the scope covers."""
     page = Page(answers.place_of(cursor) or "", limit)
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         rows = await places.gateways(conn, identity.scope, enterprise=enterprise, page=page)
     items = [places_shown(row) for row in rows]
     return answers.page(items, limit=limit, place=rows[-1]["id"] if rows else None)
@@ -192,7 +192,7 @@ async def points(
     }
     filters = {name: value for name, value in given.items() if value is not None}
     page = _numbered(cursor, limit)
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         rows = await places.points(conn, identity.scope, filters=filters, page=page)
     items = [_point(row) for row in rows]
     return answers.page(items, limit=limit, place=str(rows[-1]["id"]) if rows else None)
@@ -255,7 +255,7 @@ async def readings(
     number = int(point_id) if point_id.isascii() and point_id.isdigit() else None
     if not colon and (number is None or number >= 2**31):
         raise ProblemError(404, f"there is no point {point_id!r} within your scope")
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         found = await places.point(
             conn,
             identity.scope,

@@ -64,7 +64,7 @@ async def preview(identity: Asking, service: Shared, request: Request, gateway_i
     if len(body) > _LONGEST:
         raise ProblemError(413, f"the body has {len(body)} bytes, {_LONGEST} are allowed")
     asked = _read(body)
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         found = await stored.of_gateway(conn, gateway_id)
     owner = None if found is None else found.enterprises[found.gateways[gateway_id].enterprise]
     if found is None or owner is None or not identity.scope.covers(owner.region, owner.code):

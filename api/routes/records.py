@@ -33,7 +33,7 @@ async def journal_after(
 
     `recovered` is false when the offset is of another epoch or too old: fetch GET alarms anew.
     """
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         standing = await journal.head(conn)
     epoch, offset = _position(start, standing)
     if epoch != standing.epoch or not standing.floor - 1 <= offset <= standing.offset:
@@ -41,17 +41,19 @@ async def journal_after(
     give_up = asyncio.get_running_loop().time() + wait
     events: list[str] = []
     while True:
-        async with service.transaction() as conn:
-            rows = await journal.after(conn, offset, limit=_BATCH)
+        async with service.reading(identity.scope) as conn:
+            looked = min(offset + _BATCH, (await journal.head(conn)).offset)
+            rows = await journal.between(conn, offset, looked)
         for row in rows:
             event = frames.event_of(row)
-            offset = row.log_offset
             if frames.matches(event, frames.Filter(), identity.scope):
                 said = frames.cloud_event(event, t_pushed=answers.text_of(clock.now()))
                 events.append(f'{{"offset":{offset},"event":{said}}}')
                 if len(events) >= limit:
+                    looked = row.log_offset
                     break
-        if events or (not rows and not await _news(service, offset, give_up)):
+        known, offset = offset, looked
+        if events or (offset == known and not await _news(service, offset, give_up)):
             return _journal_page(events, standing, offset, recovered=True)
 
 
@@ -100,7 +102,7 @@ async def rejects(
     cursor: answers.Cursor = None,
 ) -> Response:
     """Answer rejects the scope covers, each with the first 4 KiB of its message."""
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         rows = await queries.rejects(
             conn,
             identity.scope,
@@ -147,7 +149,7 @@ async def audit(
     """Answer the audit trail."""
     if not permissions.reads_audit(identity.role) or not identity.scope.everything:
         raise ProblemError(403, "the audit trail is for auditors and administrators of scope all")
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         rows = await queries.trail(conn, before=answers.number_of(cursor), limit=limit)
     items = [{**row._asdict(), "at": answers.text_of(row.at)} for row in rows]
     return answers.page(items, limit=limit, place=str(rows[-1].id) if rows else None)

@@ -55,9 +55,9 @@ class TowerName(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     summary="Which tower this is",
     responses=answers.described("Tower", relay_schemas.TOWER_EXAMPLE, problems=(401, 422)),
 )
-async def this_tower(_identity: Asking, service: Shared) -> Response:
+async def this_tower(identity: Asking, service: Shared) -> Response:
     """Answer the id that relays know this installation by, and its name."""
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         return answers.answer(await tower.own(conn))
 
 
@@ -86,7 +86,7 @@ async def name_tower(identity: Asking, service: Shared, request: HttpRequest) ->
 async def list_relays(identity: Asking, service: Shared) -> Response:
     """Answer all of them; their tokens are shown nowhere."""
     _allowed(identity)
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         found = await relays.listed(conn, identity.scope)
     return answers.answer({"items": [shown(each) for each in found], "next": None})
 
@@ -182,7 +182,7 @@ async def refusals(
 ) -> Response:
     """Answer a page of them, with the reason; one goes when a later event of it was taken."""
     after = answers.number_of(cursor) or 0
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         await _found(conn, identity, relay)
         rows = await relays.refusals(conn, relay, after=after, limit=limit)
     return _refusals(
@@ -198,7 +198,7 @@ async def refusals(
 async def list_origins(identity: Asking, service: Shared) -> Response:
     """Answer all of them; `silent` is true for one not heard of for 60 s. Needs scope `all`."""
     _allowed(identity, everything=True)
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         found = await origins.listed(conn)
     return answers.answer({"items": [_origin(each) for each in found], "next": None})
 
@@ -236,7 +236,7 @@ async def refused_here(
     """Answer a page of them, with the reason."""
     _allowed(identity, everything=True)
     after = answers.number_of(cursor) or 0
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         rows = await relayed.refusals(conn, tower_id, after=after, limit=limit)
     return _refusals(rows, limit)
 
@@ -258,7 +258,7 @@ async def asked_of(
     """Answer a page of deeds; `status` is what its REST deed there would have answered."""
     _allowed(identity, everything=True)
     before = answers.number_of(cursor)
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         rows = await origins.commands(conn, tower_id, before=before, limit=limit)
     place = str(rows[-1].number) if rows else None
     return answers.page([_command(row) for row in rows], limit=limit, place=place)

@@ -88,7 +88,7 @@ async def report(
     now = clock.micros()
     start, end = _span(span, at, now)
     until = min(end, now)
-    async with service.counting, service.transaction() as conn:
+    async with service.counting, service.reading(identity.scope) as conn:
         scope, place = await _place(conn, identity.scope, region, enterprise)
         moves = await counted.moves(
             conn, scope, region=None, start=start, end=until, most=MOST_ROWS
@@ -105,7 +105,7 @@ async def report(
     parts = await asyncio.to_thread(
         _parts, moves, standing, warnings, start=start, end=until, points=points
     )
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         names = await stored.names(conn, _keys(parts))
     subject = content.Subject(
         span=span,

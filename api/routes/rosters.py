@@ -34,7 +34,7 @@ _AHEAD_US: Final = 7 * 86_400 * 1_000_000
 async def list_rosters(identity: Asking, service: Shared) -> Response:
     """Answer all of them."""
     _reads(identity)
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         found = await duty_rosters.listed(conn, identity.scope)
     return answers.answer({"items": [shown(each) for each in found], "next": None})
 
@@ -47,7 +47,7 @@ async def list_rosters(identity: Asking, service: Shared) -> Response:
 async def one_roster(identity: Asking, service: Shared, place: Code) -> Response:
     """Answer it; 404 where the place has none, or is not within the scope."""
     _reads(identity)
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         return answers.answer(shown(await _held(conn, identity, place)))
 
 

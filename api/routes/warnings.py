@@ -57,7 +57,7 @@ async def list_warnings(
         alarm=alarm,
         open=open,
     )
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         rows = await warning_lists.warnings(
             conn, wanted, identity.scope, after=answers.moment_and_id_of(cursor), limit=limit
         )
@@ -80,7 +80,7 @@ async def one_warning_as_cap(identity: Asking, service: Shared, warning_id: str)
     warning = msgspec.json.decode(await _document(identity, service, warning_id))
     if warning["published_at"] is None:
         raise ProblemError(404, f"warning {warning_id} was never issued: it has no message")
-    sender, where, before = await revisions.surroundings(service, warning)
+    sender, where, before = await revisions.surroundings(service, identity.scope, warning)
     earlier = None
     if before is not None and msgspec.json.decode(before.document)["published_at"]:
         earlier = cap.Earlier(rev=before.rev, committed=before.t_committed)
@@ -120,7 +120,9 @@ async def warning_journal(
 ) -> Response:
     """Answer a page of what happened to one warning, with who did it."""
     await _document(identity, service, warning_id)
-    return await revisions.story(service, warning_id, "warning", cursor=cursor, limit=limit)
+    return await revisions.story(
+        service, identity.scope, warning_id, "warning", cursor=cursor, limit=limit
+    )
 
 
 @router.post(
@@ -183,7 +185,7 @@ async def act(
 )
 async def list_tables(identity: Asking, service: Shared) -> Response:
     """Answer every table whose region the scope covers, or that holds for the scope's region."""
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         tables = await warning_tables.every(conn)
     shown: list[tuple[str | None, WarningTable]] = [(None, warning_table.shipped())]
     shown += [(code, table) for code, table in tables.items() if _concerns(identity, code)]
@@ -249,7 +251,7 @@ async def _change(
 
 
 async def _document(identity: Identity, service: Shared, warning_id: str) -> str:
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         document = await warning_lists.warning(conn, warning_id, identity.scope)
     if document is None:
         raise ProblemError(404, f"there is no warning {warning_id} within your scope")

@@ -43,7 +43,7 @@ class Again(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 async def list_webhooks(identity: Asking, service: Shared) -> Response:
     """Answer all of them; their secrets are shown nowhere."""
     _allowed(identity)
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         found = await webhooks.listed(conn, identity.scope)
     return answers.answer({"items": [shown(each) for each in found], "next": None})
 
@@ -136,7 +136,7 @@ async def dead_letters(
 ) -> Response:
     """Answer a page of them, with what the address said."""
     after = answers.number_of(cursor) or 0
-    async with service.transaction() as conn:
+    async with service.reading(identity.scope) as conn:
         await _found(conn, identity, webhook)
         rows = await webhooks.dead(conn, webhook, after=after, limit=limit)
     items = [
