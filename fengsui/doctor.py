@@ -23,7 +23,7 @@ import psycopg
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from alarms.errors import FengsuiError
-from alarms.storage import columnstore, facts, migrate, notifications
+from alarms.storage import columnstore, facts, migrate, notifications, walls
 from alarms.storage.connection import address_of, connect
 from fengsui import console, embedded
 from fengsui.embedded import postgres
@@ -133,6 +133,7 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
             schema = await _schema(served.database_url)
             yield schema
             if schema.verdict is Verdict.OK:
+                yield await _wall(served.database_url)
                 yield await _people(served.database_url)
             yield _clock(server.clock - (before + (after - before) / 2))
     except (FengsuiError, psycopg.Error) as fault:
@@ -185,6 +186,19 @@ async def _schema(url: str) -> Finding:
             "run `fengsui migrate`; `fengsui serve` does it too",
         )
     return ok("schema", "up to date")
+
+
+async def _wall(url: str) -> Finding:
+    async with await connect(url, autocommit=True) as conn:
+        mend = await walls.mend(conn)
+    if mend is None:
+        return ok("row_security", f"callers read as {walls.ROLE}, of their scope only")
+    said = f"as a database administrator run `{mend}`, then " if mend else ""
+    return warning(
+        "row_security",
+        "off: what keeps a caller to the scope are the conditions of the queries alone",
+        f"{said}run `fengsui migrate` and start the server anew (docs/security.md)",
+    )
 
 
 async def _people(url: str) -> Finding:

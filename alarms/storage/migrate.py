@@ -60,13 +60,16 @@ async def pending(url: str) -> tuple[str, ...]:
 
 
 async def _create_extension(conn: AsyncConnection) -> None:
-    """Create TimescaleDB where the server has it ready to load."""
+    """Create TimescaleDB where the server has it ready to load.
+
+    Ready is what its loader's settings tell: `shared_preload_libraries` is shown to few.
+    """
     ready = await (
         await conn.execute(
             """
             select true from pg_available_extensions
              where name = 'timescaledb' and installed_version is null
-               and current_setting('shared_preload_libraries') like '%timescaledb%'
+               and current_setting('timescaledb.max_background_workers', true) is not null
             """
         )
     ).fetchone()

@@ -120,7 +120,7 @@ def test_a_dump_comes_back_whole_in_a_new_database(server: Postgres) -> None:
         if has is not None:
             conn.execute("create extension timescaledb")
             conn.execute("select timescaledb_pre_restore()")
-    server.program("pg_restore", "--no-owner", f"--dbname={restored}", dump)
+    server.program("pg_restore", "--no-owner", "--no-privileges", f"--dbname={restored}", dump)
     if has is not None:
         with psycopg.connect(restored, autocommit=True) as conn:
             conn.execute("select timescaledb_post_restore()")

@@ -14,9 +14,11 @@ comment on function region_prefix(text) is 'a code cut at its level, as alarms.p
 do $$
 declare
     -- In sub-selects these are worked out once a query, not once a row. An empty setting is one that was
-    -- set in an earlier transaction: it must not pass for the prefix of everything.
+    -- set in an earlier transaction: it must not pass for the prefix of everything. `is not null` the planner
+    -- takes for nearly always true, so that what a query's own conditions leave is what it reckons with.
     everything constant text :=
-        $q$(select current_user <> 'fengsui_scoped' or current_setting('fengsui.scope', true) = 'all')$q$;
+        $q$(select 1 where current_user <> 'fengsui_scoped' or current_setting('fengsui.scope', true) = 'all')
+           is not null$q$;
     region constant text := $q$(select nullif(current_setting('fengsui.region', true), ''))$q$;
     enterprise constant text := $q$(select nullif(current_setting('fengsui.enterprise', true), ''))$q$;
     rule record;
