@@ -67,7 +67,7 @@ class Service:
     counting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """Taken by what counts a long span of the journal: the others keep their connections."""
     _has_wall: bool | None = None
-    """Whether the second wall stands: asked once, at the first read."""
+    """Whether the second wall stands; while it does not, each read asks again."""
     _empty: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -101,12 +101,12 @@ class Service:
 
         That is the second wall; where the database has none, the caller's conditions are the wall.
         """
-        if self._has_wall is None:
+        if not self._has_wall:
             async with self.transaction() as conn:
-                mend = await walls.mend(conn)
-            self._has_wall = mend is None
-            if not self._has_wall:
+                has_wall = await walls.mend(conn) is None
+            if not has_wall and self._has_wall is None:
                 _LOG.warning("row security is off; run `fengsui doctor` for the mend")
+            self._has_wall = has_wall
         async with self.transaction() as conn:
             if self._has_wall:
                 await walls.enter(conn, scope)

@@ -197,7 +197,7 @@ async def _wall(url: str) -> Finding:
     return warning(
         "row_security",
         "off: what keeps a caller to the scope are the conditions of the queries alone",
-        f"{said}run `fengsui migrate` and start the server anew (docs/security.md)",
+        f"{said}run `fengsui migrate` (docs/security.md)",
     )
 
 

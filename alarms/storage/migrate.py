@@ -1,6 +1,7 @@
 """Bring the record's schema to this version, and say which TimescaleDB edition serves it."""
 
 import asyncio
+from contextlib import suppress
 from importlib import resources
 from typing import NamedTuple
 
@@ -75,7 +76,9 @@ async def _create_extension(conn: AsyncConnection) -> None:
     ).fetchone()
     if ready:
         try:
-            await conn.execute("create extension if not exists timescaledb")
+            # Another process that starts now may make it in the same moment.
+            with suppress(psycopg.errors.UniqueViolation):
+                await conn.execute("create extension if not exists timescaledb")
         except psycopg.errors.InsufficientPrivilege as error:
             raise FengsuiError(
                 "this database has TimescaleDB but its user may not create the extension; "

@@ -92,7 +92,8 @@ async def mend(conn: AsyncConnection) -> str | None:
     found = await conn.execute(
         f"""
         select quote_ident(current_user), r.oid is not null, {_MAY}, r.rolsuper or r.rolbypassrls,
-               (select bool_and(has_table_privilege(r.oid, to_regclass(name)::oid, 'select'))
+               (select bool_and(coalesce(has_table_privilege(r.oid, to_regclass(name), 'select'),
+                                         false))
                   from unnest(%s::text[]) name)
           from (values (%s)) as wanted (name) left join pg_roles r on r.rolname = wanted.name
         """,  # noqa: S608  # a constant

@@ -21,13 +21,18 @@ declare
            is not null$q$;
     region constant text := $q$(select nullif(current_setting('fengsui.region', true), ''))$q$;
     enterprise constant text := $q$(select nullif(current_setting('fengsui.enterprise', true), ''))$q$;
+    -- A warning that is issued over an area is meant for all that lies in it; {place} is where a scope lies.
+    place constant text := $q$(select coalesce(nullif(current_setting('fengsui.region', true), ''),
+        (select e.region from enterprise e where e.code = current_setting('fengsui.enterprise', true))))$q$;
     rule record;
 begin
     for rule in
         select * from (values
             ('alarm', 'region ^@ {region} or enterprise = {enterprise}'),
-            ('journal', 'region ^@ {region} or enterprise = {enterprise}'),
-            ('warning', 'region ^@ {region} or enterprise = {enterprise}'),
+            ('journal', 'region ^@ {region} or enterprise = {enterprise} or kind = ''warning'' and enterprise '
+                        'is null and {place} ^@ region_prefix(region) and data::json ->> ''published_at'' is not null'),
+            ('warning', 'region ^@ {region} or enterprise = {enterprise} or enterprise is null '
+                        'and {place} ^@ region_prefix(region) and record ->> ''published_at'' is not null'),
             ('reject', 'region ^@ {region} or enterprise = {enterprise}'),
             ('notification', 'region ^@ {region} or enterprise = {enterprise}'),
             ('channel', 'region ^@ {region} or enterprise = {enterprise}'),
@@ -56,7 +61,8 @@ begin
         ) as rule (name, covered)
     loop
         execute format('create policy scope on %I using (%s or %s)', rule.name, everything,
-                       replace(replace(rule.covered, '{region}', region), '{enterprise}', enterprise));
+                       replace(replace(replace(rule.covered, '{region}', region), '{enterprise}', enterprise),
+                               '{place}', place));
         execute format('alter table %I enable row level security', rule.name);
     end loop;
 end
