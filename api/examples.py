@@ -167,6 +167,8 @@ GATEWAY: Final[dict[str, Any]] = {
     "state": "online",
     "state_at": "2026-11-21T08:00:00Z",
     "last_seen": "2026-11-21T08:00:04.180Z",
+    "heard": "online",
+    "expected_silence_s": 30.0,
     "clock_error_s": -0.06,
     "last_seq": 881,
     "messages": 1200,

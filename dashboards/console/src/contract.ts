@@ -250,6 +250,8 @@ export interface Gateway {
   enterprise: string
   state: string
   last_seen?: string | null
+  /** Whether it sends, as the server sees it; `state` is its own word. */
+  heard: 'never' | 'online' | 'silent'
   clock_error_s?: number | null
 }
 
