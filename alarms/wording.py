@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from alarms import instants
 from alarms.alarm import Kind, ProcessEvent, Tier, Transition
 from alarms.plant import Plant, Raise
 from alarms.readings import HISTORY, QUALITY_MASK, Quality, Readings
@@ -252,11 +253,17 @@ def gateway_event(plant: Plant, gateway: str, change: Transition, at: int) -> Pr
 
 
 def clock_event(
-    plant: Plant, gateway: str, change: Transition, at: int, *, behind_us: int | None = None
+    plant: Plant,
+    gateway: str,
+    change: Transition,
+    at: int,
+    *,
+    behind_us: int | None = None,
+    stamp: int | None = None,
 ) -> ProcessEvent:
     """Say that a gateway's stamps lie ahead of their receipt `at`, or no longer do.
 
-    With `behind_us` they have stayed so far behind it instead.
+    `stamp` is the first such one. With `behind_us` they have stayed so far behind it instead.
     """
     if change is Transition.returned:
         zh, en = f"网关 {gateway} 时钟恢复正常", f"gateway {gateway}: clock is right again"
@@ -268,9 +275,17 @@ def clock_event(
             "is slow or its messages are held up"
         )
     else:
-        zh = f"网关 {gateway} 时钟超前 5 分钟以上，读数按接收时间判断"
-        en = f"gateway {gateway}: clock more than 5 min ahead, readings judged at receipt"
+        ahead_zh, ahead_en = _ahead(stamp, at)
+        zh = f"网关 {gateway} 时钟超前{ahead_zh}，读数按接收时间判断"
+        en = f"gateway {gateway}: clock {ahead_en} ahead, readings judged at receipt"
     return _plain(plant, None, gateway, "comms.clock", Kind.comms, change, at, at, zh, en)
+
+
+def _ahead(stamp: int | None, at: int) -> tuple[str, str]:
+    if stamp is None:
+        return " 5 分钟以上", "more than 5 min"
+    minutes, moment = (stamp - at) // 60_000_000, instants.to_text(stamp)
+    return f"约 {minutes} 分钟（时间戳 {moment}）", f"about {minutes} min (stamp {moment})"
 
 
 def range_event(

@@ -176,6 +176,12 @@ GATEWAY: Final[dict[str, Any]] = {
     "rejected": 3,
     "lost": 0,
     "loss": 0.0,
+    "corrected": {
+        "count": 12,
+        "stamp": "2026-11-20T09:00:00Z",
+        "received": "2026-11-20T08:00:00.250Z",
+        "ahead_s": 3599.75,
+    },
     "has_credential": True,
     "dialect": "neuron",
     "mapping": [{"field": "LT", "tag": "TK101.LT", "scale": 1.0, "offset": 0.0, "unit": "m"}],

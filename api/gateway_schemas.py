@@ -40,6 +40,14 @@ _GATEWAY: Final[dict[str, Schema]] = {
     "rejected": WHOLE,
     "lost": WHOLE,
     "loss": {"type": "number"},
+    "corrected": thing(
+        "Readings judged at their receipt because their stamp lay more than 5 min ahead; of the "
+        "last such message its newest stamp, its receipt, and by how much it lay ahead.",
+        count=WHOLE,
+        stamp=MOMENT_OR_NULL,
+        received=MOMENT_OR_NULL,
+        ahead_s=NUMBER_OR_NULL,
+    ),
     "has_credential": FLAG,
     "dialect": TEXT_OR_NULL,
     "mapping": {"type": "array", "items": OBJECT},

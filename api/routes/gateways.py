@@ -63,13 +63,25 @@ def places_shown(row: places.Row, now: datetime) -> dict[str, Any]:
     silence_s = max(3 * (row["period_s"] or 0), STALE_LEAST_S)
     seen = row["last_seen_at"]
     heard = "silent" if seen is None or now - seen > timedelta(seconds=silence_s) else "online"
-    hidden = {"last_seen_at", "state_at", "period_s"}
+    hidden = {"last_seen_at", "state_at", "period_s", "corrected_stamp", "corrected_at"}
     return {name: row[name] for name in row if name not in hidden} | {
         "heard": "never" if seen is None else heard,
         "expected_silence_s": silence_s,
         "state_at": answers.text_of(row["state_at"]),
         "last_seen": answers.text_of(row["last_seen_at"]),
+        "corrected": _corrected(row),
         "loss": row["lost"] / carried if carried else 0.0,
+    }
+
+
+def _corrected(row: places.Row) -> dict[str, Any]:
+    """Return what was stamped too far ahead: how many readings, and of the last by how much."""
+    stamp, at = row["corrected_stamp"], row["corrected_at"]
+    return {
+        "count": row["corrected"],
+        "stamp": answers.text_of(stamp),
+        "received": answers.text_of(at),
+        "ahead_s": None if stamp is None else (stamp - at).total_seconds(),
     }
 
 

@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 
 from alarms import instants
-from alarms.storage import connection, gateway_history
+from alarms.storage import connection, gateway_history, gateways
 from alarms.storage.gateways import Seen
 from api import permissions, schemas
 from tests.beacons import NEAR, House
@@ -128,3 +128,37 @@ async def test_a_gateway_that_never_spoke_of_itself_is_heard_while_it_sends(hous
                 assert (shown["state"], shown["heard"]) == ("unknown", heard_then), seen
                 assert shown["expected_silence_s"] == 300
                 assert "period_s" not in shown
+
+
+async def test_what_was_stamped_ahead_is_found_afterwards(house: House) -> None:
+    received = instants.from_text("2026-11-20T08:00:00Z")
+
+    def seen(corrected: int, ahead: tuple[int, int] | None) -> Seen:
+        return Seen(
+            gateway="gw-E2",
+            received=received,
+            clock_error_s=None,
+            newest_seq=None,
+            messages=1,
+            accepted=9,
+            rejected=0,
+            lost=0,
+            corrected=corrected,
+            ahead=ahead,
+        )
+
+    async with await house.http("all") as http:
+        before = (await http.get("gateways/gw-E2")).json()["corrected"]
+        assert before == {"count": 0, "stamp": None, "received": None, "ahead_s": None}
+        async with await connection.connect(house.database) as conn:
+            await gateways.note_seen(conn, [seen(9, (received + 7_200_000_000, received))])
+            await gateways.note_seen(conn, [seen(3, (received + 3_600_500_000, received))])
+            await gateways.note_seen(conn, [seen(0, None)])
+        found = (await http.get("gateways/gw-E2")).json()
+        jsonschema.validate(found, schemas.standing_alone("GatewayDetail"))
+        assert found["corrected"] == {
+            "count": 12,
+            "stamp": "2026-11-20T09:00:00.500Z",
+            "received": "2026-11-20T08:00:00.000Z",
+            "ahead_s": 3600.5,
+        }

@@ -133,7 +133,13 @@ def test_stamps_far_ahead_count_at_receipt_in_their_order_and_keep_their_identit
     assert found.readings.time.tolist() == [RECEIVED, RECEIVED + 1]
     assert found.readings.stamp.tolist() == [RECEIVED + 301_000_000, RECEIVED + 302_000_000]
     assert [(fault.reason, fault.gateway) for fault in found.faults] == [("future_time", "gw-a")]
+    assert [fault.stamp for fault in found.faults] == [RECEIVED + 301_000_000]
     assert found.accounts["gw-a"].corrected == 2
+    assert found.accounts["gw-a"].ahead == (RECEIVED + 302_000_000, RECEIVED)
+    right = {"ts": NOW_MS, "values": {"A": 1}}
+    assert sifted(right).accounts["gw-a"].ahead is None
+    ahead = {"ts": NOW_MS + 400_000, "values": {"A": 1}}
+    assert sifted(ahead, right).accounts["gw-a"].ahead == (RECEIVED + 400_000_000, RECEIVED)
 
 
 def test_older_than_the_raw_record_is_too_old() -> None:

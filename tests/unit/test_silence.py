@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from alarms import instants
 from alarms.alarm import Tier
 from alarms.proposal import PointFault
 from alarms.readings import CORRECTED
@@ -181,9 +182,16 @@ def test_a_calibrating_reading_is_not_proper() -> None:
 
 def test_a_stamp_in_the_future_raises_the_gateways_clock_alarm_until_a_right_one() -> None:
     one = keeper({})
-    ahead = PointFault(reason="future_time", gateway="gw-1", time=at(1), received=at(1))
+    ahead = PointFault(
+        reason="future_time", gateway="gw-1", time=at(1), received=at(1), stamp=at(3601)
+    )
     commit(one, [row(0, 1, quality=CORRECTED | 1)], ahead)
     commit(one, [row(0, 2, quality=CORRECTED | 1)])
     assert told(one) == [("gateway:gw-1", "comms.clock", "raised", 1)]
     commit(one, [row(0, 3)])
     assert told(one)[-1] == ("gateway:gw-1", "comms.clock", "returned", 3)
+    stamp = instants.to_text(at(3601))
+    raised, returned = one.events
+    assert f"超前约 60 分钟（时间戳 {stamp}）" in raised.message_zh
+    assert f"clock about 60 min (stamp {stamp}) ahead" in raised.message_en
+    assert stamp not in returned.message_zh + returned.message_en
