@@ -19,7 +19,7 @@ from alarms.plant import Plant
 from alarms.proposal import ChannelState, PointFault
 from alarms.readings import CORRECTED, HISTORY, STAMPED_HERE, Readings
 from alarms.silence import Watch
-from alarms.wording import clock_event
+from alarms.wording_comms import clock_event
 
 CLOCK: Final = "comms.clock"
 RUN: Final = "comms.clock_run"
