@@ -327,9 +327,10 @@ PREVIEW: Final[dict[str, Any]] = {
     "refused": [
         {
             "reason": "bad_value",
-            "tag": "PT",
+            "tag": "TK101.PT",
+            "field": "PT",
             "count": 1,
-            "first": {"tag": "PT", "value": {"error": 2014}},
+            "first": {"tag": "TK101.PT", "field": "PT", "value": {"error": 2014}},
             "words": {"zh": "这个值不能用：……", "en": "this value cannot be used: …"},
         }
     ],

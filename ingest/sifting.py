@@ -221,6 +221,8 @@ class _Columns:
         """Refuse what is bad and was not refused before."""
         for place in np.flatnonzero(bad & self.good).tolist():
             message = self.arrived[self.message[place]]
+            fields = message.decoded.fields
+            begin = 0 if fields is None else int(np.searchsorted(self.message, self.message[place]))
             ledger.add(
                 message.gateway,
                 reason,
@@ -228,6 +230,7 @@ class _Columns:
                 received=message.received,
                 payload=message.payload,
                 sample=float(self.values[place]),
+                field=None if fields is None else fields[place - begin],
             )
         self.good &= ~bad
 

@@ -293,7 +293,7 @@ export interface Preview {
   accepted: number
   rejected: number
   readings: Array<{ tag: string; name: string; value: number; unit: string; time: string; quality: string; flags: string[] }>
-  refused: Array<{ reason: string; tag: string | null; count: number; first: { value: unknown }; words: Words }>
+  refused: Array<{ reason: string; tag: string | null; field: string | null; count: number; first: { value: unknown }; words: Words }>
 }
 
 /** A credential as it is handed over, this once. */

@@ -34,7 +34,7 @@ test('every state, dialect, quality and mark a preview may name has its words', 
 })
 
 test('what is refused for one reason is told under that reason once', () => {
-  const one = (reason: string, tag: string) => ({ reason, tag, count: 1, first: { value: 1 }, words: { zh: reason, en: reason } })
+  const one = (reason: string, tag: string) => ({ reason, tag, field: null, count: 1, first: { value: 1 }, words: { zh: reason, en: reason } })
   const told = byReason([one('bad_value', 'A'), one('unknown_point', 'B'), one('bad_value', 'C')])
   expect(told.map(({ reason, what }) => [reason, what.map(({ tag }) => tag)])).toEqual([
     ['bad_value', ['A', 'C']],
