@@ -19,7 +19,7 @@ from alarms.plant import Plant
 from alarms.proposal import ChannelState, PointFault
 from alarms.readings import CORRECTED, HISTORY, STAMPED_HERE, Readings
 from alarms.silence import Watch
-from alarms.wording import clock_event
+from alarms.wording_comms import clock_event
 
 CLOCK: Final = "comms.clock"
 RUN: Final = "comms.clock_run"
@@ -58,13 +58,15 @@ class _Message:
     """What one message says of its gateway's clock.
 
     `proper` is the place of its first reading judged at its own stamp, -1 for none; `lag` is how
-    far its newest live stamp lies behind its receipt, None without one. `ahead` marks a fault.
+    far its newest live stamp lies behind its receipt, None without one. `ahead` marks a fault, by
+    its stamp where that is known.
     """
 
     received: int
     proper: int = -1
     lag: int | None = None
     ahead: bool = False
+    stamp: int | None = None
 
 
 class Clocks:
@@ -102,7 +104,7 @@ class Clocks:
         for fault in faults:
             if fault.reason == "future_time" and fault.gateway in self._watch.gateways:
                 ahead.setdefault(self._watch.gateways[fault.gateway], []).append(
-                    _Message(received=fault.received, ahead=True)
+                    _Message(received=fault.received, ahead=True, stamp=fault.stamp)
                 )
         live = (readings.quality & (HISTORY | STAMPED_HERE)) == 0
         lagging = live & (readings.received - readings.stamp > BEHIND_US)
@@ -154,7 +156,9 @@ class Clocks:
         at = message.received
         change = Transition.raised if after.since else Transition.returned
         lag = after.least if after.behind else None
-        event = clock_event(self._plant, self._watch.ids[gateway], change, at, behind_us=lag)
+        event = clock_event(
+            *(self._plant, self._watch.ids[gateway], change, at), behind_us=lag, stamp=message.stamp
+        )
         if message.ahead:
             return int(np.searchsorted(readings.received, at, side="right")), -1, at, event
         return message.proper, 1, at, event

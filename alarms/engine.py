@@ -116,11 +116,11 @@ class Engine:
         `reported_by` has a gateway's index (see `gateways`) a reading, -1 where unknown; None:
         every point's own gateway. `faults` are readings of the same batch not taken as they came.
         """
-        rows, is_judged = readings.point, judgeable(readings)
+        is_judged = judgeable(readings)
         heard = Heard()
         found: list[Found] = [
             (place, 0, event.t_change, event)
-            for place, event in self.watch.hear(rows, readings.received, reported_by, heard)
+            for place, event in self.watch.hear(readings, reported_by, self.newest.received, heard)
         ]
         faulted, faulty = self.faults.judge(
             readings, is_judged, reported_by, faults, self.newest.judged_time

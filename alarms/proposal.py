@@ -36,8 +36,8 @@ class PointFault:
     """A reading that was not taken as it came.
 
     `reason` is `out_of_range` (refused; `point` is its row) or `future_time` (corrected;
-    `gateway` sent it). `time` is the event time, or that of receipt where the stamp cannot be
-    trusted; both in Micros.
+    `gateway` sent it with `stamp`). `time` is the event time, or that of receipt where the stamp
+    cannot be trusted; all in Micros.
     """
 
     reason: str
@@ -46,6 +46,7 @@ class PointFault:
     point: int | None = None
     gateway: str | None = None
     value: float | None = None
+    stamp: int | None = None
 
 
 NEWEST: Final = np.dtype(

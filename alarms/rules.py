@@ -37,7 +37,7 @@ _ON_DELAYS_S: Final = {
 """On-delays of l and h by quantity (alarms.md 1.4, from memory of ISA-18.2); all others 0."""
 _OFF_DELAY_S: Final = 30.0
 _OFF_DELAY_RED_S: Final = 60.0
-_STALE_LEAST_S: Final = 30.0
+STALE_LEAST_S: Final = 30.0
 _FORECAST: Final = GASES | {"level", "temperature", "pressure", "differential_pressure", "flow"}
 
 
@@ -136,7 +136,7 @@ def rules_of(plant: Plant) -> Ruleset:
         tier=tier[of],
         name=name[of],
         bridge=bridge[of],
-        stale=np.maximum(bridge, round(_STALE_LEAST_S * SECOND))[of],
+        stale=np.maximum(bridge, round(STALE_LEAST_S * SECOND))[of],
         confirm=confirm[of],
     )
 

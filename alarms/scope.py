@@ -10,12 +10,14 @@ from alarms.plant import prefix_of
 class Scope:
     """A scope code, resolved: at most one of `region` (a prefix) and `enterprise` (exact) is set.
 
-    With neither set everything is seen, the system's own alarms included.
+    With neither set everything is seen, the system's own alarms included. `home` is the code of the
+    region in which an enterprise lies, where it is known.
     """
 
     code: str
     region: str | None = None
     enterprise: str | None = None
+    home: str | None = None
 
     def __post_init__(self) -> None:
         if self.region is not None and self.enterprise is not None:
@@ -36,6 +38,21 @@ class Scope:
             return region is not None and region.startswith(self.region)
         return True
 
+    def lies_in(self, area: str) -> bool:
+        """Tell whether the whole scope lies in a region: what is issued there is meant for it."""
+        place = self._place
+        return place is not None and place.startswith(prefix_of(area))
+
+    def around(self) -> list[str]:
+        """Return every code that a region in which the whole scope lies can have."""
+        place = self._place or ""
+        cuts = [place[:length] for length in range(2, len(place) + 1)]
+        return cuts + [cut.ljust(6, "0") for cut in cuts if len(cut) in (2, 4)]
+
+    @property
+    def _place(self) -> str | None:
+        return self.home if self.enterprise is not None else self.region
+
 
 ALL: Final = Scope(code="all")
 
@@ -50,6 +67,6 @@ def of_region(code: str) -> Scope:
     return Scope(code=code, region=prefix_of(code))
 
 
-def of_enterprise(code: str) -> Scope:
-    """Return the scope of one enterprise."""
-    return Scope(code=code, enterprise=code)
+def of_enterprise(code: str, *, home: str | None = None) -> Scope:
+    """Return the scope of one enterprise, which lies in the region `home`."""
+    return Scope(code=code, enterprise=code, home=home)

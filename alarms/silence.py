@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from alarms.alarm import ProcessEvent, Transition
 from alarms.plant import Plant
 from alarms.proposal import ChannelState
-from alarms.readings import Instants, Rows
+from alarms.readings import Instants, Readings, Rows
 from alarms.rules import Ruleset
-from alarms.wording import gateway_event, stale_event
+from alarms.wording_comms import gateway_event, stale_event
 
 STALE: Final = "comms.stale"
 GATEWAY: Final = "comms.gateway"
@@ -113,9 +113,17 @@ class Watch:
         return base
 
     def hear(
-        self, rows: Rows, received: Instants, reporters: NDArray[np.int32] | None, heard: Heard
+        self,
+        readings: Readings,
+        reporters: NDArray[np.int32] | None,
+        before: Instants,
+        heard: Heard,
     ) -> list[tuple[int, ProcessEvent]]:
-        """Return the alarms that readings end, each with the place of its reading in the batch."""
+        """Return the alarms that readings end, each with the place of its reading in the batch.
+
+        `before` has each point's last receipt before the batch, shape (n,), 0 for none.
+        """
+        rows, received = readings.point, readings.received
         events: list[tuple[int, ProcessEvent]] = []
         if reporters is not None:
             self._reassign(rows, reporters, heard)
@@ -126,17 +134,20 @@ class Watch:
             for gateway, place in zip(gateways.tolist(), hits[first].tolist(), strict=True):
                 at = max(int(received[place]), self.down[gateway])
                 heard.up[gateway] = at
-                events.append(
-                    (place, gateway_event(self.plant, self.ids[gateway], Transition.returned, at))
+                ever = bool((before[self._rows_of(gateway)] > 0).any())
+                event = gateway_event(
+                    self.plant, self.ids[gateway], Transition.returned, at, ever=ever
                 )
+                events.append((place, event))
         if self.silent:
             hits = np.flatnonzero(self.own[rows])
             found, first = np.unique(rows[hits], return_index=True)
             for row, place in zip(found.tolist(), hits[first].tolist(), strict=True):
                 at = max(int(received[place]), self.silent[row])
                 heard.speaking.append(row)
+                ever = bool(before[row] > 0)
                 events.append(
-                    (place, stale_event(self.plant, row, Transition.returned, at, ever=True))
+                    (place, stale_event(self.plant, row, Transition.returned, at, ever=ever))
                 )
         return events
 
@@ -152,7 +163,10 @@ class Watch:
         for gateway in np.unique(self.gateway_of[fresh]).tolist():
             rows = self._rows_of(gateway)
             if gateway != UNKNOWN and (deadline[rows] <= now).all():
-                events += self._gateway_silent(gateway, rows, int(deadline[rows].max()), heard)
+                ever = bool((received[rows] > 0).any())
+                events += self._gateway_silent(
+                    gateway, rows, int(deadline[rows].max()), heard, ever=ever
+                )
                 continue
             spoke = int(received[rows].max()) if gateway != UNKNOWN else 0
             mine = rows[news[rows]]
@@ -183,14 +197,17 @@ class Watch:
         return kept, [(keys[row].key, STALE) for row in heard.speaking]
 
     def _gateway_silent(
-        self, gateway: int, rows: Rows, at: int, heard: Heard
+        self, gateway: int, rows: Rows, at: int, heard: Heard, *, ever: bool
     ) -> list[ProcessEvent]:
         heard.down[gateway] = at
-        events = [gateway_event(self.plant, self.ids[gateway], Transition.raised, at)]
+        name = self.ids[gateway]
+        events = [gateway_event(self.plant, name, Transition.raised, at, ever=ever)]
         for row in rows[self.own[rows]].tolist():
             heard.speaking.append(row)
             back = max(at, self.silent[row])
-            events.append(stale_event(self.plant, row, Transition.returned, back, ever=True))
+            events.append(
+                stale_event(self.plant, row, Transition.returned, back, ever=ever, absorbed=name)
+            )
         return events
 
     def _reassign(self, rows: Rows, reporters: NDArray[np.int32], heard: Heard) -> None:

@@ -78,7 +78,8 @@ class EarlyWarning(msgspec.Struct, frozen=True, kw_only=True):
     `level` red to blue is 一级 to 四级 of art. 63, `asked` the level the region's table asks for;
     `government` is the level of government it belongs to, `region` where it is. Without a source it
     is an area's. `alarms` stand behind it. `said_rev` is the rev at which it came to say what it
-    says; `receipts` are of what it says now. Times are Micros.
+    says; `receipts` are of what it says now, the first of each level; `received_by` has each desk's
+    by the region it stands for, without the words, which the journal keeps. Times are Micros.
     """
 
     id: str
@@ -102,6 +103,7 @@ class EarlyWarning(msgspec.Struct, frozen=True, kw_only=True):
     receipts: dict[str, Acknowledgement | None] = msgspec.field(
         default_factory=lambda: dict.fromkeys(GOVERNMENTS)
     )
+    received_by: dict[str, Acknowledgement] = {}
     handling: tuple[Acknowledgement, ...] = ()
     feedback: tuple[Acknowledgement, ...] = ()
     lift: Lift | None = None
@@ -157,6 +159,8 @@ class Lapse(msgspec.Struct, frozen=True, kw_only=True):
 class Action(msgspec.Struct, frozen=True, kw_only=True):
     """A person's action, for the level of government `org_level`; `actor` is that person's name.
 
+    `place` is the region that desk stands for, cut at its level; it belongs to a receipt, and where
+    it is not known is that level's region around the warning.
     `seen_rev` is the rev on their screen. `level`, `government` (whose a warning of that level is)
     and `notice` (its empty words mean: as they are) belong to issue and adjust, `active` (which of
     its alarms are active now) to lift.
@@ -165,6 +169,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     kind: Duty
     actor: str
     org_level: str
+    place: str = ""
     seen_rev: int | None = None
     note: str = ""
     level: Tier | None = None

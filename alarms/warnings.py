@@ -37,6 +37,7 @@ _FITS: Final = {
     Duty.lift: (Stage.proposed, *_STANDS),
 }
 """In which stages an action fits."""
+_CODE_LENGTH: Final = {"county": 6, "city": 4, "province": 2}
 _WORDS: Final = {
     "category": "类别",
     "starts_at": "起始时间",
@@ -148,6 +149,7 @@ def _published(outcome: Outcome, change: Change, now: int) -> Outcome:
         published_at=now,
         said_rev=warning.rev + 1,
         receipts=dict.fromkeys(GOVERNMENTS),
+        received_by={},
     )
     return Outcome(warning=after.warning, entries=(*outcome.entries, *after.entries))
 
@@ -224,6 +226,7 @@ def _spoken(
         stage=Stage.issued,
         said_rev=warning.rev + 1,
         receipts=dict.fromkeys(GOVERNMENTS),
+        received_by={},
         level=level,
         peak_level=max(level, warning.peak_level),
         government=government,
@@ -235,12 +238,21 @@ def _spoken(
 def _receipt(warning: EarlyWarning, action: Action, now: int) -> Outcome:
     if action.org_level not in GOVERNMENTS:
         raise FengsuiError("a receipt is a county's, city's or province's")
-    if warning.receipts[action.org_level] is not None:
+    place = action.place or warning.region[: _CODE_LENGTH[action.org_level]]
+    if place in warning.received_by:
         return Outcome(warning=warning)
     given = Acknowledgement(by=action.actor, at=now, note=action.note)
-    receipts = warning.receipts | {action.org_level: given}
+    first = warning.receipts[action.org_level] or given
     stage = Stage.received if warning.stage is Stage.issued else warning.stage
-    return _by(warning, action, Change.received, now, stage=stage, receipts=receipts)
+    return _by(
+        warning,
+        action,
+        Change.received,
+        now,
+        stage=stage,
+        receipts=warning.receipts | {action.org_level: first},
+        received_by=warning.received_by | {place: msgspec.structs.replace(given, note="")},
+    )
 
 
 def _lift(warning: EarlyWarning, action: Action, now: int) -> Outcome:

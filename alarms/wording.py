@@ -218,7 +218,6 @@ def ended_event(plant: Plant, row: int, rule: str, behind: Behind) -> ProcessEve
     event = _plain(
         plant,
         row,
-        None,
         rule,
         Kind.limit,
         Transition.returned,
@@ -228,49 +227,6 @@ def ended_event(plant: Plant, row: int, rule: str, behind: Behind) -> ProcessEve
         f"{en}: its limits were removed, the alarm is over",
     )
     return msgspec.structs.replace(event, value=behind.value)
-
-
-def stale_event(plant: Plant, row: int, change: Transition, at: int, *, ever: bool) -> ProcessEvent:
-    """Say that a point fell silent at `at` (server's clock), or reports again."""
-    zh, en = place(plant, row)
-    if change is Transition.returned:
-        zh, en = f"{zh} 恢复上报", f"{en} reports again"
-    elif ever:
-        zh, en = f"{zh} 超时未上报", f"{en} has stopped reporting"
-    else:
-        zh, en = f"{zh} 从未上报", f"{en} has never reported"
-    return _plain(plant, row, None, "comms.stale", Kind.comms, change, at, at, zh, en)
-
-
-def gateway_event(plant: Plant, gateway: str, change: Transition, at: int) -> ProcessEvent:
-    """Say that all of a gateway is silent since `at` (server's clock), or that a point speaks."""
-    if change is Transition.returned:
-        zh, en = f"网关 {gateway} 恢复上报", f"gateway {gateway} reports again"
-    else:
-        zh, en = f"网关 {gateway} 全部测点超时未上报", f"gateway {gateway}: all points silent"
-    return _plain(plant, None, gateway, "comms.gateway", Kind.comms, change, at, at, zh, en)
-
-
-def clock_event(
-    plant: Plant, gateway: str, change: Transition, at: int, *, behind_us: int | None = None
-) -> ProcessEvent:
-    """Say that a gateway's stamps lie ahead of their receipt `at`, or no longer do.
-
-    With `behind_us` they have stayed so far behind it instead.
-    """
-    if change is Transition.returned:
-        zh, en = f"网关 {gateway} 时钟恢复正常", f"gateway {gateway}: clock is right again"
-    elif behind_us is not None:
-        minutes = behind_us // 60_000_000
-        zh = f"网关 {gateway} 时间戳持续滞后约 {minutes} 分钟，时钟偏慢或上传延迟，请校时"
-        en = (
-            f"gateway {gateway}: stamps stay about {minutes} min behind their receipt, its clock "
-            "is slow or its messages are held up"
-        )
-    else:
-        zh = f"网关 {gateway} 时钟超前 5 分钟以上，读数按接收时间判断"
-        en = f"gateway {gateway}: clock more than 5 min ahead, readings judged at receipt"
-    return _plain(plant, None, gateway, "comms.clock", Kind.comms, change, at, at, zh, en)
 
 
 def range_event(
@@ -285,7 +241,7 @@ def range_event(
     else:
         zh, en = f"{zh}{shown}，远超仪表量程", f"{en}{shown}, far outside the instrument's range"
     return _plain(
-        plant, row, None, "sensor.range", Kind.sensor, change, at, received, zh, en, value=value
+        plant, row, "sensor.range", Kind.sensor, change, at, received, zh, en, value=value
     )
 
 
@@ -323,8 +279,7 @@ def quality_name(quality: int) -> str:
 
 def _plain(
     plant: Plant,
-    row: int | None,
-    gateway: str | None,
+    row: int,
     rule: str,
     kind: Kind,
     change: Transition,
@@ -335,9 +290,8 @@ def _plain(
     *,
     value: float | None = None,
 ) -> ProcessEvent:
-    subject = plant.subject(row) if row is not None else plant.gateway_subject(gateway or "")
     return ProcessEvent(
-        subject=subject,
+        subject=plant.subject(row),
         rule=rule,
         kind=kind,
         change=change,

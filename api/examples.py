@@ -167,6 +167,8 @@ GATEWAY: Final[dict[str, Any]] = {
     "state": "online",
     "state_at": "2026-11-21T08:00:00Z",
     "last_seen": "2026-11-21T08:00:04.180Z",
+    "heard": "online",
+    "expected_silence_s": 30.0,
     "clock_error_s": -0.06,
     "last_seq": 881,
     "messages": 1200,
@@ -174,6 +176,12 @@ GATEWAY: Final[dict[str, Any]] = {
     "rejected": 3,
     "lost": 0,
     "loss": 0.0,
+    "corrected": {
+        "count": 12,
+        "stamp": "2026-11-20T09:00:00Z",
+        "received": "2026-11-20T08:00:00.250Z",
+        "ahead_s": 3599.75,
+    },
     "has_credential": True,
     "dialect": "neuron",
     "mapping": [{"field": "LT", "tag": "TK101.LT", "scale": 1.0, "offset": 0.0, "unit": "m"}],
@@ -319,9 +327,10 @@ PREVIEW: Final[dict[str, Any]] = {
     "refused": [
         {
             "reason": "bad_value",
-            "tag": "PT",
+            "tag": "TK101.PT",
+            "field": "PT",
             "count": 1,
-            "first": {"tag": "PT", "value": {"error": 2014}},
+            "first": {"tag": "TK101.PT", "field": "PT", "value": {"error": 2014}},
             "words": {"zh": "这个值不能用：……", "en": "this value cannot be used: …"},
         }
     ],

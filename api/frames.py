@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from alarms import instants
 from alarms.alarm import Tier
 from alarms.plant import prefix_of
-from alarms.scope import Scope
+from alarms.scope import Scope, of_region
 from alarms.storage.journal import WARNING, JournalRow
 
 ALARM_PROTOCOL: Final = "fengsui.alarm.v1+json"
@@ -60,7 +60,8 @@ class Writer(Protocol):
 class Filter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a subscription wants of what its scope shows; None and empty want everything.
 
-    Of warnings that is what was issued; proposals come where `kinds` names `warning`.
+    Of warnings that is what was issued; proposals come where `kinds` names `warning`. With `region`
+    comes what is issued over an area around it, too.
     """
 
     region: str | None = None
@@ -189,7 +190,8 @@ def position_of(op: Subscribe) -> Literal["snapshot", "now"] | Position:
 class Event:
     """A journal row made ready to send: encoded once, shared by all who get it.
 
-    Between `head` and `tail` goes the moment of sending. `is_draft`: a warning nobody has issued.
+    Between `head` and `tail` goes the moment of sending. `is_draft`: a warning nobody has issued;
+    `is_over_area`: one that was issued over a region, and is meant for all of it.
     """
 
     offset: int
@@ -200,6 +202,7 @@ class Event:
     enterprise: str | None
     source: str | None
     is_draft: bool
+    is_over_area: bool
     head: str
     tail: str
 
@@ -241,6 +244,7 @@ def event_of(row: JournalRow) -> Event:
         enterprise=row.enterprise,
         source=row.source,
         is_draft=speaks_of_warning and peak.published_at is None,
+        is_over_area=speaks_of_warning and peak.published_at is not None and row.enterprise is None,
         head=f'{envelope[:-1]},"data":{before}"t_pushed":"',
         tail=f'"{after}}}',
     )
@@ -259,12 +263,14 @@ def source_path(region: str | None, enterprise: str | None, source: str | None) 
 def matches(event: Event, wanted: Filter, scope: Scope) -> bool:
     """Tell whether an event is for this subscription: within its scope first, then its filter.
 
-    `tier_min` looks at the worst an alarm has been, so whoever saw it rise also sees it fall.
+    `tier_min` looks at the worst an alarm has been, so whoever saw it rise also sees it fall. What
+    was issued over an area comes to every scope, and through every filter for a region, within it.
     """
-    if not scope.covers(event.region, event.enterprise):
+    if not scope.covers(event.region, event.enterprise) and not _concerns(event, scope):
         return False
-    if wanted.region is not None and (
-        event.region is None or not event.region.startswith(prefix_of(wanted.region))
+    if wanted.region is not None and not (
+        (event.region is not None and event.region.startswith(prefix_of(wanted.region)))
+        or (event.is_over_area and _concerns(event, of_region(wanted.region)))
     ):
         return False
     if wanted.enterprise is not None and event.enterprise != wanted.enterprise:
@@ -274,6 +280,10 @@ def matches(event: Event, wanted: Filter, scope: Scope) -> bool:
     if wanted.tier_min is not None and event.peak_tier < Tier[wanted.tier_min]:
         return False
     return event.kind in wanted.kinds if wanted.kinds else not event.is_draft
+
+
+def _concerns(event: Event, scope: Scope) -> bool:
+    return event.is_over_area and event.region is not None and scope.lies_in(event.region)
 
 
 def event_frame(

@@ -18,9 +18,11 @@ _READING: Final = thing(
     },
 )
 _REFUSED: Final = thing(
-    "What would be refused: why, of which field or tag, how often, and the first of it.",
+    "What would be refused: why, of which tag, how often, and the first of it; `field` is what "
+    "the mapping calls it.",
     reason=TEXT,
     tag=TEXT_OR_NULL,
+    field=TEXT_OR_NULL,
     count=WHOLE,
     first={},
     words=thing("The reason in plain words.", zh=TEXT, en=TEXT),

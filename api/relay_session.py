@@ -151,11 +151,14 @@ class Session:
         tower above. `escalated_only` lets an alarm pass from its first escalation on, and every
         warning: who issued it has told people further already.
         """
-        wanted = frames.Filter(region=self._relay.region, tier_min=_tier(self._relay.tier_min))
+        region, wanted = self._relay.region, frames.Filter(tier_min=_tier(self._relay.tier_min))
+        within = scopes.ALL if region is None else scopes.of_region(region)
         chosen = [
             row
             for row in rows
-            if row.region is not None and frames.matches(frames.event_of(row), wanted, scopes.ALL)
+            if row.region is not None
+            and within.covers(row.region, row.enterprise)
+            and frames.matches(frames.event_of(row), wanted, scopes.ALL)
         ]
         if self._relay.escalated_only:
             first = await relays.escalated(conn, [row.alarm_id for row in chosen])

@@ -32,10 +32,20 @@ def unless_known(document: str, *, etag: str, if_none_match: str | None) -> Resp
 
 
 async def story(
-    service: Service, scope: Scope, of: str, name: str, *, cursor: str | None, limit: int
+    service: Service,
+    scope: Scope,
+    of: str,
+    name: str,
+    *,
+    cursor: str | None,
+    limit: int,
+    after: int = 0,
 ) -> Response:
-    """Return a page of what happened to one alarm or warning; `name` is what its id is called."""
-    after = answers.number_of(cursor) or 0
+    """Return a page of what happened to one alarm or warning; `name` is what its id is called.
+
+    Nothing up to the rev `after` is shown.
+    """
+    after = max(answers.number_of(cursor) or 0, after)
     async with service.reading(scope) as conn:
         rows = await journal.of_alarm(conn, of, after_rev=after, limit=limit)
     place = str(rows[-1].rev) if rows else None

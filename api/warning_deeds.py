@@ -160,6 +160,7 @@ async def _act(
         kind=duty,
         actor=identity.name,
         org_level=permissions.government_of(identity.scope),
+        place=identity.scope.region or "",
         seen_rev=wish.rev,
         note=wish.note,
         level=None if wish.level is None else Tier[wish.level],

@@ -100,12 +100,25 @@ def _field(one: Mapped, wanted: str | None) -> _Field:
 
 
 def _rename(decoded: Decoded, fields: Mapping[str, _Field], unit: UnitOf) -> None:
-    """Make fields tags and their numbers the points'; what cannot be is refused by its field."""
+    """Make fields tags and their numbers the points'; what cannot be is refused by both names."""
     origin = f"{decoded.origin}." if decoded.origin else ""
+
+    def key_of(name: str) -> str | None:
+        if origin and origin + name in fields:
+            return origin + name
+        return name if name in fields else None
+
+    def mapped(name: str) -> tuple[str, str] | None:
+        key = key_of(name)
+        return None if key is None else (key, fields[key].tag)
+
     converted: dict[tuple[str, str], units.Conversion | str] = {}
     refused: set[int] = set()
-    for place, name in enumerate(decoded.tags):
-        field = (fields.get(origin + name) if origin else None) or fields.get(name)
+    keys: list[str | None] = (
+        [key_of(name) for name in decoded.tags] if fields else [None] * len(decoded.tags)
+    )
+    for place, (name, key) in enumerate(zip(decoded.tags, keys, strict=True)):
+        field = None if key is None else fields[key]
         value, why = decoded.values[place], None
         if field is not None:
             decoded.tags[place], why = field.tag, field.why
@@ -124,6 +137,9 @@ def _rename(decoded: Decoded, fields: Mapping[str, _Field], unit: UnitOf) -> Non
         if why is not None:
             refused.add(place)
             decoded.refuse(Reason.bad_value, name, why)
+    if fields:
+        decoded.fields = keys
+        decoded.name_refused(mapped)
     if refused:
         decoded.without(refused)
 

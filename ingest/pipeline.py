@@ -356,6 +356,8 @@ class Pipeline:
                     accepted=account.accepted,
                     rejected=account.rejected,
                     lost=counted.lost,
+                    corrected=account.corrected,
+                    ahead=account.ahead,
                 )
             )
         return seen, newest

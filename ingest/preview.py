@@ -162,10 +162,12 @@ def _readings(plant: Plant, sifted: Sifted) -> list[dict[str, Any]]:
 
 def _refused(entry: Refused) -> dict[str, Any]:
     zh, en = _WORDS[entry.reason]
+    first = msgspec.json.decode(entry.first)
     return {
         "reason": entry.reason,
         "tag": entry.tag,
+        "field": first.get("field"),
         "count": entry.count,
-        "first": msgspec.json.decode(entry.first),
+        "first": first,
         "words": {"zh": zh, "en": en},
     }

@@ -38,8 +38,12 @@ class Ledger:
         sample: object = None,
         first: bytes | None = None,
         count: int = 1,
+        field: str | None = None,
     ) -> None:
-        """Count a refusal; `first` is a sample already written as JSON."""
+        """Count a refusal; `first` is a sample already written as JSON.
+
+        `field` is what the gateway's mapping calls it.
+        """
         tag = None if tag is None else printable(tag)
         known = self._entries.get((gateway, reason, tag))
         if known is None and tag is not None:
@@ -58,7 +62,7 @@ class Ledger:
             tag=tag,
             count=count,
             received=received,
-            first=sample_of(tag, sample) if first is None else first,
+            first=sample_of(tag, sample, field=field) if first is None else first,
             payload=payload[:4096],
         )
 

@@ -48,7 +48,10 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One gateway's share of a batch; `clock_error_us` of its newest stamped, live message."""
+    """One gateway's share of a batch; `clock_error_us` of its newest stamped, live message.
+
+    `ahead` has the newest stamp of the last message that was corrected, and its receipt, in Micros.
+    """
 
     messages: int = 0
     accepted: int = 0
@@ -56,6 +59,7 @@ class Account:
     corrected: int = 0
     received: int = 0
     clock_error_us: int | None = None
+    ahead: tuple[int, int] | None = None
     sequence: Sequence[int] = ()
 
 
@@ -151,7 +155,11 @@ def sift_recorded(readings: Readings, roster: Roster, gateway_of: NDArray[np.int
             received = int(columns.received[place])
             faults.append(
                 PointFault(
-                    reason="future_time", gateway=names[gateway], time=received, received=received
+                    reason="future_time",
+                    gateway=names[gateway],
+                    time=received,
+                    received=received,
+                    stamp=int(columns.stamps[place]),
                 )
             )
     taken = Readings(
@@ -213,6 +221,8 @@ class _Columns:
         """Refuse what is bad and was not refused before."""
         for place in np.flatnonzero(bad & self.good).tolist():
             message = self.arrived[self.message[place]]
+            fields = message.decoded.fields
+            begin = 0 if fields is None else int(np.searchsorted(self.message, self.message[place]))
             ledger.add(
                 message.gateway,
                 reason,
@@ -220,6 +230,7 @@ class _Columns:
                 received=message.received,
                 payload=message.payload,
                 sample=float(self.values[place]),
+                field=None if fields is None else fields[place - begin],
             )
         self.good &= ~bad
 
@@ -312,10 +323,14 @@ def _out_of_range(columns: _Columns, outside: Mask, times: NDArray[np.int64]) ->
 def _clock_faults(known: Sequence[Arrived], columns: _Columns, future: Mask) -> list[PointFault]:
     """Return, for each message of a gateway whose clock runs ahead, its first such reading."""
     found: list[PointFault] = []
-    for message in np.unique(columns.message[future]).tolist():
+    messages, first = np.unique(columns.message[future], return_index=True)
+    stamps = columns.stamps[future][first]
+    for message, stamp in zip(messages.tolist(), stamps.tolist(), strict=True):
         gateway, received = known[message].gateway, known[message].received
         found.append(
-            PointFault(reason="future_time", gateway=gateway, time=received, received=received)
+            PointFault(
+                reason="future_time", gateway=gateway, time=received, received=received, stamp=stamp
+            )
         )
     return found
 
@@ -326,7 +341,10 @@ def _accounts(
     """Add up each gateway's share."""
     count = len(known)
     accepted = np.bincount(columns.message[columns.good], minlength=count)
-    corrected = np.bincount(columns.message[columns.good & future], minlength=count)
+    early = columns.good & future
+    corrected = np.bincount(columns.message[early], minlength=count)
+    newest = np.zeros(count, np.int64)
+    np.maximum.at(newest, columns.message[early], columns.stamps[early])
     rejected: dict[str, int] = {}
     for entry in ledger.entries:
         rejected[entry.gateway] = rejected.get(entry.gateway, 0) + entry.count
@@ -342,6 +360,7 @@ def _accounts(
             corrected=before.corrected + int(corrected[place]),
             received=max(before.received, one.received),
             clock_error_us=before.clock_error_us if error is None else error,
+            ahead=(int(newest[place]), one.received) if corrected[place] else before.ahead,
             sequence=(*before.sequence, *one.decoded.sequence),
         )
     return accounts

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from fastapi import FastAPI
@@ -17,7 +17,7 @@ from alarms.alarm import Subject
 from alarms.storage import accounts, connection
 from api.authority import Authority
 from api.gateway_life import Entrance
-from tests import asgi, beacons, rights
+from tests import asgi, beacons, rights, rights_rows
 from tests.asgi import Answer
 from tests.rights import ENTERPRISES, OWN, REGIONS, ROLES, SCOPES
 
@@ -153,27 +153,10 @@ async def built(app: FastAPI, url: str) -> World:
     return world
 
 
-CHANNEL: Final = """
-    insert into channel (name, kind, url, language, scope, region, changed_by, changed_at)
-    values (%(name)s, 'webhook', 'https://127.0.0.1:1/', 'zh', '510603', '510603', 'x', now())
-    on conflict do nothing
-"""
-RELAY: Final = """
-    insert into relay (name, url, token, region, escalated_only, level, created_by, created_at,
-                       epoch, log_offset)
-    values (%(name)s, 'https://127.0.0.1:1', 'x', '510603', false, 'city', 'x', now(), 'e', 0)
-    returning id
-"""
-ROSTER: Final = """
-    insert into roster (place, region, content, changed_at)
-    values (%(place)s, %(place)s, '{}', now()) on conflict do nothing
-"""
-
-
 async def _plant(url: str) -> None:
     async with await connection.connect(url) as conn:
-        await conn.execute(CHANNEL, {"name": "kept"})
-        await conn.execute(RELAY, {"name": "kept"})
+        await conn.execute(rights_rows.CHANNEL, {"name": "kept"})
+        await conn.execute(rights_rows.RELAY, {"name": "kept"})
         for code, region in ENTERPRISES.items():
             await conn.execute(
                 "insert into enterprise (code, name, region) values (%s, %s, %s)",
@@ -227,7 +210,7 @@ async def _plant(url: str) -> None:
                 """,
                 (code,),
             )
-            await conn.execute(ROSTER, {"place": region})
+            await conn.execute(rights_rows.ROSTER, {"place": region})
             await conn.execute(
                 "insert into warning_table values (%s, %s, now())",
                 (region, json.dumps({"rows": [], "measures": {"red": f"words of {code}"}})),

@@ -52,13 +52,13 @@ async def resolve_scope(conn: AsyncConnection, code: str) -> Scope:
         await conn.execute(
             """
             select exists (select from region where code in (%(code)s, %(padded)s)),
-                   exists (select from enterprise where code = %(code)s)
+                   (select region from enterprise where code = %(code)s)
             """,
             {"code": code, "padded": padded},
         )
     ).fetchone()
-    is_region, is_enterprise = row or (False, False)
-    scope = _scope(code, is_region=is_region, is_enterprise=is_enterprise)
+    is_region, home = row or (False, None)
+    scope = _scope(code, is_region=is_region, home=home)
     if scope is None:
         raise NotFoundError(
             "a scope is `all`, a region's or an enterprise's code; nothing registered has "
@@ -67,13 +67,13 @@ async def resolve_scope(conn: AsyncConnection, code: str) -> Scope:
     return scope
 
 
-def _scope(code: str, *, is_region: bool, is_enterprise: bool) -> Scope | None:
-    """Return what a scope code covers, as far as something has this code."""
+def _scope(code: str, *, is_region: bool, home: str | None) -> Scope | None:
+    """Return what a scope code covers; `home` is the region of the enterprise that has it."""
     if code == scopes.ALL.code:
         return scopes.ALL
     if is_region:
         return scopes.of_region(code)
-    return scopes.of_enterprise(code) if is_enterprise else None
+    return None if home is None else scopes.of_enterprise(code, home=home)
 
 
 async def token_of(conn: AsyncConnection, token_hash: bytes, *, now: datetime) -> Entrant | None:
@@ -126,15 +126,15 @@ async def standing(
                    exists (select from region
                             where code in (scope, case when scope ~ '^([0-9]{2}){1,3}$'
                                                        then rpad(scope, 6, '0') end)),
-                   exists (select from enterprise where code = scope)
+                   (select region from enterprise where code = scope)
               from valid
             """,
             {"hashes": list(token_hashes), "now": now},
         )
     ).fetchall()
     found = {}
-    for token_hash, name, code, role, expires_at, is_region, is_enterprise in rows:
-        scope = _scope(code, is_region=is_region, is_enterprise=is_enterprise)
+    for token_hash, name, code, role, expires_at, is_region, home in rows:
+        scope = _scope(code, is_region=is_region, home=home)
         if scope is not None:
             found[token_hash] = Entrant(name, scope, role, expires_at)
     return found

@@ -32,7 +32,24 @@ class Conditions:
 
 def within(conditions: Conditions, scope: Scope, *, region: str, enterprise: str) -> None:
     """Keep only what a scope covers; `region` and `enterprise` name the columns that say whose."""
+    if not scope.everything:
+        conditions.add(*_covered(scope, region, enterprise))
+
+
+def heard(conditions: Conditions, scope: Scope) -> None:
+    """Keep only the rows of `warning w` that a scope covers, or that are issued around it."""
+    if scope.everything:
+        return
+    covered, value = _covered(scope, "w.region", "w.enterprise")
+    conditions.add(
+        f"({covered} or w.region = any(%s) and w.enterprise is null"
+        " and w.record ->> 'published_at' is not null)",
+        value,
+        scope.around(),
+    )
+
+
+def _covered(scope: Scope, region: str, enterprise: str) -> tuple[str, str]:
     if scope.enterprise is not None:
-        conditions.add(f"{enterprise} = %s", scope.enterprise)
-    elif scope.region is not None:
-        conditions.add(f"{region} ^@ %s", scope.region)
+        return f"{enterprise} = %s", scope.enterprise
+    return f"{region} ^@ %s", scope.region or ""

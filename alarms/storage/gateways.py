@@ -9,7 +9,10 @@ from alarms import instants
 
 
 class Seen(Struct, frozen=True, kw_only=True):
-    """What a batch adds to a gateway's account; None leaves what is known. Times in Micros."""
+    """What a batch adds to a gateway's account; None leaves what is known. Times in Micros.
+
+    `ahead`: the newest stamp of the last message that was corrected, and when that was received.
+    """
 
     gateway: str
     received: int
@@ -19,6 +22,8 @@ class Seen(Struct, frozen=True, kw_only=True):
     accepted: int
     rejected: int
     lost: int
+    corrected: int = 0
+    ahead: tuple[int, int] | None = None
 
 
 class Stated(Struct, frozen=True, kw_only=True):
@@ -49,10 +54,15 @@ async def note_seen(conn: AsyncConnection, seen: Sequence[Seen]) -> None:
                messages = gateway.messages + new.messages,
                accepted = gateway.accepted + new.accepted,
                rejected = gateway.rejected + new.rejected,
-               lost = gateway.lost + new.lost
+               lost = gateway.lost + new.lost,
+               corrected = gateway.corrected + new.corrected,
+               corrected_stamp = coalesce(new.ahead_stamp, corrected_stamp),
+               corrected_at = coalesce(new.ahead_at, corrected_at)
           from unnest(%s::text[], %s::timestamptz[], %s::double precision[], %s::bigint[],
-                      %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
-               as new (id, received, clock_error_s, newest_seq, messages, accepted, rejected, lost)
+                      %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+                      %s::bigint[], %s::timestamptz[], %s::timestamptz[])
+               as new (id, received, clock_error_s, newest_seq, messages, accepted, rejected, lost,
+                       corrected, ahead_stamp, ahead_at)
          where gateway.id = new.id
         """,
         (
@@ -64,6 +74,9 @@ async def note_seen(conn: AsyncConnection, seen: Sequence[Seen]) -> None:
             [one.accepted for one in ordered],
             [one.rejected for one in ordered],
             [one.lost for one in ordered],
+            [one.corrected for one in ordered],
+            [one.ahead and instants.to_datetime(one.ahead[0]) for one in ordered],
+            [one.ahead and instants.to_datetime(one.ahead[1]) for one in ordered],
         ),
     )
 

@@ -170,7 +170,11 @@ async def _gateways(
         """
         select g.id, e.code as enterprise, e.region, e.simulated, g.state, g.state_at,
                g.last_seen_at, g.clock_error_s, g.last_seq, g.messages, g.accepted, g.rejected,
-               g.lost, g.credential is not null as has_credential, g.dialect, g.mapping
+               g.lost, g.credential is not null as has_credential, g.dialect, g.mapping,
+               g.corrected, g.corrected_stamp, g.corrected_at,
+               (select min(p.period_s) from point p
+                 where p.enterprise_id = g.enterprise_id
+                   and (p.gateway_id = g.id or p.gateway_id is null)) as period_s
           from gateway g join enterprise e on e.id = g.enterprise_id
          where {} order by g.id limit %s
         """

@@ -151,7 +151,7 @@ async def _open_warnings(
     conn: AsyncConnection, columns: sql.Composable, scope: Scope
 ) -> list[JournalRow]:
     conditions = fences.Conditions()
-    fences.within(conditions, scope, region="w.region", enterprise="w.enterprise")
+    fences.heard(conditions, scope)
     conditions.add("w.t_lifted is null")
     query = sql.SQL(
         """

@@ -207,7 +207,7 @@ async def _write(conn: AsyncConnection, told: ToldAlarm | ToldWarning, via: Towe
                 "stage": told.stage.value,
                 "t_proposed": _moment(told.t_proposed),
                 "t_lifted": _moment(told.t_lifted),
-                "record": Jsonb({"alarms": told.alarms}),
+                "record": Jsonb({"alarms": told.alarms, "published_at": told.published_at}),
             }
             statement = _UPSERT_WARNING
     await conn.execute(

@@ -54,6 +54,10 @@ def document(warning: EarlyWarning, *, t_committed: int | None) -> dict[str, Any
             level: None if given is None else _words(given)
             for level, given in warning.receipts.items()
         },
+        "received_by": {
+            place: {"by": given.by, "at": instants.to_text(given.at)}
+            for place, given in warning.received_by.items()
+        },
         "handling": [_words(each) for each in warning.handling],
         "feedback": [_words(each) for each in warning.feedback],
         "lift": None

@@ -5,15 +5,19 @@ from datetime import datetime
 import msgspec
 from psycopg import AsyncConnection, sql
 
+from alarms import scope as scopes
 from alarms.alarm import Tier
-from alarms.plant import prefix_of
 from alarms.scope import Scope
-from alarms.storage import fences
+from alarms.storage import fences, journal
 from alarms.storage.queries import AlarmRow
+from alarms.warning import Change
 
 
 class WarningFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """What a reader asks for; None and empty ask for everything. `region` matches by prefix."""
+    """What a reader asks for; None and empty ask for everything.
+
+    `region` matches by prefix, and what is issued over an area around it.
+    """
 
     stages: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
@@ -37,13 +41,13 @@ async def warnings(
 ) -> list[AlarmRow]:
     """Return a page of warnings, the newest proposed first, after a place in that order."""
     conditions = fences.Conditions()
-    fences.within(conditions, scope, region="w.region", enterprise="w.enterprise")
+    fences.heard(conditions, scope)
     if wanted.stages:
         conditions.add("w.stage = any(%s)", list(wanted.stages))
     if wanted.levels:
         conditions.add("w.level = any(%s)", [Tier[level].value for level in wanted.levels])
-    if wanted.region is not None:
-        conditions.add("w.region ^@ %s", prefix_of(wanted.region))
+    if wanted.region:
+        fences.heard(conditions, scopes.of_region(wanted.region))
     if wanted.enterprise is not None:
         conditions.add("w.enterprise = %s", wanted.enterprise)
     if wanted.source is not None:
@@ -65,8 +69,19 @@ async def warnings(
 async def warning(conn: AsyncConnection, warning_id: str, scope: Scope) -> str | None:
     """Return one warning's document within a scope, or None."""
     conditions = fences.Conditions()
-    fences.within(conditions, scope, region="w.region", enterprise="w.enterprise")
+    fences.heard(conditions, scope)
     conditions.add("w.id = %s", warning_id)
     query = sql.SQL("select j.data {} where {}").format(sql.SQL(_CURRENT), conditions.where())
     row = await (await conn.execute(query, conditions.values)).fetchone()
+    return None if row is None else row[0]
+
+
+async def issued_at(conn: AsyncConnection, warning_id: str) -> int | None:
+    """Return the rev at which a warning was issued, the first that everybody around hears of."""
+    row = await (
+        await conn.execute(
+            "select min(rev) from journal where alarm_id = %s and kind = %s and type = %s",
+            (warning_id, journal.WARNING, Change.issued.value),
+        )
+    ).fetchone()
     return None if row is None else row[0]

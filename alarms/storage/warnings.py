@@ -10,11 +10,11 @@ from psycopg.types.json import Jsonb
 
 from alarms import instants, warning_table, warnings
 from alarms.alarm import Kind, Tier
-from alarms.errors import NotFoundError
+from alarms.errors import NotAllowedError, NotFoundError
 from alarms.scope import Scope
 from alarms.storage import fences, journal, warning_documents, warning_tables
 from alarms.storage.journal import WARNING, Line
-from alarms.warning import Action, Asking, EarlyWarning, Entry, Lapse, Stage
+from alarms.warning import Action, Asking, Duty, EarlyWarning, Entry, Lapse, Stage
 from alarms.warning_table import Place, Standing, Told
 
 Slot = tuple[str, str]
@@ -264,12 +264,18 @@ async def _over(
 async def act(
     conn: AsyncConnection, warning_id: str, action: Action, *, scope: Scope, now: int
 ) -> EarlyWarning:
-    """Do what a person asks of one warning within `scope` and return it as it is then.
+    """Do what a person asks of one warning that `scope` hears and return it as it is then.
 
-    Raises NotFoundError outside the scope, and what `warnings.step` raises.
+    Of an area that is wider than the scope it takes a receipt and no more. Raises NotFoundError
+    for what the scope does not hear, NotAllowedError, and what `warnings.step` raises.
     """
     head = await journal.lock(conn)
     warning = await get(conn, warning_id, scope=scope)
+    if action.kind is not Duty.receipt and not scope.covers(warning.region, warning.enterprise):
+        raise NotAllowedError(
+            f"this warning is over {warning.region}, a wider area than yours: give it a receipt; "
+            f"to {action.kind} it is for a desk of that area"
+        )
     if action.level is not None:
         _, table = warning_table.of_region(await warning_tables.every(conn), warning.region)
         government = warning_table.government_of(table, action.level)
@@ -286,11 +292,11 @@ async def act(
 
 
 async def get(conn: AsyncConnection, warning_id: str, *, scope: Scope) -> EarlyWarning:
-    """Return one warning of this tower; NotFoundError where there is none within the scope."""
+    """Return one warning of this tower that the scope hears; NotFoundError where there is none."""
     conditions = fences.Conditions()
-    fences.within(conditions, scope, region="region", enterprise="enterprise")
-    conditions.add("id = %s and origin is null", warning_id)
-    query = sql.SQL("select record from warning where {}").format(conditions.where())
+    fences.heard(conditions, scope)
+    conditions.add("w.id = %s and w.origin is null", warning_id)
+    query = sql.SQL("select w.record from warning w where {}").format(conditions.where())
     row = await (await conn.execute(query, conditions.values)).fetchone()
     if row is None:
         raise NotFoundError(f"there is no warning {warning_id} within your scope")

@@ -21,6 +21,8 @@ _LOCK: Final = 0x77656268_6F6F6B
 class Webhook(Struct, frozen=True, kw_only=True):
     """One webhook as the record has it; `filter` is JSON-able, `scope` its code.
 
+    `home` is the region in which its enterprise lies.
+
     `attempts` have failed since the last delivery, the first of them at `failing_since`; the next
     is made at `next_at`.
     """
@@ -33,6 +35,7 @@ class Webhook(Struct, frozen=True, kw_only=True):
     scope: str
     region: str | None
     enterprise: str | None
+    home: str | None
     created_by: str
     created_at: datetime
     epoch: str
@@ -48,7 +51,9 @@ class Webhook(Struct, frozen=True, kw_only=True):
     @property
     def covers(self) -> Scope:
         """Return what it may see."""
-        return Scope(code=self.scope, region=self.region, enterprise=self.enterprise)
+        return Scope(
+            code=self.scope, region=self.region, enterprise=self.enterprise, home=self.home
+        )
 
 
 class Dead(Struct, frozen=True, kw_only=True):
@@ -62,8 +67,10 @@ class Dead(Struct, frozen=True, kw_only=True):
 
 
 _SELECT: Final = """
-    select id, name, url, secret, filter, scope, region, enterprise, created_by, created_at,
-           epoch, log_offset, state, why, attempts, failing_since, next_at, delivered_at,
+    select id, name, url, secret, filter, scope, region, enterprise,
+           (select e.region from enterprise e where e.code = webhook.enterprise) as home,
+           created_by, created_at, epoch, log_offset, state, why, attempts, failing_since,
+           next_at, delivered_at,
            (select count(*) from webhook_dead where webhook_id = webhook.id) as dead
       from webhook
 """

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Response
 
+from alarms.rules import STALE_LEAST_S
 from alarms.storage import certificates, credentials, gateway_history, places
 from api import answers, clock, examples, refusal_words, wire_text
 from api.problems import ProblemError
@@ -39,7 +40,7 @@ async def one(identity: Asking, service: Shared, gateway: GatewayId) -> Response
         admitted = await credentials.entry(conn, gateway)
         issued = await certificates.of(conn, gateway)
     return answers.answer(
-        places_shown(row)
+        places_shown(row, now)
         | {
             "rates": {
                 "messages_per_s": {"1m": rates.messages_1m, "15m": rates.messages_15m},
@@ -52,14 +53,35 @@ async def one(identity: Asking, service: Shared, gateway: GatewayId) -> Response
     )
 
 
-def places_shown(row: places.Row) -> dict[str, Any]:
-    """Return a gateway as lists show it; `loss` is the share of messages lost on the way."""
+def places_shown(row: places.Row, now: datetime) -> dict[str, Any]:
+    """Return a gateway as lists show it; `loss` is the share of messages lost on the way.
+
+    `state` is the gateway's own word. `heard` is ours: whether a message of any kind came within
+    the silence after which the fastest of its points counts as stale.
+    """
     carried = row["messages"] + row["lost"]
-    shown = {name: row[name] for name in row if name not in {"last_seen_at", "state_at"}}
-    return shown | {
+    silence_s = max(3 * (row["period_s"] or 0), STALE_LEAST_S)
+    seen = row["last_seen_at"]
+    heard = "silent" if seen is None or now - seen > timedelta(seconds=silence_s) else "online"
+    hidden = {"last_seen_at", "state_at", "period_s", "corrected_stamp", "corrected_at"}
+    return {name: row[name] for name in row if name not in hidden} | {
+        "heard": "never" if seen is None else heard,
+        "expected_silence_s": silence_s,
         "state_at": answers.text_of(row["state_at"]),
         "last_seen": answers.text_of(row["last_seen_at"]),
+        "corrected": _corrected(row),
         "loss": row["lost"] / carried if carried else 0.0,
+    }
+
+
+def _corrected(row: places.Row) -> dict[str, Any]:
+    """Return what was stamped too far ahead: how many readings, and of the last by how much."""
+    stamp, at = row["corrected_stamp"], row["corrected_at"]
+    return {
+        "count": row["corrected"],
+        "stamp": answers.text_of(stamp),
+        "received": answers.text_of(at),
+        "ahead_s": None if stamp is None else (stamp - at).total_seconds(),
     }
 
 

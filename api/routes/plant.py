@@ -155,10 +155,11 @@ async def gateways(
     cursor: answers.Cursor = None,
 ) -> Response:
     """Answer the gateways the scope covers."""
+    now = clock.now()
     page = Page(answers.place_of(cursor) or "", limit)
     async with service.reading(identity.scope) as conn:
         rows = await places.gateways(conn, identity.scope, enterprise=enterprise, page=page)
-    items = [places_shown(row) for row in rows]
+    items = [places_shown(row, now) for row in rows]
     return answers.page(items, limit=limit, place=rows[-1]["id"] if rows else None)
 
 

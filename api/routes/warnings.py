@@ -39,7 +39,9 @@ async def list_warnings(
     service: Shared,
     stage: Annotated[list[str] | None, Query(description="One or more stages.")] = None,
     level: Annotated[list[str] | None, Query(description="red, orange, yellow, blue.")] = None,
-    region: Annotated[str | None, Query(description="Code; matches everything below.")] = None,
+    region: Annotated[
+        str | None, Query(description="Code; matches all below, and areas around.")
+    ] = None,
     enterprise: str | None = None,
     source: str | None = None,
     alarm: Annotated[str | None, Query(description="An alarm that stands behind it.")] = None,
@@ -47,7 +49,7 @@ async def list_warnings(
     limit: answers.Limit = 100,
     cursor: answers.Cursor = None,
 ) -> Response:
-    """Answer a page of what the caller's scope covers."""
+    """Answer a page of what the caller's scope covers, and of what is issued around it."""
     wanted = warning_lists.WarningFilter(
         stages=answers.among("stage", stage, frozenset(Stage)),
         levels=answers.among("level", level, _LEVELS),
@@ -118,10 +120,18 @@ async def warning_journal(
     limit: answers.Limit = 1000,
     cursor: answers.Cursor = None,
 ) -> Response:
-    """Answer a page of what happened to one warning, with who did it."""
-    await _document(identity, service, warning_id)
+    """Answer a page of what happened to one warning, with who did it.
+
+    Who hears of it because it was issued over a wider area reads from its issue on.
+    """
+    scope = identity.scope
+    warning = msgspec.json.decode(await _document(identity, service, warning_id))
+    after = 0
+    if not scope.covers(warning["region"], warning["enterprise"]):
+        async with service.reading(scope) as conn:
+            after = (await warning_lists.issued_at(conn, warning_id) or warning["rev"]) - 1
     return await revisions.story(
-        service, identity.scope, warning_id, "warning", cursor=cursor, limit=limit
+        service, scope, warning_id, "warning", cursor=cursor, after=after, limit=limit
     )
 
 

@@ -84,6 +84,7 @@ def _show(told: dict[str, Any]) -> None:
     click.echo(f"refused    {told['rejected']}")
     for one in told["refused"]:
         first = json.dumps(one["first"]["value"], ensure_ascii=False)
-        click.echo(f"  {one['reason']} {one['tag'] or ''} x{one['count']}: {first}")
+        field = "" if one["field"] is None else f" (field {one['field']})"
+        click.echo(f"  {one['reason']} {one['tag'] or ''}{field} x{one['count']}: {first}")
         click.echo(f"    {one['words']['zh']}")
         click.echo(f"    {one['words']['en']}")

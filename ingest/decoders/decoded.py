@@ -49,6 +49,8 @@ class Decoded(msgspec.Struct, kw_only=True):
     each reading's unit where the dialect names units, and is None where it does not. `origin` says
     which of a gateway's devices spoke, where the message says so beside the names; it is no part
     of a tag, but a mapping may name `origin.field`. `dialect` is what the message was taken for.
+    `fields` has what the mapping calls each reading, None for one it does not name; the list is
+    None where nothing was mapped.
     """
 
     tags: list[str] = msgspec.field(default_factory=list)
@@ -59,6 +61,7 @@ class Decoded(msgspec.Struct, kw_only=True):
     sequence: list[int] = msgspec.field(default_factory=list)
     refused: dict[tuple[Reason, str | None], Refusal] = msgspec.field(default_factory=dict)
     units: list[str | None] | None = None
+    fields: list[str | None] | None = None
     origin: str = ""
     dialect: str = "native"
 
@@ -81,9 +84,29 @@ class Decoded(msgspec.Struct, kw_only=True):
         self.values = [self.values[place] for place in kept]
         if self.units is not None:
             self.units = [self.units[place] for place in kept]
+        if self.fields is not None:
+            self.fields = [self.fields[place] for place in kept]
         self.counts = [0] * len(self.counts)
         for place in kept:
             self.counts[whose[place]] += 1
+
+    def name_refused(self, mapped: Callable[[str], tuple[str, str] | None]) -> None:
+        """Give what was refused the tag that a mapping gives it, and its field beside that.
+
+        `mapped` returns the mapping's field and tag for a name of the message, None for no entry.
+        """
+        named: dict[tuple[Reason, str | None], Refusal] = {}
+        for (reason, name), refusal in self.refused.items():
+            found = None if name is None else mapped(name)
+            tag, first, count = name, refusal.first, refusal.count
+            if found is not None:
+                field, tag = found
+                first = sample_of(tag, msgspec.json.decode(first)["value"], field=field)
+            known = named.get((reason, tag))
+            if known is not None:
+                count, first = count + known.count, known.first
+            named[reason, tag] = Refusal(reason=reason, tag=tag, count=count, first=first)
+        self.refused = named
 
     def refuse(self, reason: Reason, tag: str | None, sample: object, count: int = 1) -> None:
         """Count something refused; the first sample of each reason and tag is kept."""
@@ -143,15 +166,19 @@ def printable(text: str) -> str:
     return cut.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
-def sample_of(tag: str | None, sample: object) -> bytes:
-    """Write a sample as a small JSON object `{"tag": …, "value": …}`."""
+def sample_of(tag: str | None, sample: object, *, field: str | None = None) -> bytes:
+    """Write a sample as a small JSON object `{"tag": …, "value": …}`.
+
+    `field`, what a mapping calls it, stands between them where it is another.
+    """
+    named = {"tag": tag} if field in (None, tag) else {"tag": tag, "field": printable(str(field))}
     try:
         if isinstance(sample, float) and not math.isfinite(sample):
             sample = repr(sample)
-        written = msgspec.json.encode({"tag": tag, "value": sample}).replace(b"\\u0000", b"\\ufffd")
+        written = msgspec.json.encode(named | {"value": sample}).replace(b"\\u0000", b"\\ufffd")
         if len(written) <= _SAMPLE_BYTES:
             return written
         shown = msgspec.json.encode(sample)[:_SAMPLE_BYTES].decode("utf-8", "ignore")
     except (ValueError, TypeError, RecursionError, OverflowError, msgspec.MsgspecError):
         shown = f"a {type(sample).__name__} that cannot be shown"
-    return msgspec.json.encode({"tag": tag, "value": printable(shown)})
+    return msgspec.json.encode(named | {"value": printable(shown)})

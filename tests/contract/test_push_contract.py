@@ -266,6 +266,18 @@ def test_a_region_scope_covers_exactly_what_begins_with_its_cut_code(
     assert scopes.of_region(asked).covers(region, "E") == region.startswith(cut)
 
 
+@given(area=_CODES, asked=_CODES)
+def test_a_scope_lies_in_exactly_the_areas_around_it(area: str, asked: str) -> None:
+    cut = area.removesuffix("00").removesuffix("00") if len(area) == 6 else area
+    for scope in (scopes.of_region(asked), scopes.of_enterprise("E", home=asked)):
+        place = scope.region or asked
+        assert scope.lies_in(area) == place.startswith(cut)
+        assert (area in scope.around()) == scope.lies_in(area)
+    for nowhere in (scopes.ALL, scopes.of_enterprise("E")):
+        assert not nowhere.lies_in(area)
+        assert nowhere.around() == []
+
+
 @given(
     tier=st.sampled_from([tier for tier in Tier if tier]),
     wanted=st.sampled_from(["blue", "yellow", "orange", "red"]),

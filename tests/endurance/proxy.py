@@ -79,6 +79,8 @@ class BadLine:
         fate = asyncio.create_task(self._fate(open_))
         try:
             await asyncio.wait([*both, fate], return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            return  # asyncio would tell of it: the whole line ends
         finally:
             for task in (*both, fate):
                 task.cancel()

@@ -21,7 +21,7 @@ from tests.endurance.site import say
 from tests.processes import Command
 from tests.servers import Postgres
 
-_TOGETHER: Final = 20
+_TOGETHER: Final = 40
 """Transitions of one transaction."""
 _EVERY_S: Final = 0.4
 _SETTLE_S: Final = 300.0

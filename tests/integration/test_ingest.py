@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -178,6 +179,12 @@ async def test_a_stamp_in_the_future_counts_at_receipt_and_once(
             await count(database, "select count(*) from reading where quality & 255 = 1", 1)
             await count(database, "select count(*) from alarm where rule = 'limit.high'", 1)
             await count(database, "select count(*) from alarm where rule = 'comms.clock'", 1)
+            kept = "select corrected, corrected_stamp - corrected_at from gateway where id = 'gw'"
+            async with await connection.connect(database) as conn:
+                row = await (await conn.execute(kept)).fetchone()
+            assert row is not None
+            assert row[0] == 2, "as often as it came"
+            assert timedelta(minutes=59) < row[1] <= timedelta(hours=1)
 
 
 async def test_a_number_past_the_range_is_judged_at_its_end(

@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 
 from alarms import instants
-from alarms.storage import connection, gateway_history
+from alarms.storage import connection, gateway_history, gateways
 from alarms.storage.gateways import Seen
 from api import permissions, schemas
 from tests.beacons import NEAR, House
@@ -101,3 +101,64 @@ async def test_history_is_as_fine_as_it_is_kept(house: House) -> None:
         backwards = {"from": now.isoformat(), "to": (now - timedelta(days=1)).isoformat()}
         answer = await http.get("gateways/gw-E1/history", params=backwards)
         assert answer.status_code == 422
+
+
+async def test_a_gateway_that_never_spoke_of_itself_is_heard_while_it_sends(house: House) -> None:
+    async with await house.http("all") as http:
+        for seen, heard_then in (
+            (None, "never"),
+            (timedelta(seconds=5), "online"),
+            (timedelta(seconds=200), "online"),
+            (timedelta(seconds=310), "silent"),
+        ):
+            async with await connection.connect(house.database) as conn:
+                at = None if seen is None else datetime.now(UTC) - seen
+                await conn.execute("update gateway set last_seen_at = %s where id = 'gw-E2'", (at,))
+                await conn.execute(
+                    """
+                    update point set period_s = case tag when 'T1' then 100 else 900 end
+                     where enterprise_id = (select id from enterprise where code = 'E2')
+                    """
+                )
+            listed = (await http.get("gateways", params={"limit": 1000})).json()["items"]
+            (found,) = (each for each in listed if each["id"] == "gw-E2")
+            jsonschema.validate(found, schemas.standing_alone("Gateway"))
+            one = (await http.get("gateways/gw-E2")).json()
+            for shown in (found, one):
+                assert (shown["state"], shown["heard"]) == ("unknown", heard_then), seen
+                assert shown["expected_silence_s"] == 300
+                assert "period_s" not in shown
+
+
+async def test_what_was_stamped_ahead_is_found_afterwards(house: House) -> None:
+    received = instants.from_text("2026-11-20T08:00:00Z")
+
+    def seen(corrected: int, ahead: tuple[int, int] | None) -> Seen:
+        return Seen(
+            gateway="gw-E2",
+            received=received,
+            clock_error_s=None,
+            newest_seq=None,
+            messages=1,
+            accepted=9,
+            rejected=0,
+            lost=0,
+            corrected=corrected,
+            ahead=ahead,
+        )
+
+    async with await house.http("all") as http:
+        before = (await http.get("gateways/gw-E2")).json()["corrected"]
+        assert before == {"count": 0, "stamp": None, "received": None, "ahead_s": None}
+        async with await connection.connect(house.database) as conn:
+            await gateways.note_seen(conn, [seen(9, (received + 7_200_000_000, received))])
+            await gateways.note_seen(conn, [seen(3, (received + 3_600_500_000, received))])
+            await gateways.note_seen(conn, [seen(0, None)])
+        found = (await http.get("gateways/gw-E2")).json()
+        jsonschema.validate(found, schemas.standing_alone("GatewayDetail"))
+        assert found["corrected"] == {
+            "count": 12,
+            "stamp": "2026-11-20T09:00:00.500Z",
+            "received": "2026-11-20T08:00:00.000Z",
+            "ahead_s": 3600.5,
+        }

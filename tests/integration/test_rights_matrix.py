@@ -14,7 +14,7 @@ from starlette.routing import WebSocketRoute
 from alarms.storage import connection
 from api import app as apps
 from api import frames
-from tests import rights_world
+from tests import rights_rows, rights_world
 from tests.asgi import Answer
 from tests.rights import BODIES, ENTERPRISES, OWN, RIGHTS, SCOPES, Right, foreign_to
 from tests.rights_world import NOBODY, Caller, World
@@ -219,9 +219,9 @@ async def _prepared(
                 )
             case "DELETE channels/{name}":
                 places = {**places, "name": secrets.token_hex(4)}
-                await conn.execute(rights_world.CHANNEL, places)
+                await conn.execute(rights_rows.CHANNEL, places)
             case "GET rosters/{place}" | "DELETE rosters/{place}":
-                await conn.execute(rights_world.ROSTER, places)
+                await conn.execute(rights_rows.ROSTER, places)
             case "DELETE webhooks/{webhook}":
                 made = await conn.execute(
                     """
@@ -234,7 +234,7 @@ async def _prepared(
                 (webhook,) = await made.fetchone() or (0,)
                 places = {**places, "webhook": str(webhook)}
             case "DELETE relays/{relay}":
-                made = await conn.execute(rights_world.RELAY, {"name": secrets.token_hex(4)})
+                made = await conn.execute(rights_rows.RELAY, {"name": secrets.token_hex(4)})
                 (relay,) = await made.fetchone() or (0,)
                 places = {**places, "relay": str(relay)}
             case "DELETE session" if caller.kind == "session":

@@ -27,6 +27,7 @@ def journal(rows: list[tuple[bool, Tier]]) -> list[Event]:
     return [
         Event(
             is_draft=False,
+            is_over_area=False,
             offset=offset,
             tier=tier,
             peak_tier=tier,

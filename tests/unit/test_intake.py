@@ -28,6 +28,10 @@ def listening(*mapping: Mapped, dialect: str | None = None) -> Intake:
     return Intake(plant)
 
 
+def firsts(decoded: Decoded) -> list[dict[str, object]]:
+    return [json.loads(one.first) for one in decoded.refused.values()]
+
+
 def decode(found: Intake, message: object, gateway: str = "gw-1") -> Decoded:
     payload = message if isinstance(message, bytes) else json.dumps(message).encode()
     return found.decode(gateway, payload, RECEIVED)
@@ -90,13 +94,38 @@ def test_a_unit_that_no_longer_meets_its_points_refuses_by_name() -> None:
     found = listening(Mapped(field="p", tag="PT", unit="m"), Mapped(field="l", tag="LT"))
     decoded = decode(found, {"ts": 1000, "values": {"p": 1.5, "l": 2}})
     assert [row[0] for row in rows(decoded)] == ["LT"]
-    assert refusals(decoded) == [(Reason.bad_value, "p")]
+    assert refusals(decoded) == [(Reason.bad_value, "PT")]
+    assert firsts(decoded)[0]["field"] == "p"
 
 
 def test_a_number_too_large_in_the_points_unit_is_refused() -> None:
     found = listening(Mapped(field="p", tag="PT", scale=1e12))
     decoded = decode(found, {"ts": 1000, "values": {"p": 1e300}})
-    assert (rows(decoded), refusals(decoded)) == ([], [(Reason.bad_value, "p")])
+    assert (rows(decoded), refusals(decoded)) == ([], [(Reason.bad_value, "PT")])
+
+
+def test_what_a_decoder_refuses_has_both_its_names() -> None:
+    found = listening(
+        Mapped(field="p", tag="PT"), Mapped(field="plc2.grp.l", tag="LT"), Mapped(field="TT")
+    )
+    values = {"p": "text", "TT": None, "other": "x", "PT": "also"}
+    decoded = decode(found, {"ts": 1000, "values": values})
+    assert firsts(decoded) == [
+        {"tag": "PT", "field": "p", "value": "text"},
+        {"tag": "TT", "value": None},
+        {"tag": "other", "value": "x"},
+    ]
+    assert [one.count for one in decoded.refused.values()] == [2, 1, 1], "PT was told twice"
+    neuron = {
+        "node": "plc2",
+        "group": "grp",
+        "timestamp": 1000,
+        "values": {},
+        "errors": {"l": 3000},
+    }
+    assert firsts(decode(found, neuron)) == [
+        {"tag": "LT", "field": "plc2.grp.l", "value": {"error": 3000}}
+    ]
 
 
 def test_a_message_cannot_make_us_work_out_units_without_end() -> None:

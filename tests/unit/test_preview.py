@@ -40,6 +40,21 @@ def test_it_says_dialect_readings_and_refusals_in_plain_words() -> None:
     assert "采集错误码" in refused["words"]["zh"]
 
 
+def test_a_refusal_has_the_points_tag_and_the_gateways_field() -> None:
+    mapping = [{"field": "l", "tag": "LT"}, {"field": "n.g.p", "tag": "PT"}]
+    found = told(
+        b'{"timestamp":1763712000120,"node":"n","group":"g","values":{"y":1,"l":99},'
+        b'"errors":{"p":1}}',
+        mapping=mapping,
+    )
+    assert [(one["reason"], one["tag"], one["field"]) for one in found["refused"]] == [
+        ("bad_value", "PT", "n.g.p"),
+        ("unknown_point", "y", None),
+        ("out_of_range", "LT", "l"),
+    ]
+    assert found["refused"][2]["first"] == {"tag": "LT", "field": "l", "value": 99.0}
+
+
 def test_a_dialect_is_tried_without_being_set() -> None:
     flat = b'{"LT": 3, "PT": true, "XX": 1}'
     assert told(flat)["accepted"] == 0

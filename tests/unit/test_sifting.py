@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from alarms.plant import Enterprise, Gateway, Plant, Point
+from alarms.plant import Enterprise, Gateway, Mapped, Plant, Point
 from alarms.readings import CLAMPED, CORRECTED, HISTORY, STAMPED_HERE, Quality
 from ingest import sequence
 from ingest.decoders import native
+from ingest.intake import Intake
 from ingest.refusals import MOST_TAGS, Ledger
 from ingest.roster import RAW_RETENTION_US, Roster
 from ingest.sifting import Arrived, Sifted, sift
@@ -64,6 +66,23 @@ def kept(found: Sifted) -> Sequence[tuple[int, float, int]]:
 
 def test_a_tag_of_another_enterprise_is_unknown() -> None:
     assert refused(sifted({"ts": NOW_MS, "values": {"X": 1}})) == [("unknown_point", "X", 1)]
+
+
+def test_a_mapped_field_is_named_wherever_its_reading_stands_in_the_batch() -> None:
+    mapping = (Mapped(field="p", tag="A"), Mapped(field="q", tag="free"))
+    gateways = {**PLANT.gateways, "gw-a": Gateway(id="gw-a", enterprise="E1", mapping=mapping)}
+    intake = Intake(replace(PLANT, gateways=gateways))
+    arrived = [
+        Arrived(gateway=gateway, received=RECEIVED, payload=b"", decoded=decoded)
+        for gateway, values in (("gw-b", {"A": 1, "Z": 2}), ("gw-a", {"y": 3, "q": 4, "p": 99}))
+        for decoded in [intake.decode(gateway, json.dumps({"values": values}).encode(), RECEIVED)]
+    ]
+    ledger = sift(arrived, ROSTER, Ledger()).ledger
+    assert [json.loads(entry.first) for entry in ledger.entries] == [
+        {"tag": "Z", "value": 2.0},
+        {"tag": "y", "value": 3.0},
+        {"tag": "A", "field": "p", "value": 99.0},
+    ]
 
 
 def test_a_point_with_a_gateway_is_taken_from_it_alone() -> None:
@@ -133,7 +152,13 @@ def test_stamps_far_ahead_count_at_receipt_in_their_order_and_keep_their_identit
     assert found.readings.time.tolist() == [RECEIVED, RECEIVED + 1]
     assert found.readings.stamp.tolist() == [RECEIVED + 301_000_000, RECEIVED + 302_000_000]
     assert [(fault.reason, fault.gateway) for fault in found.faults] == [("future_time", "gw-a")]
+    assert [fault.stamp for fault in found.faults] == [RECEIVED + 301_000_000]
     assert found.accounts["gw-a"].corrected == 2
+    assert found.accounts["gw-a"].ahead == (RECEIVED + 302_000_000, RECEIVED)
+    right = {"ts": NOW_MS, "values": {"A": 1}}
+    assert sifted(right).accounts["gw-a"].ahead is None
+    ahead = {"ts": NOW_MS + 400_000, "values": {"A": 1}}
+    assert sifted(ahead, right).accounts["gw-a"].ahead == (RECEIVED + 400_000_000, RECEIVED)
 
 
 def test_older_than_the_raw_record_is_too_old() -> None:

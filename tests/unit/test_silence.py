@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from alarms import instants
 from alarms.alarm import Tier
 from alarms.proposal import PointFault
 from alarms.readings import CORRECTED
@@ -64,6 +65,59 @@ def test_a_point_that_never_reported_is_missed_from_its_registration() -> None:
         pass_time(two, second + 2, second + 10)
     assert told(two) == [("P1", "comms.stale", "raised", 30)]
     assert "从未上报" in two.events[0].message_zh
+
+
+def test_what_never_reported_is_not_said_to_be_lost_nor_to_be_back() -> None:
+    two = keeper({}, {"period_s": 100.0})
+    pass_time(two, 0, 310)
+    two.feed([row(0, 311)])
+    for second in range(320, 640, 10):
+        two.feed([row(0, second + 1)])
+        pass_time(two, second + 2, second + 10)
+    two.feed([row(1, 700)])
+    assert [(event.rule, event.message_zh, event.message_en) for event in two.events] == [
+        (
+            *("comms.stale", "1 号液氨球罐 液位 自登记以来从未上报"),
+            "1 号液氨球罐 液位 has never reported since its registration",
+        ),
+        (
+            *("comms.gateway", "网关 gw-1 全部测点自登记以来从未上报"),
+            "gateway gw-1: no point has ever reported",
+        ),
+        (
+            *("comms.stale", "1 号液氨球罐 液位 仍未上报，并入网关 gw-1 的报警"),
+            "1 号液氨球罐 液位 is still silent, as the alarm of gateway gw-1 says",
+        ),
+        (
+            *("comms.gateway", "网关 gw-1 首次上报"),
+            "gateway gw-1 reports for the first time",
+        ),
+        (
+            *("comms.stale", "1 号液氨球罐 液位 自登记以来从未上报"),
+            "1 号液氨球罐 液位 has never reported since its registration",
+        ),
+        (
+            "comms.stale",
+            "1 号液氨球罐 液位 首次上报",
+            "1 号液氨球罐 液位 reports for the first time",
+        ),
+    ]
+    assert {event.tier for event in two.events} == {Tier.blue}
+
+
+def test_what_had_reported_is_lost_and_comes_back() -> None:
+    two = keeper({}, {})
+    two.feed([row(0, 0), row(1, 0)])
+    for second in range(10, 60, 10):
+        two.feed([row(0, second)])
+        pass_time(two, second, second + 10)
+    two.feed([row(1, 61)])
+    pass_time(two, 62, 200)
+    two.feed([row(1, 201)])
+    assert [event.message_zh for event in two.events] == [
+        *("1 号液氨球罐 液位 超时未上报", "1 号液氨球罐 液位 恢复上报"),
+        *("网关 gw-1 全部测点超时未上报", "网关 gw-1 恢复上报"),
+    ]
 
 
 def test_silence_is_measured_from_receipt_not_from_stamps() -> None:
@@ -181,9 +235,16 @@ def test_a_calibrating_reading_is_not_proper() -> None:
 
 def test_a_stamp_in_the_future_raises_the_gateways_clock_alarm_until_a_right_one() -> None:
     one = keeper({})
-    ahead = PointFault(reason="future_time", gateway="gw-1", time=at(1), received=at(1))
+    ahead = PointFault(
+        reason="future_time", gateway="gw-1", time=at(1), received=at(1), stamp=at(3601)
+    )
     commit(one, [row(0, 1, quality=CORRECTED | 1)], ahead)
     commit(one, [row(0, 2, quality=CORRECTED | 1)])
     assert told(one) == [("gateway:gw-1", "comms.clock", "raised", 1)]
     commit(one, [row(0, 3)])
     assert told(one)[-1] == ("gateway:gw-1", "comms.clock", "returned", 3)
+    stamp = instants.to_text(at(3601))
+    raised, returned = one.events
+    assert f"超前约 60 分钟（时间戳 {stamp}）" in raised.message_zh
+    assert f"clock about 60 min (stamp {stamp}) ahead" in raised.message_en
+    assert stamp not in returned.message_zh + returned.message_en

@@ -51,7 +51,7 @@ export const points = sources.flatMap((source) =>
     })),
   ),
 ).map((point, place) => ({ id: place + 1, ...point }))
-export const gateways = enterprises.map(({ code }, n) => ({ id: `gw-${code.toLowerCase()}`, enterprise: code, state: n === 1 ? 'offline' : 'online', last_seen: new Date().toISOString(), clock_error_s: 0.02 }))
+export const gateways = enterprises.map(({ code }, n) => ({ id: `gw-${code.toLowerCase()}`, enterprise: code, state: n === 1 ? 'offline' : 'online', last_seen: new Date().toISOString(), heard: 'online', clock_error_s: 0.02 }))
 
 const byPlace = (point) => `/regions/${regionOf(point.enterprise)}/enterprises/${point.enterprise}/sources/${point.source}`
 const regionOf = (code) => enterprises.find((enterprise) => enterprise.code === code).region

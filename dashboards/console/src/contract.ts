@@ -250,6 +250,8 @@ export interface Gateway {
   enterprise: string
   state: string
   last_seen?: string | null
+  /** Whether it sends, as the server sees it; `state` is its own word. */
+  heard: 'never' | 'online' | 'silent'
   clock_error_s?: number | null
 }
 
@@ -291,7 +293,7 @@ export interface Preview {
   accepted: number
   rejected: number
   readings: Array<{ tag: string; name: string; value: number; unit: string; time: string; quality: string; flags: string[] }>
-  refused: Array<{ reason: string; tag: string | null; count: number; first: { value: unknown }; words: Words }>
+  refused: Array<{ reason: string; tag: string | null; field: string | null; count: number; first: { value: unknown }; words: Words }>
 }
 
 /** A credential as it is handed over, this once. */

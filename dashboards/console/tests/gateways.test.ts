@@ -21,11 +21,10 @@ test('the clock of a minute without a stamp is a gap', () => {
 })
 
 test('a gateway that says nothing of itself is sending while it is heard, and silent afterwards', () => {
-  const heard = { state: 'unknown', last_seen: new Date(at).toISOString() }
-  expect(standing(heard, at + 60_000)).toBe('sending')
-  expect(standing(heard, at + 180_000)).toBe('silent')
-  expect(standing({ state: 'unknown', last_seen: null }, at)).toBe('unknown')
-  expect(standing({ ...heard, state: 'offline' }, at)).toBe('offline')
+  expect(standing({ state: 'unknown', heard: 'online' })).toBe('sending')
+  expect(standing({ state: 'unknown', heard: 'silent' })).toBe('silent')
+  expect(standing({ state: 'unknown', heard: 'never' })).toBe('unknown')
+  expect(standing({ state: 'offline', heard: 'online' })).toBe('offline')
 })
 
 test('every state, dialect, quality and mark a preview may name has its words', () => {
@@ -35,7 +34,7 @@ test('every state, dialect, quality and mark a preview may name has its words', 
 })
 
 test('what is refused for one reason is told under that reason once', () => {
-  const one = (reason: string, tag: string) => ({ reason, tag, count: 1, first: { value: 1 }, words: { zh: reason, en: reason } })
+  const one = (reason: string, tag: string) => ({ reason, tag, field: null, count: 1, first: { value: 1 }, words: { zh: reason, en: reason } })
   const told = byReason([one('bad_value', 'A'), one('unknown_point', 'B'), one('bad_value', 'C')])
   expect(told.map(({ reason, what }) => [reason, what.map(({ tag }) => tag)])).toEqual([
     ['bad_value', ['A', 'C']],

@@ -11,13 +11,10 @@ export const RUNS_GATEWAYS: ReadonlySet<string> = new Set(['administrator', 'ent
 /** Messages that stay on the screen. */
 export const MOST_SHOWN = 50
 
-/** A gateway that says nothing of itself but was heard by then is sending. */
-const SENDING_MS = 120_000
-
 /** How a gateway stands: what it says of itself, or, where it says nothing, whether it is heard. */
-export function standing(gateway: Pick<Gateway, 'state' | 'last_seen'>, now: number): string {
-  if (gateway.state !== 'unknown' || !gateway.last_seen) return gateway.state
-  return now - Date.parse(gateway.last_seen) < SENDING_MS ? 'sending' : 'silent'
+export function standing(gateway: Pick<Gateway, 'state' | 'heard'>): string {
+  if (gateway.state !== 'unknown' || gateway.heard === 'never') return gateway.state
+  return gateway.heard === 'online' ? 'sending' : 'silent'
 }
 
 /** What a preview refused, once a reason, in the order in which reasons were met. */
