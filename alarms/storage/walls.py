@@ -50,44 +50,52 @@ async def prepare(conn: AsyncConnection) -> None:
 
     Where it may not, all goes on without the second wall: `mend` says what is missing.
     """
-    for missing, statement in (
-        ("not exists (select from pg_roles where rolname = %s)", "create role {} nologin"),
-        (f"exists (select from pg_roles r where rolname = %s and not {_MAY})", "grant {} to {}"),
-    ):
-        found = await conn.execute(f"select {missing}, current_user::text", (ROLE,))
-        row = await found.fetchone()
-        if row is not None and row[0]:
-            # Another database of this server may be at it: whoever comes first, it is done.
-            with suppress(InsufficientPrivilege, DuplicateObject, UniqueViolation):
-                async with conn.transaction():
-                    names = map(sql.Identifier, (ROLE, row[1]))
-                    await conn.execute(sql.SQL(statement).format(*names))
+    if await _tell(conn, "not exists (select from pg_roles where rolname = %s)"):
+        await _try(conn, sql.SQL("create role {} nologin").format(sql.Identifier(ROLE)))
+    if await _tell(conn, f"exists (select from pg_roles r where rolname = %s and not {_MAY})"):
+        await _try(conn, sql.SQL("grant {} to current_user").format(sql.Identifier(ROLE)))
     async with conn.transaction():
         await conn.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
-        found = await conn.execute(
-            """
-            select array_agg(name), current_schema()
-              from pg_roles, unnest(%s::text[]) name
-             where rolname = %s and not has_table_privilege(pg_roles.oid, name, 'select')
-            """,
-            ([*FENCED, *WHOLE], ROLE),
-        )
-        row = await found.fetchone()
-        if row is not None and row[0]:
-            await conn.execute(
-                sql.SQL("grant usage on schema {} to {role}; grant select on {} to {role}").format(
-                    sql.Identifier(row[1]),
-                    sql.SQL(", ").join(map(sql.Identifier, row[0])),
-                    role=sql.Identifier(ROLE),
-                ),
-                prepare=False,
-            )
+        await _grant(conn)
+
+
+async def _tell(conn: AsyncConnection, condition: str) -> bool:
+    row = await (await conn.execute(f"select {condition}", (ROLE,))).fetchone()
+    return row is not None and bool(row[0])
+
+
+async def _try(conn: AsyncConnection, statement: sql.Composed) -> None:
+    """Do what this role may not be allowed to, or another database of this server has just done."""
+    with suppress(InsufficientPrivilege, DuplicateObject, UniqueViolation):
+        async with conn.transaction():
+            await conn.execute(statement)
+
+
+async def _grant(conn: AsyncConnection) -> None:
+    """Let the role read what it does not read yet."""
+    found = await conn.execute(
+        """
+        select array_agg(name), current_schema()
+          from pg_roles, unnest(%s::text[]) name
+         where rolname = %s and not has_table_privilege(pg_roles.oid, name, 'select')
+        """,
+        ([*FENCED, *WHOLE], ROLE),
+    )
+    row = await found.fetchone()
+    if row is None or not row[0]:
+        return
+    statement = sql.SQL("grant usage on schema {} to {role}; grant select on {} to {role}").format(
+        sql.Identifier(row[1]),
+        sql.SQL(", ").join(map(sql.Identifier, row[0])),
+        role=sql.Identifier(ROLE),
+    )
+    await conn.execute(statement, prepare=False)
 
 
 async def mend(conn: AsyncConnection) -> str | None:
     """Return the statement by which an administrator makes the wall stand; None where it does.
 
-    After it `fengsui migrate` gives the rights. An empty statement: that alone is missing.
+    After it `fengsui migrate` gives the rights; where only that is missing, it is empty.
     """
     found = await conn.execute(
         f"""
