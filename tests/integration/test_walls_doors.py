@@ -76,8 +76,10 @@ async def watching(world: World) -> AsyncIterator[Watched]:
     service = world.app.state.service
     pool = service.pool
     service.pool = Watched(pool)
-    yield service.pool
-    service.pool = pool
+    try:
+        yield service.pool
+    finally:
+        service.pool = pool
 
 
 @pytest_asyncio.fixture(loop_scope="module")
