@@ -21,6 +21,10 @@ _COMPRESSION: Final = ServerPerMessageDeflateFactory(
 """No message leans on one before it: so one that is written once is good for everybody."""
 
 
+_LINGER_S: Final = 1.0
+"""How long a client that sent what cannot be taken has to hear so."""
+
+
 class Socket(WebSocketsSansIOProtocol):
     """One client's socket; a `websocket.send` with `frames` is told whether to compress them."""
 
@@ -39,6 +43,28 @@ class Socket(WebSocketsSansIOProtocol):
         if self.disconnected or self.close_sent or self.transport.is_closing():
             raise ClientDisconnected
         self.transport.write(cast("Writer", write)(deflated=self._deflates))
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes, but for those after a frame that cannot be taken: they are let go."""
+        if self.conn.parser_exc is None:
+            super().data_received(data)
+
+    def handle_parser_exception(self) -> None:
+        """Say why this ends, and let go what still comes before closing.
+
+        A socket closed upon unread bytes resets the connection, and the close code is lost on it.
+        """
+        said = self.conn.close_sent
+        if said is None:
+            raise RuntimeError("a frame that cannot be taken has no close code")
+        self.queue.put_nowait(
+            {"type": "websocket.disconnect", "code": said.code, "reason": said.reason}
+        )
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        if self.read_paused:
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(_LINGER_S, self.transport.close)
 
     @property
     def _deflates(self) -> bool:

@@ -16,7 +16,7 @@ from alarms.storage.relays import Relay, Wanted
 from api import answers, clock, frames, outbound, permissions, relay_schemas
 from api.identity import Identity
 from api.problems import ProblemError
-from api.service import Asking, Shared
+from api.service import Asking, Service, Shared
 
 router = APIRouter(prefix="/api/v1", tags=["relays"])
 RelayId = Annotated[int, Path(description="The relay's id.", ge=1, le=2**63 - 1)]
@@ -26,6 +26,7 @@ HEARD: Final = timedelta(seconds=10)
 SILENT: Final = timedelta(seconds=60)
 """A tower below that was not heard of for so long is silent: somebody must look."""
 _ASKED: Final = (401, 403, 404, 409, 422)
+_CHANGED: Final = answers.described("Relay", relay_schemas.RELAY_EXAMPLE, problems=_ASKED)
 
 
 class NewRelay(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,7 +82,9 @@ async def name_tower(identity: Asking, service: Shared, request: HttpRequest) ->
 @router.get(
     "/relays",
     summary="Relays of the caller's scope: whether connected, how far behind, why",
-    responses=answers.described("Relay", relay_schemas.RELAY_EXAMPLE, of="page", problems=(401,)),
+    responses=answers.described(
+        "Relay", relay_schemas.RELAY_EXAMPLE, of="page", problems=(401, 403)
+    ),
 )
 async def list_relays(identity: Asking, service: Shared) -> Response:
     """Answer all of them; their tokens are shown nowhere."""
@@ -141,29 +144,29 @@ async def delete(identity: Asking, service: Shared, relay: RelayId) -> Response:
 
 
 @router.post(
-    "/relays/{relay}/{deed}",
-    summary="Pause a relay, resume it, or send all that is open once more",
-    responses=answers.described("Relay", relay_schemas.RELAY_EXAMPLE, problems=_ASKED),
+    "/relays/{relay}/pause",
+    summary="Relay nothing for a while; nothing is lost",
+    responses=_CHANGED,
 )
-async def change(
-    identity: Asking,
-    service: Shared,
-    relay: RelayId,
-    deed: Annotated[Literal["pause", "resume", "resend"], Path()],
-) -> Response:
-    """Answer the relay after it. Nothing is lost by a pause; `resend` mends what was refused."""
-    async with service.transaction() as conn:
-        found = await _found(conn, identity, relay)
-        match deed:
-            case "pause":
-                await relays.pause(conn, relay, why=f"paused by {identity.name}")
-            case "resume":
-                await relays.resume(conn, relay)
-            case "resend":
-                await relays.resend(conn, relay)
-        after = shown(await _found(conn, identity, relay))
-        await _trail(conn, identity, f"relay.{deed}", found.name, before=shown(found), after=after)
-    return answers.answer(after)
+async def pause(identity: Asking, service: Shared, relay: RelayId) -> Response:
+    """Answer the relay after it."""
+    return await _change(identity, service, relay, "pause")
+
+
+@router.post("/relays/{relay}/resume", summary="Go on where it stood", responses=_CHANGED)
+async def resume(identity: Asking, service: Shared, relay: RelayId) -> Response:
+    """Answer the relay after it."""
+    return await _change(identity, service, relay, "resume")
+
+
+@router.post(
+    "/relays/{relay}/resend",
+    summary="Send all that is open once more: it mends what was refused",
+    responses=_CHANGED,
+)
+async def resend(identity: Asking, service: Shared, relay: RelayId) -> Response:
+    """Answer the relay after it."""
+    return await _change(identity, service, relay, "resend")
 
 
 @router.get(
@@ -193,7 +196,9 @@ async def refusals(
 @router.get(
     "/origins",
     summary="Towers below that report here: how far each is, and when it was heard last",
-    responses=answers.described("Origin", relay_schemas.ORIGIN_EXAMPLE, of="page", problems=(401,)),
+    responses=answers.described(
+        "Origin", relay_schemas.ORIGIN_EXAMPLE, of="page", problems=(401, 403)
+    ),
 )
 async def list_origins(identity: Asking, service: Shared) -> Response:
     """Answer all of them; `silent` is true for one not heard of for 60 s. Needs scope `all`."""
@@ -333,6 +338,23 @@ def _command(command: Command) -> dict[str, Any]:
         "status": command.status,
         "error": command.error,
     }
+
+
+async def _change(
+    identity: Identity, service: Service, relay: int, deed: Literal["pause", "resume", "resend"]
+) -> Response:
+    async with service.transaction() as conn:
+        found = await _found(conn, identity, relay)
+        match deed:
+            case "pause":
+                await relays.pause(conn, relay, why=f"paused by {identity.name}")
+            case "resume":
+                await relays.resume(conn, relay)
+            case "resend":
+                await relays.resend(conn, relay)
+        after = shown(await _found(conn, identity, relay))
+        await _trail(conn, identity, f"relay.{deed}", found.name, before=shown(found), after=after)
+    return answers.answer(after)
 
 
 async def _found(conn: AsyncConnection, identity: Identity, relay: int) -> Relay:

@@ -106,7 +106,8 @@ def test_the_routes_of_this_version_and_no_other(openapi: dict[str, Any]) -> Non
         POST /api/v1/warnings/{warning_id}/{duty}|GET /api/v1/warning-tables
         PUT /api/v1/warning-tables/{region}|DELETE /api/v1/warning-tables/{region}
         GET /api/v1/tower|PUT /api/v1/tower|GET /api/v1/relays|POST /api/v1/relays
-        DELETE /api/v1/relays/{relay}|POST /api/v1/relays/{relay}/{deed}
+        DELETE /api/v1/relays/{relay}|POST /api/v1/relays/{relay}/pause
+        POST /api/v1/relays/{relay}/resume|POST /api/v1/relays/{relay}/resend
         GET /api/v1/relays/{relay}/refusals|GET /api/v1/origins
         POST /api/v1/origins/{tower_id}/release|GET /api/v1/origins/{tower_id}/refusals
         GET /api/v1/origins/{tower_id}/commands
