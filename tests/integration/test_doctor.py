@@ -26,6 +26,7 @@ def test_a_healthy_system_is_all_ok_and_secrets_stay_hidden(
     checks = looked(doctor, 0)
     assert checks["database"]["verdict"] == "ok" or "fsync" in checks["database"]["found"]
     assert checks["schema"]["found"] == "up to date"
+    assert checks["row_security"]["verdict"] == "ok"
     assert checks["clock"]["verdict"] == "ok"
     assert "speaks MQTT 5" in checks["broker"]["found"]
     assert "gateway create" in checks["broker"]["mend"]  # this broker takes anybody

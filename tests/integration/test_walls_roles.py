@@ -1,6 +1,7 @@
 """The role of the second wall: made where the owner may make it, and said where it is missing."""
 
 import asyncio
+import json
 from collections.abc import Callable
 
 import psycopg
@@ -11,6 +12,7 @@ from alarms.scope import ALL
 from alarms.storage import connection, migrate, queries, walls
 from api import app as apps
 from tests import asgi
+from tests.processes import Command
 from tests.servers import Postgres
 
 
@@ -47,7 +49,7 @@ async def _reads_as(app: FastAPI) -> str:
 
 
 async def test_an_owner_who_may_make_roles_makes_this_one_or_says_what_is_missing(
-    postgres: Callable[[], Postgres],
+    postgres: Callable[[], Postgres], fengsui: Callable[..., Command]
 ) -> None:
     server = postgres()
     found = []
@@ -60,6 +62,11 @@ async def test_an_owner_who_may_make_roles_makes_this_one_or_says_what_is_missin
             async with await connection.connect(url, autocommit=True) as conn:
                 found.append(await walls.mend(conn))
     assert found == [None, "grant fengsui_scoped to second;"]
+    doctor = fengsui("doctor", "--json", database_url=url, http_port=0)
+    assert doctor.wait(60) == 0, doctor.report()
+    checks = {check["name"]: check for check in json.loads(doctor.output())["checks"]}
+    assert checks["row_security"]["verdict"] == "warning"
+    assert "`grant fengsui_scoped to second;`" in checks["row_security"]["mend"]
 
 
 async def test_databases_of_one_server_migrate_at_once(postgres: Callable[[], Postgres]) -> None:
