@@ -1,4 +1,4 @@
--- depends: 0019_rights
+-- depends: 0022_ahead
 -- The second wall: who reads as fengsui_scoped (alarms/storage/walls.py) sees only the rows of the scope that
 -- the transaction names, and none where it names none. The owner and other roles see what they saw before.
 
