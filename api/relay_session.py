@@ -88,9 +88,9 @@ class Session:
         if answer.tower.id == self._own.id:
             raise LeftError("this relay leads back to this very tower; delete it")
         self._upper, self._upper_epoch = answer.tower, answer.epoch
-        self.has_met = True
         async with self._pool.connection(timeout=30) as conn:
             await relays.met(conn, self._relay.id, answer.tower, now=clock.now())
+        self.has_met = True
         return answer
 
     async def _say(self, socket: ClientConnection, welcome: Welcome) -> None:

@@ -23,7 +23,7 @@ from api.service import Service
 TEXT_MOST: Final = 2_000
 
 
-class _Words(Struct, frozen=True, kw_only=True):
+class _Words(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a warning is to say; `starts_at` in RFC 3339."""
 
     category: str = ""

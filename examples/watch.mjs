@@ -1,5 +1,5 @@
 // Follow alarms as a named consumer, miss none: node watch.mjs http://127.0.0.1:8000 TOKEN NAME
-// Node 22 or newer, nothing installed; a browser takes the same lines.
+// Node 22 or newer (20 with --experimental-websocket), nothing installed; a browser takes the same.
 const [url, token, consumer] = process.argv.slice(2);
 const revisions = new Map(); // alarm id -> newest revision taken: a second delivery changes nothing
 let pause_ms = 500;
@@ -8,7 +8,7 @@ function take(event) {
   const alarm = event.data;
   if (alarm.rev <= (revisions.get(alarm.id) ?? 0)) return;
   revisions.set(alarm.id, alarm.rev);
-  console.log(event.type, alarm.tier, alarm.state, event.source, event.subject, alarm.message.zh);
+  console.log(event.type, alarm.tier, alarm.state ?? alarm.stage, event.source, event.subject, alarm.message.zh);
 }
 
 function connect() {
@@ -39,7 +39,12 @@ function connect() {
     if (ended) return; // an error and a close may both be told, or one of them
     ended = true;
     clearInterval(watchdog);
-    if ([4401, 4403].includes(code)) return console.error(reason); // this token is not let in
+    if ([4401, 4403].includes(code)) {
+      console.error(reason); // this token is not let in
+      process.exitCode = 1;
+      return;
+    }
+    console.error(`no connection; trying again in ${pause_ms / 1_000} s`);
     setTimeout(connect, pause_ms + Math.random() * 500);
     pause_ms = Math.min(pause_ms * 2, 10_000);
   };

@@ -258,7 +258,7 @@ async def _values(conn: AsyncConnection, one: _Planned, now: int) -> list[tuple[
     matter = Matter(
         id=row.alarm_id,
         when=when,
-        tier=tier,
+        tier=Tier(row.tier) if row.kind == WARNING else tier,
         simulated=document.simulated,
         is_warning=row.kind == WARNING,
         place=one.place,

@@ -367,7 +367,10 @@ async def _found(conn: AsyncConnection, identity: Identity, relay: int) -> Relay
 
 def _allowed(identity: Identity, *, everything: bool = False) -> None:
     if not permissions.runs_relays(identity.role) or identity.scope.enterprise is not None:
-        raise ProblemError(403, "relays are an administrator's of a region; ask one of yours")
+        raise ProblemError(
+            403,
+            "relays and towers are an administrator's of a region or of `all`; ask one of yours",
+        )
     if everything and not identity.scope.everything:
         raise ProblemError(403, "this is of the whole tower; ask an administrator of scope all")
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+import click
 import msgspec
 
 from alarms.errors import FengsuiError, UnavailableError
@@ -98,6 +99,14 @@ async def _started(
     async with contextlib.AsyncExitStack() as stack:
         database_url = settings.database_url
         if hosts_database:
+            if not hosts_broker and not postgres.is_there(data_dir):
+                # A one-shot command beside a server of another folder would go unheard.
+                click.echo(
+                    f"a new database is made in {data_dir}; a server that runs with another "
+                    "folder or database knows nothing of it: name its FENGSUI_DATA_DIR or "
+                    "FENGSUI_DATABASE_URL here too",
+                    err=True,
+                )
             database = await postgres.start(data_dir)
             stack.push_async_callback(database.stop)
             database_url = database.url

@@ -148,6 +148,11 @@ class Postgres:
             await databases.ensure(conn, DATABASE)
 
 
+def is_there(data_dir: Path) -> bool:
+    """Tell whether this data directory has a database."""
+    return (Cluster(data_dir=data_dir).folder / "PG_VERSION").exists()
+
+
 async def start(data_dir: Path) -> Postgres:
     """Bring up the server of this data directory, made first if it is not there.
 
@@ -162,7 +167,7 @@ async def start(data_dir: Path) -> Postgres:
         unprivileged.let_through(data_dir, user, itself=True)
     await _stop_orphan(cluster)
     _check_version(cluster)
-    if not (cluster.folder / "PG_VERSION").exists():
+    if not is_there(data_dir):
         await asyncio.to_thread(_create, cluster, user)
     elif not cluster.password_file.exists():
         raise FengsuiError(_wrong_password(cluster))
