@@ -16,6 +16,7 @@ from alarms.errors import SettingError
 from api import app as apps
 from api import tls
 from api.gateway_life import Entrance
+from api.oidc import Provider
 from api.service import Preview
 from api.sockets import Socket
 
@@ -57,6 +58,7 @@ async def run(
     ready: asyncio.Event | None = None,
     compression: bool = False,
     certificate: tls.Pair | None = None,
+    provider: Provider | None = None,
 ) -> None:
     """Serve until `stop`, https where there is a certificate, which is followed when it changes.
 
@@ -71,6 +73,7 @@ async def run(
         topic_prefix=topic_prefix,
         entrance=entrance,
         preview=preview,
+        provider=provider,
     )
     server = _Server(
         uvicorn.Config(

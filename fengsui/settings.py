@@ -42,6 +42,11 @@ class Settings:
     http_port: int = 8000
     http_tls_cert: Path | None = None
     http_tls_key: Path | None = None
+    public_url: str | None = None
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = None
+    oidc_claim: str = "preferred_username"
     topic_prefix: str = "fengsui/v1"
     sparkplug_host_id: str = "fengsui"
     raw_days: int = 400
@@ -64,6 +69,16 @@ class Settings:
                 f"{variable('http_tls_cert')} and {variable('http_tls_key')} go together; "
                 "set both to serve https, or none"
             )
+        _check_url("public_url", self.public_url, ("http", "https"))
+        _check_url("oidc_issuer", self.oidc_issuer, ("http", "https"))
+        together = ("oidc_issuer", "oidc_client_id", "public_url")
+        if self.oidc_issuer is not None or self.oidc_client_id is not None:
+            missing = [variable(name) for name in together if getattr(self, name) is None]
+            if missing:
+                raise SettingError(
+                    f"sign-in through a provider wants {', '.join(map(variable, together))}; "
+                    f"{', '.join(missing)} not set"
+                )
         if not re.fullmatch(r"[^/+#\s$][^+#\s]*(?<!/)", self.topic_prefix):
             raise _bad("topic_prefix", self.topic_prefix, "an MQTT topic without + # or a last /")
         if not re.fullmatch(r"[^/+#\s]+", self.sparkplug_host_id):
@@ -115,11 +130,15 @@ class Settings:
     def shown(self) -> dict[str, str]:
         """Return the values in force for people to read, secrets hidden."""
         return {
-            variable(field.name): hide_secret(str(getattr(self, field.name)))
+            variable(field.name): _shown(field.name, getattr(self, field.name))
             if getattr(self, field.name) is not None
             else ("(embedded)" if field.name in _EMBEDDED else "(none)")
             for field in fields(self)
         }
+
+
+def _shown(name: str, value: object) -> str:
+    return "***" if name == "oidc_client_secret" else hide_secret(str(value))
 
 
 def variable(name: str) -> str:

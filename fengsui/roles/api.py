@@ -6,6 +6,7 @@ import logging
 
 from alarms.errors import SettingError
 from api import server, tls
+from api.oidc import Provider
 from fengsui import broker_doors, console
 from fengsui.settings import Settings
 from ingest import preview
@@ -41,6 +42,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             ready=ready,
             compression=settings.push_compression == "on",
             certificate=_certificate(settings),
+            provider=_provider(settings),
         )
     finally:
         telling.cancel()
@@ -58,6 +60,19 @@ def _certificate(settings: Settings) -> tls.Pair | None:
     if settings.http_tls_cert is None or settings.http_tls_key is None:
         return None
     return tls.Pair(certificate=settings.http_tls_cert, key=settings.http_tls_key)
+
+
+def _provider(settings: Settings) -> Provider | None:
+    """Return through whom people sign in besides passwords; None where nobody is named."""
+    if settings.oidc_issuer is None or settings.oidc_client_id is None:
+        return None
+    return Provider(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=settings.oidc_client_secret,
+        public_url=settings.public_url or "",
+        claim=settings.oidc_claim,
+    )
 
 
 def _is_loopback(host: str) -> bool:
