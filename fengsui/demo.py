@@ -24,7 +24,7 @@ from alarms.storage import accounts, credentials, migrate
 from alarms.storage import plant as plants
 from alarms.storage.connection import connect
 from api import identity, machine_passwords
-from fengsui import console, embedded, plant_copies
+from fengsui import accounts_desk, console, embedded, plant_copies
 from fengsui.embedded import access
 from fengsui.embedded.broker import Files, address
 from fengsui.embedded.kept import Kept, Program
@@ -256,6 +256,8 @@ async def _logins(conn: AsyncConnection, data_dir: Path) -> tuple[Login, ...]:
                     role=role,
                     now=datetime.now(UTC),
                 )
+                after = {"scope": "all", "role": role}
+                await accounts_desk.trail(conn, "user_create", f"person:{name}", after)
         found.append(Login(name=name, password=passwords[name], role=role))
     return tuple(found)
 

@@ -113,6 +113,7 @@ GET    kpi                                   | {EVERY}  | list   | 200
 GET    journal                               | {EVERY}  | list   | 200
 GET    rejects                               | {EVERY}  | list   | 200
 GET    audit                                 | auditor administrator | all | 200
+GET    audit.{{form}}                        | auditor administrator | all | 200
 POST   registry                              | administrator | all | 200
 GET    session                               | {EVERY}  | known  | 200
 DELETE session                               | {EVERY}  | known  | 204

@@ -119,7 +119,8 @@ def test_the_routes_of_this_version_and_no_other(openapi: dict[str, Any]) -> Non
         POST /api/v1/channels/{name}/test
         GET /api/v1/rosters|GET /api/v1/rosters/{place}|PUT /api/v1/rosters/{place}
         DELETE /api/v1/rosters/{place}
-        GET /api/v1/journal|GET /api/v1/audit|POST /api/v1/session|GET /api/v1/session
+        GET /api/v1/journal|GET /api/v1/audit|GET /api/v1/audit.{form}
+        POST /api/v1/session|GET /api/v1/session
         GET /api/v1/session/ways|GET /api/v1/session/oidc|GET /api/v1/session/oidc/callback
         DELETE /api/v1/session|GET /api/v1/healthz|GET /api/v1/readyz|GET /metrics
         """.strip()
