@@ -144,6 +144,9 @@ async def test_a_disabled_account_stays_shut(desk: Desk) -> None:
         await accounts.disable_person(conn, name)
     answer = await desk.sign_in(preferred_username=name)
     assert (answer.status, session_of(answer)) == (403, None)
+    async with await connection.connect(desk.database) as conn:
+        rows = await conn.execute("select from person_session where person = %s", (name,))
+        assert rows.rowcount == 0, "not even a session that opens nothing is kept"
 
 
 async def test_a_name_is_text_on_the_page_and_never_markup(desk: Desk) -> None:
