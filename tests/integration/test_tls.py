@@ -110,7 +110,8 @@ def test_a_renewed_certificate_is_loaded_and_no_connection_or_port_is_dropped(
     before = _shown(serve)
     with httpx.Client(verify=tls.trusting(certificate)) as open_before:
         assert open_before.get(f"{serve.url}/healthz").status_code == 200
-        (tmp_path / "server.key").write_text("half written")
+        other, _ = certificates.write(tmp_path, name="other")
+        certificate.write_bytes(other.read_bytes())
         servers.until(
             lambda: "the certificate loaded before is served on" in serve.errors(),
             deadline_s=15,
@@ -169,6 +170,7 @@ def test_an_unfit_pair_stops_the_start_with_one_sentence(
     said = [line for line in serve.errors().splitlines() if line.startswith("fengsui: ")]
     assert len(said) == 1, serve.report()
     assert "FENGSUI_HTTP_TLS_" in said[0]
+    assert ("passphrase" in said[0]) == (fault == "locked")
     assert "Traceback" not in serve.errors()
 
 
