@@ -33,6 +33,7 @@ from api.identity import COOKIE, Gate
 from api.inspection import Inspections
 from api.live import Live
 from api.notifier import Notifier
+from api.oidc import Provider
 from api.relaying import Relaying
 from api.routes import (
     alarms,
@@ -53,6 +54,7 @@ from api.routes import (
     rosters,
     rules,
     session,
+    sign_in,
     warnings,
     webhooks,
 )
@@ -89,10 +91,12 @@ def create(
     topic_prefix: str = "fengsui/v1",
     entrance: Entrance | None = None,
     preview: Preview | None = None,
+    provider: Provider | None = None,
 ) -> FastAPI:
     """Make the app; `console` is the built console's folder, `entrance` leads to the broker.
 
     `preview` says what ingest would make of a gateway's message; without it that is answered 503.
+    Through `provider` people may sign in too; without it with name and password only.
     """
     app = FastAPI(
         title="Fengsui",
@@ -101,11 +105,12 @@ def create(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        lifespan=_lifespan(database_url, entrance, preview, topic_prefix),
+        lifespan=_lifespan(database_url, entrance, preview, provider, topic_prefix),
     )
     problems.install(app)
     for router in _ROUTERS:
         app.include_router(router, dependencies=[parameters.ONLY_KNOWN])
+    app.include_router(sign_in.router)
     app.include_router(push.router)
     app.include_router(relay_door.router)
     app.include_router(values.router)
@@ -120,6 +125,7 @@ def _lifespan(
     database_url: str,
     entrance: Entrance | None,
     preview: Preview | None,
+    provider: Provider | None,
     topic_prefix: str,
 ) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     """Open the pool and run the readers while the app runs."""
@@ -136,6 +142,7 @@ def _lifespan(
             live=Live(pool),
             way_in=entrance,
             preview=preview,
+            provider=provider,
             desk=BrokerDesk(pool, prefix=topic_prefix),
             inspections=Inspections(database_url),
             burdens=Burdens(pool),

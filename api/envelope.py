@@ -6,7 +6,7 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import problems
+from api import problems, tls
 from api.problems import ProblemError
 
 BODY_MOST: Final = 8 * 1024 * 1024
@@ -60,6 +60,8 @@ class Envelope:
                 headers = MutableHeaders(scope=message)
                 for name, value in _SECURITY.items():
                     headers.setdefault(name, value)
+                if scope["scheme"] == "https":
+                    headers.setdefault("strict-transport-security", tls.HSTS)
                 if str(scope["path"]).startswith("/api/"):
                     headers.setdefault("cache-control", "no-store")
             await send(message)

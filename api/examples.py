@@ -84,6 +84,7 @@ SESSION: Final[dict[str, Any]] = {
     "acts_for": "county",
     "expires_at": "2026-11-21T16:00:00Z",
 }
+SIGN_IN_WAYS: Final[dict[str, Any]] = {"password": True, "oidc": False}
 COUNTS: Final[dict[str, int]] = {"red": 1, "orange": 0, "yellow": 3, "blue": 0}
 REGION: Final[dict[str, Any]] = {
     "code": "510600",

@@ -9,13 +9,13 @@ from alarms import scope as scopes
 from alarms import towers
 from alarms.deeds import Action, Deed
 from alarms.errors import ConflictError, NotAllowedError, NotFoundError
-from alarms.storage import alarms, origins, warnings
+from alarms.storage import alarms, origins, queries, warnings
 from alarms.storage.origins import Whence
 from alarms.storage.relays import Relay
 from alarms.towers import Tower
 from alarms.warning import Action as WarningAction
 from alarms.warning import Duty
-from api import clock
+from api import clock, warning_trail
 from api.identity import Identity
 from api.problems import ProblemError
 from api.relay_frames import Ask
@@ -44,7 +44,8 @@ async def ask(
             f"this {kind} lives at the tower {home} and is dealt with there; "
             f"from here: {', '.join(deeds)}",
         )
-    return await origins.ask(
+    now = clock.now()
+    lapses = await origins.ask(
         conn,
         whence,
         kind=kind,
@@ -54,8 +55,17 @@ async def ask(
         note=note,
         actor=identity.name,
         level=None,
-        now=clock.now(),
+        now=now,
     )
+    await queries.record_trail(
+        conn,
+        at=now,
+        actor=identity.name,
+        action=f"{kind}.{action}_asked",
+        subject=f"{kind}:{subject}",
+        after={"tower": whence.origin, "rev": rev, "note": note, "lapses": lapses},
+    )
+    return lapses
 
 
 async def from_above(conn: AsyncConnection, relay: Relay, upper: Tower, asked: Ask) -> None:
@@ -99,18 +109,18 @@ async def from_above(conn: AsyncConnection, relay: Relay, upper: Tower, asked: A
             now=clock.micros(),
         )
     else:
-        await warnings.act(
-            conn,
-            asked.subject,
-            WarningAction(
-                kind=Duty(asked.action),
-                actor=actor,
-                org_level=level,
-                seen_rev=asked.rev,
-                note=asked.note,
-            ),
-            scope=scope,
-            now=clock.micros(),
+        now = clock.micros()
+        wanted = WarningAction(
+            kind=Duty(asked.action),
+            actor=actor,
+            org_level=level,
+            seen_rev=asked.rev,
+            note=asked.note,
+        )
+        before = await warnings.get(conn, asked.subject, scope=scope)
+        after = await warnings.act(conn, asked.subject, wanted, scope=scope, now=now)
+        await warning_trail.record(
+            conn, actor, wanted.kind, before=before, after=after, note=asked.note, now=now
         )
 
 

@@ -172,6 +172,7 @@ THINGS: Final[dict[str, Schema]] = {
         acts_for={"enum": list(ORG_LEVELS)},
         expires_at=MOMENT_OR_NULL,
     ),
+    "SignInWays": thing("How people may sign in here.", password=FLAG, oidc=FLAG),
     "Region": thing(
         "A division, park or zone.",
         code=TEXT,

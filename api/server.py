@@ -14,7 +14,9 @@ from fastapi import FastAPI
 
 from alarms.errors import SettingError
 from api import app as apps
+from api import tls
 from api.gateway_life import Entrance
+from api.oidc import Provider
 from api.service import Preview
 from api.sockets import Socket
 
@@ -55,8 +57,14 @@ async def run(
     preview: Preview | None = None,
     ready: asyncio.Event | None = None,
     compression: bool = False,
+    certificate: tls.Pair | None = None,
+    provider: Provider | None = None,
 ) -> None:
-    """Serve until `stop`; raise SettingError when the port is taken or the host not ours."""
+    """Serve until `stop`, https where there is a certificate, which is followed when it changes.
+
+    Raises SettingError when the port is taken, the host not ours, or the certificate unfit.
+    """
+    context = None if certificate is None else certificate.context()
     listening = _listen(host, port)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     app = apps.create(
@@ -65,6 +73,7 @@ async def run(
         topic_prefix=topic_prefix,
         entrance=entrance,
         preview=preview,
+        provider=provider,
     )
     server = _Server(
         uvicorn.Config(
@@ -79,14 +88,22 @@ async def run(
             access_log=False,
             server_header=False,
             date_header=True,
+            ssl_context_factory=None if context is None else lambda _config, _default: context,
         ),
         ready,
+    )
+    running = (
+        []
+        if certificate is None or context is None
+        else [asyncio.create_task(certificate.follow(context), name="certificate")]
     )
     stopping = asyncio.create_task(_stop(app, server, stop), name="stop")
     try:
         await server.serve(sockets=[listening])
     finally:
         stopping.cancel()
+        for task in running:
+            task.cancel()
         listening.close()
 
 

@@ -23,6 +23,7 @@ from api.gateway_life import Entrance
 from api.identity import COOKIE, Gate, Identity
 from api.inspection import Inspections
 from api.live import Live
+from api.oidc import Provider
 from api.pace import CALLS_PER_S, Pace
 from api.problems import ProblemError, UnauthenticatedError
 
@@ -60,6 +61,7 @@ class Service:
     inspections: Inspections
     burdens: Burdens
     preview: Preview | None = None
+    provider: Provider | None = None
     pace: Pace = field(default_factory=Pace)
     connections: "set[Connection]" = field(default_factory=set)
     consumers: dict[tuple[str, str], object] = field(default_factory=dict)

@@ -4,18 +4,17 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Final
 
-import msgspec
 from msgspec import Meta, Struct
 from psycopg import AsyncConnection
 
 from alarms import instants, towers
 from alarms.alarm import Tier
 from alarms.errors import ConflictError, NotFoundError
-from alarms.storage import origins, queries, warning_drafts, warning_lists, warnings
+from alarms.storage import origins, warning_drafts, warning_lists, warnings
 from alarms.storage.warning_drafts import Draft
 from alarms.warning import Action, Duty, EarlyWarning, Notice
 from alarms.warning_table import Level
-from api import clock, once, permissions, relayed_deeds
+from api import clock, once, permissions, relayed_deeds, warning_trail
 from api.identity import Identity
 from api.problems import ProblemError
 from api.service import Service
@@ -81,7 +80,9 @@ async def propose(
     async def act(conn: AsyncConnection) -> str:
         now = clock.micros()
         made = await warning_drafts.draft(conn, wanted, scope=identity.scope, now=now)
-        await _trail(conn, identity, "propose", before=None, after=made, note="", now=now)
+        await warning_trail.record(
+            conn, identity.name, "propose", before=None, after=made, note="", now=now
+        )
         return await _document(conn, identity, made.id)
 
     return await _once(service, identity, ("draft", wish), act, key=key)
@@ -167,8 +168,9 @@ async def _act(
         notice=_notice(duty, wish),
     )
     after = await warnings.act(conn, warning_id, action, scope=identity.scope, now=now)
-    if after.rev != before.rev:
-        await _trail(conn, identity, duty, before=before, after=after, note=wish.note, now=now)
+    await warning_trail.record(
+        conn, identity.name, duty, before=before, after=after, note=wish.note, now=now
+    )
     return await _document(conn, identity, warning_id)
 
 
@@ -177,37 +179,6 @@ async def _document(conn: AsyncConnection, identity: Identity, warning_id: str) 
     if document is None:
         raise NotFoundError(f"there is no warning {warning_id} within your scope")
     return document
-
-
-async def _trail(
-    conn: AsyncConnection,
-    identity: Identity,
-    done: str,
-    *,
-    before: EarlyWarning | None,
-    after: EarlyWarning,
-    note: str,
-    now: int,
-) -> None:
-    await queries.record_trail(
-        conn,
-        at=instants.to_datetime(now),
-        actor=identity.name,
-        action=f"warning.{done}",
-        subject=f"warning:{after.id}",
-        before=None if before is None else _kept(before),
-        after=_kept(after) | {"note": note},
-    )
-
-
-def _kept(warning: EarlyWarning) -> dict[str, object]:
-    """Return what the audit trail keeps of a warning."""
-    return {
-        "rev": warning.rev,
-        "stage": warning.stage,
-        "level": warning.level.name,
-        "notice": msgspec.to_builtins(warning.notice),
-    }
 
 
 def _notice(duty: Duty, wish: WarningWish) -> Notice:

@@ -27,14 +27,17 @@ async def _run(settings: Settings, act: Callable[[AsyncConnection], Awaitable[_F
             return await act(conn)
 
 
-async def trail(conn: AsyncConnection, action: str, subject: str, after: object) -> None:
-    """Write down that this machine's administrator did something."""
+async def trail(
+    conn: AsyncConnection, action: str, subject: str, after: object, *, before: object = None
+) -> None:
+    """Write down that this machine's administrator did something, from what to what."""
     await queries.record_trail(
         conn,
         at=datetime.now(UTC),
         actor=actor(),
         action=action,
         subject=subject,
+        before=before,
         after=after,
     )
 

@@ -6,6 +6,7 @@ import errno
 import json
 import logging
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from alarms.storage import accounts, credentials, migrate
 from alarms.storage import plant as plants
 from alarms.storage.connection import connect
 from api import identity, machine_passwords
-from fengsui import console, embedded, plant_copies
+from fengsui import accounts_desk, console, embedded, plant_copies
 from fengsui.embedded import access
 from fengsui.embedded.broker import Files, address
 from fengsui.embedded.kept import Kept, Program
@@ -57,7 +58,7 @@ class System:
     @property
     def url(self) -> str:
         """Return the console's address."""
-        return console.address(self.settings.http_host, self.settings.http_port)
+        return console.address(self.settings)
 
     @property
     def broker(self) -> str:
@@ -133,11 +134,12 @@ async def gateways(
 
 def _server(settings: Settings) -> Kept:
     """Return `fengsui serve`, ready when its API says so."""
-    url = f"http://127.0.0.1:{settings.http_port}/readyz"
+    url = f"{console.address(settings)}readyz"
+    trust = console.trust(settings)
 
     async def ready() -> None:
         deadline = asyncio.get_running_loop().time() + READY_S
-        while not await asyncio.to_thread(_answers, url):
+        while not await asyncio.to_thread(_answers, url, trust):
             if asyncio.get_running_loop().time() > deadline:
                 raise UnavailableError(
                     f"the server was started but {url} did not say ready within {READY_S:.0f} s; "
@@ -168,9 +170,9 @@ def _kept(
     return Kept(program) if ready is None else Kept(program, ready=ready)
 
 
-def _answers(url: str) -> bool:
+def _answers(url: str, trust: ssl.SSLContext | None) -> bool:
     try:
-        with urlopen(url, timeout=2) as answer:  # noqa: S310  # our own http address
+        with urlopen(url, timeout=2, context=trust) as answer:  # noqa: S310  # our own address
             return bool(answer.status == 200)
     except (URLError, OSError):
         return False
@@ -254,6 +256,8 @@ async def _logins(conn: AsyncConnection, data_dir: Path) -> tuple[Login, ...]:
                     role=role,
                     now=datetime.now(UTC),
                 )
+                after = {"scope": "all", "role": role}
+                await accounts_desk.trail(conn, "user_create", f"person:{name}", after)
         found.append(Login(name=name, password=passwords[name], role=role))
     return tuple(found)
 

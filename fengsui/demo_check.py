@@ -17,7 +17,7 @@ from alarms.instants import from_text
 from alarms.storage import accounts, facts
 from alarms.storage.connection import connect
 from api import identity
-from fengsui import demo
+from fengsui import console, demo
 from fengsui.settings import Settings
 
 WHOLE_S: Final = 57.0
@@ -78,6 +78,7 @@ async def _check(
         token = await _token(system.database_url)
         async with websockets.connect(
             f"ws{system.url.removeprefix('http')}ws/v1/alarms",
+            ssl=console.trust(system.settings),
             subprotocols=[websockets.Subprotocol(PROTOCOL)],
             additional_headers={"Authorization": f"Bearer {token}"},
             max_size=None,

@@ -22,9 +22,10 @@ import paho.mqtt.client as paho
 import psycopg
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from alarms.errors import FengsuiError
+from alarms.errors import FengsuiError, SettingError
 from alarms.storage import columnstore, facts, migrate, notifications, walls
 from alarms.storage.connection import address_of, connect
+from api import tls
 from fengsui import console, embedded
 from fengsui.embedded import postgres
 from fengsui.settings import Settings, hide_secret, variable
@@ -35,6 +36,7 @@ OLDEST_POSTGRES: Final = 14
 CLOCK_WARNING: Final = timedelta(seconds=1)
 CLOCK_FAILED: Final = timedelta(seconds=60)
 ANSWER_S: Final = 5.0
+CERTIFICATE_WARNING: Final = timedelta(days=30)
 
 
 class Verdict(StrEnum):
@@ -79,6 +81,8 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     yield _retention(settings)
     yield await asyncio.to_thread(_broker, settings)
     yield await asyncio.to_thread(_http_port, settings)
+    if settings.http_tls_cert is not None and settings.http_tls_key is not None:
+        yield _certificate(settings.http_tls_cert, settings.http_tls_key)
     yield _console()
 
 
@@ -341,7 +345,7 @@ def _http_port(settings: Settings) -> Finding:
             reason = fault.strerror
         else:
             return ok("http", f"{host}:{port} is free")
-    if _is_ours(host, port):
+    if _is_ours(settings):
         return ok("http", f"{host}:{port} is served by Fengsui")
     return failed(
         "http",
@@ -350,13 +354,30 @@ def _http_port(settings: Settings) -> Finding:
     )
 
 
-def _is_ours(host: str, port: int) -> bool:
-    at = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  # compared only
+def _is_ours(settings: Settings) -> bool:
+    url = f"{console.address(settings)}api/v1/openapi.json"
     try:
-        with urlopen(f"http://{at}:{port}/api/v1/openapi.json", timeout=3) as answer:  # http
+        trust = console.trust(settings)
+        with urlopen(url, timeout=3, context=trust) as answer:  # noqa: S310  # our own address
             return b"Fengsui" in answer.read(4096) or b"fengsui" in answer.read()
-    except (URLError, OSError, ValueError):
+    except (SettingError, URLError, OSError, ValueError):
         return False
+
+
+def _certificate(file: Path, key: Path) -> Finding:
+    try:
+        tls.Pair(certificate=file, key=key).context()
+        ends = tls.expires(file)
+    except (SettingError, ValueError) as fault:
+        return failed("certificate", str(fault), "the server does not start with it; mend the pair")
+    left = ends - datetime.now(UTC)
+    found = f"{file} holds until {ends:%Y-%m-%d %H:%M} UTC, {max(left.days, 0)} days more"
+    renew = "renew it in place: the server loads it anew by itself within seconds"
+    if left <= timedelta(0):
+        return failed("certificate", f"{file} ended at {ends:%Y-%m-%d %H:%M} UTC", renew)
+    if left <= CERTIFICATE_WARNING:
+        return warning("certificate", found, renew)
+    return ok("certificate", found)
 
 
 def _console() -> Finding:

@@ -25,12 +25,14 @@ _WHOLE_NUMBERS: Final = (
     "journal_days",
     "broker_queue_bytes",
 )
+_PATHS: Final = ("data_dir", "http_tls_cert", "http_tls_key")
+_EMBEDDED: Final = ("database_url", "broker_url")
 _LONGEST_DAYS: Final = 36_500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything a deployer can set; an address that is None means the embedded server."""
+    """Everything a deployer can set; no address of database or broker means the embedded one."""
 
     database_url: str | None = None
     broker_url: str | None = None
@@ -38,6 +40,13 @@ class Settings:
     data_dir: Path = Path(".fengsui")
     http_host: str = "127.0.0.1"
     http_port: int = 8000
+    http_tls_cert: Path | None = None
+    http_tls_key: Path | None = None
+    public_url: str | None = None
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = None
+    oidc_claim: str = "preferred_username"
     topic_prefix: str = "fengsui/v1"
     sparkplug_host_id: str = "fengsui"
     raw_days: int = 400
@@ -55,6 +64,21 @@ class Settings:
             raise _bad("broker_access", self.broker_access, "one of " + ", ".join(BROKER_ACCESS))
         if not 0 <= self.http_port <= 65535:
             raise _bad("http_port", self.http_port, "a port from 0 to 65535")
+        if (self.http_tls_cert is None) != (self.http_tls_key is None):
+            raise SettingError(
+                f"{variable('http_tls_cert')} and {variable('http_tls_key')} go together; "
+                "set both to serve https, or none"
+            )
+        _check_url("public_url", self.public_url, ("http", "https"))
+        _check_url("oidc_issuer", self.oidc_issuer, ("http", "https"))
+        together = ("oidc_issuer", "oidc_client_id", "public_url")
+        if self.oidc_issuer is not None or self.oidc_client_id is not None:
+            missing = [variable(name) for name in together if getattr(self, name) is None]
+            if missing:
+                raise SettingError(
+                    f"sign-in through a provider wants {', '.join(map(variable, together))}; "
+                    f"{', '.join(missing)} not set"
+                )
         if not re.fullmatch(r"[^/+#\s$][^+#\s]*(?<!/)", self.topic_prefix):
             raise _bad("topic_prefix", self.topic_prefix, "an MQTT topic without + # or a last /")
         if not re.fullmatch(r"[^/+#\s]+", self.sparkplug_host_id):
@@ -105,13 +129,16 @@ class Settings:
 
     def shown(self) -> dict[str, str]:
         """Return the values in force for people to read, secrets hidden."""
-        embedded = "(embedded)"
         return {
-            variable(field.name): hide_secret(str(getattr(self, field.name)))
+            variable(field.name): _shown(field.name, getattr(self, field.name))
             if getattr(self, field.name) is not None
-            else embedded
+            else ("(embedded)" if field.name in _EMBEDDED else "(none)")
             for field in fields(self)
         }
+
+
+def _shown(name: str, value: object) -> str:
+    return "***" if name == "oidc_client_secret" else hide_secret(str(value))
 
 
 def variable(name: str) -> str:
@@ -170,7 +197,7 @@ def _convert(name: str, value: object) -> str | int | Path:
             raise _bad(name, value, "a whole number") from error
     if not isinstance(value, str):
         raise _bad(name, value, "a text")
-    return Path(value) if name == "data_dir" else value
+    return Path(value) if name in _PATHS else value
 
 
 def _check_url(name: str, url: str | None, schemes: tuple[str, ...]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
@@ -26,6 +27,7 @@ _SHUT_OUT: Final = frozenset({"unauthenticated", "forbidden", "auth_timeout"})
 class Wish:
     """What to watch: from `snapshot`, `now` or `<epoch>:<offset>`, or as a named consumer.
 
+    `trust` is what an https server's certificate is held against; None: what this machine trusts.
     `filter` is a subscription's (contracts.md section 5); empty asks for all the token may see.
     """
 
@@ -34,6 +36,7 @@ class Wish:
     start: str = "snapshot"
     consumer: str | None = None
     acknowledges: bool = False
+    trust: ssl.SSLContext | None = None
     filter: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -89,6 +92,7 @@ class Watch:
             self._address,
             additional_headers={"authorization": f"Bearer {self._wish.token}"},
             subprotocols=[websockets.Subprotocol(PROTOCOL)],
+            ssl=self._wish.trust,
             max_size=None,
             ping_interval=10,
             ping_timeout=20,

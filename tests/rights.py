@@ -113,10 +113,14 @@ GET    kpi                                   | {EVERY}  | list   | 200
 GET    journal                               | {EVERY}  | list   | 200
 GET    rejects                               | {EVERY}  | list   | 200
 GET    audit                                 | auditor administrator | all | 200
+GET    audit.{{form}}                        | auditor administrator | all | 200
 POST   registry                              | administrator | all | 200
 GET    session                               | {EVERY}  | known  | 200
 DELETE session                               | {EVERY}  | known  | 204
 POST   session                               | {EVERY}  | public | 422 wanted
+GET    session/ways                          | {EVERY}  | public | 200
+GET    session/oidc                          | {EVERY}  | public | 404 no provider
+GET    session/oidc/callback                 | {EVERY}  | public | 404 no provider
 GET    healthz                               | {EVERY}  | public | 200
 GET    readyz                                | {EVERY}  | public | 503
 GET    metrics                               | {EVERY}  | public | 200

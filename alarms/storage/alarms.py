@@ -15,7 +15,7 @@ from alarms.plant import Group, Point
 from alarms.proposal import ChannelState
 from alarms.rule_changes import group_change, rule_change
 from alarms.scope import Scope
-from alarms.storage import journal
+from alarms.storage import journal, trail
 
 DUE_MOST: Final = 5_000
 """Alarms that time may move in one transaction."""
@@ -162,6 +162,7 @@ async def act(
     alarm = _alarm(row[0])
     outcome = lifecycle.step(alarm, action, now=now)
     await _write(conn, head, list(outcome.entries), now=now)
+    await trail.of_alarm(conn, alarm, outcome.alarm, action, now=now)
     return outcome.alarm or alarm
 
 

@@ -8,8 +8,8 @@ from typing import Final
 from api.reports import blocks
 from api.reports.blocks import Bars, Facts, Heading, Note, Sheet, Signatures, Table
 
-_BYTE_ORDER: Final = "\ufeff"
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+BYTE_ORDER: Final = "\ufeff"
+_FORMULA: Final = tuple("=+-@＝＋－＠\t\r\n")
 
 
 def csv_of(sheet: Sheet) -> bytes:
@@ -24,8 +24,8 @@ def csv_of(sheet: Sheet) -> bytes:
         if not row:
             part = section
             continue
-        writer.writerow([_safe(cell) for cell in (part, section, *row)])
-    return (_BYTE_ORDER + written.getvalue()).encode()
+        writer.writerow([safe(cell) for cell in (part, section, *row)])
+    return (BYTE_ORDER + written.getvalue()).encode()
 
 
 def _rows(sheet: Sheet) -> Iterable[tuple[str, Sequence[str]]]:
@@ -50,6 +50,6 @@ def _rows(sheet: Sheet) -> Iterable[tuple[str, Sequence[str]]]:
                 pass
 
 
-def _safe(cell: str) -> str:
+def safe(cell: str) -> str:
     """Keep a spreadsheet from taking a name for a formula."""
     return f"'{cell}" if cell.startswith(_FORMULA) else cell

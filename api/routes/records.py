@@ -1,14 +1,19 @@
 """What the record keeps for readers: the journal as a long-poll, what was refused, who did what."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
 
-from alarms.storage import journal, queries
-from api import answers, clock, examples, frames, permissions, refusal_words, wire_text
+from alarms.scope import Scope
+from alarms.storage import journal, queries, trail
+from api import answers, clock, examples, frames, permissions, refusal_words, trail_forms, wire_text
+from api.identity import Identity
 from api.problems import ProblemError
-from api.service import Asking, Shared
+from api.service import Asking, Service, Shared
 
 router = APIRouter(prefix="/api/v1", tags=["record"])
 _BATCH: Final = 1_000
@@ -147,9 +152,62 @@ async def audit(
     cursor: answers.Cursor = None,
 ) -> Response:
     """Answer the audit trail."""
-    if not permissions.reads_audit(identity.role) or not identity.scope.everything:
-        raise ProblemError(403, "the audit trail is for auditors and administrators of scope all")
+    _auditor(identity)
     async with service.reading(identity.scope) as conn:
         rows = await queries.trail(conn, before=answers.number_of(cursor), limit=limit)
-    items = [{**row._asdict(), "at": answers.text_of(row.at)} for row in rows]
+    items = [trail_forms.shown(row) for row in rows]
     return answers.page(items, limit=limit, place=str(rows[-1].id) if rows else None)
+
+
+@router.get(
+    "/audit.{form}",
+    summary="The audit trail of a span as a file, oldest first (as `audit`)",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "As asked.",
+            "content": {
+                "text/csv": {"schema": {"type": "string"}},
+                "application/jsonl": {"schema": {"type": "string"}},
+            },
+        },
+        **answers.problems_described((401, 403, 404, 422)),
+    },
+)
+async def audit_file(
+    identity: Asking,
+    service: Shared,
+    form: trail_forms.Form,
+    start: Annotated[str | None, Query(alias="from")] = None,
+    end: Annotated[str | None, Query(alias="to")] = None,
+) -> Response:
+    """Answer every row of [from, to), however many; absent, from the first and to now."""
+    _auditor(identity)
+    begin = answers.moment_of(start, "from")
+    until = answers.moment_of(end, "to") or clock.now()
+    return StreamingResponse(
+        _written(service, identity.scope, form, begin, until),
+        media_type=trail_forms.MEDIA[form],
+        headers={"content-disposition": f'attachment; filename="audit.{form}"'},
+    )
+
+
+async def _written(
+    service: Service, scope: Scope, form: trail_forms.Form, start: datetime | None, end: datetime
+) -> AsyncIterator[str]:
+    """Yield the trail batch by batch; a reader who is slow holds one batch and no connection."""
+    yield trail_forms.head(form)
+    place: tuple[datetime, int] | None = None
+    while True:
+        async with service.reading(scope) as conn:
+            rows = await trail.span(conn, start=start, end=end, after=place, limit=_BATCH)
+        if rows:
+            yield trail_forms.rows(form, rows)
+        if len(rows) < _BATCH:
+            return
+        place = rows[-1].at, rows[-1].id
+
+
+def _auditor(identity: Identity) -> None:
+    if not permissions.reads_audit(identity.role) or not identity.scope.everything:
+        raise ProblemError(403, "the audit trail is for auditors and administrators of scope all")

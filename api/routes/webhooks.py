@@ -75,7 +75,7 @@ async def create(identity: Asking, service: Shared, request: Request) -> Respons
             actor=identity.name,
             now=clock.now(),
         )
-        await _trail(conn, identity, "created", made)
+        await _trail(conn, identity, "created", after=made)
     return answers.answer({**shown(made), "secret": secret}, status=201)
 
 
@@ -90,7 +90,7 @@ async def delete(identity: Asking, service: Shared, webhook: WebhookId) -> Respo
     async with service.transaction() as conn:
         found = await _found(conn, identity, webhook)
         await webhooks.delete(conn, webhook)
-        await _trail(conn, identity, "deleted", found)
+        await _trail(conn, identity, "deleted", before=found)
     return Response(status_code=204)
 
 
@@ -104,8 +104,9 @@ async def pause(identity: Asking, service: Shared, webhook: WebhookId) -> Respon
     async with service.transaction() as conn:
         found = await _found(conn, identity, webhook)
         await webhooks.pause(conn, webhook, why=f"paused by {identity.name}")
-        await _trail(conn, identity, "paused", found)
-        return answers.answer(shown(await _found(conn, identity, webhook)))
+        after = await _found(conn, identity, webhook)
+        await _trail(conn, identity, "paused", before=found, after=after)
+        return answers.answer(shown(after))
 
 
 @router.post(
@@ -118,8 +119,9 @@ async def resume(identity: Asking, service: Shared, webhook: WebhookId) -> Respo
     async with service.transaction() as conn:
         found = await _found(conn, identity, webhook)
         await webhooks.resume(conn, webhook)
-        await _trail(conn, identity, "resumed", found)
-        return answers.answer(shown(await _found(conn, identity, webhook)))
+        after = await _found(conn, identity, webhook)
+        await _trail(conn, identity, "resumed", before=found, after=after)
+        return answers.answer(shown(after))
 
 
 @router.get(
@@ -171,7 +173,8 @@ async def redeliver(
     async with service.transaction() as conn:
         found = await _found(conn, identity, webhook)
         many = await webhooks.want_again(conn, webhook, offsets)
-        await _trail(conn, identity, "redelivered", found)
+        after = await _found(conn, identity, webhook)
+        await _trail(conn, identity, "redelivered", before=found, after=after)
     return answers.answer({"wanted": many}, status=202)
 
 
@@ -209,13 +212,22 @@ def _allowed(identity: Identity) -> None:
         raise ProblemError(403, "webhooks are an administrator's; ask one of your scope")
 
 
-async def _trail(conn: AsyncConnection, identity: Identity, done: str, webhook: Webhook) -> None:
+async def _trail(
+    conn: AsyncConnection,
+    identity: Identity,
+    done: str,
+    *,
+    before: Webhook | None = None,
+    after: Webhook | None = None,
+) -> None:
+    named = after or before
+    assert named is not None  # noqa: S101  each call gives one of them
     await queries.record_trail(
         conn,
         at=clock.now(),
         actor=identity.name,
         action=f"webhook.{done}",
-        subject=webhook.name,
-        before=None if done == "created" else shown(webhook),
-        after=shown(webhook) if done == "created" else None,
+        subject=named.name,
+        before=None if before is None else shown(before),
+        after=None if after is None else shown(after),
     )

@@ -109,8 +109,16 @@ def revoke(settings: Settings, *, name: str) -> None:
     """End the token NAME at once; its open sockets close within seconds."""
 
     async def act(conn: AsyncConnection) -> None:
+        before = await _kept(conn, name)
         await accounts.revoke_token(conn, name, now=datetime.now(UTC))
-        await accounts_desk.trail(conn, "token_revoke", f"token:{name}", None)
+        after = await _kept(conn, name)
+        await accounts_desk.trail(conn, "token_revoke", f"token:{name}", after, before=before)
 
     accounts_desk.run(settings, act)
     click.echo(f"{name} is revoked")
+
+
+async def _kept(conn: AsyncConnection, name: str) -> dict[str, object] | None:
+    """Return what the audit trail keeps of a token, which is all but the token."""
+    found = next((one for one in await accounts.tokens(conn) if one.name == name), None)
+    return None if found is None else found._asdict()

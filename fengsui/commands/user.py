@@ -82,8 +82,10 @@ def disable(settings: Settings, *, name: str) -> None:
     """Close the account NAME and end its sessions."""
 
     async def act(conn: AsyncConnection) -> None:
+        before = await _kept(conn, name)
         await accounts.disable_person(conn, name)
-        await accounts_desk.trail(conn, "user_disable", f"person:{name}", None)
+        after = await _kept(conn, name)
+        await accounts_desk.trail(conn, "user_disable", f"person:{name}", after, before=before)
 
     accounts_desk.run(settings, act)
     click.echo(f"{name} is disabled")
@@ -97,11 +99,21 @@ def password(settings: Settings, *, name: str) -> None:
     hashed = identity.hash_password(_password())
 
     async def act(conn: AsyncConnection) -> None:
+        before = await _kept(conn, name)
         await accounts.change_password(conn, name, hashed)
-        await accounts_desk.trail(conn, "user_password", f"person:{name}", None)
+        after = await _kept(conn, name)
+        await accounts_desk.trail(conn, "user_password", f"person:{name}", after, before=before)
 
     accounts_desk.run(settings, act)
     click.echo(f"{name} has a new password")
+
+
+async def _kept(conn: AsyncConnection, name: str) -> dict[str, object] | None:
+    """Return what the audit trail keeps of an account: nothing of its password."""
+    found = await accounts.person(conn, name)
+    if found is None:
+        return None
+    return {"scope": found.scope, "role": found.role, "disabled": found.disabled}
 
 
 def _password() -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from alarms.alarm import Kind, Tier
+from fengsui import console
 from fengsui.settings import Settings
 from fengsui.watch import Watch, Wish
 
@@ -75,7 +76,8 @@ def command(
     }
     secret = token if token_file is None else token_file.read_text().partition("\n")[0]
     wish = Wish(
-        url=url or _own(settings),
+        url=url or console.address(settings),
+        trust=console.trust(settings) if url is None else None,
         token=(secret or "").strip(),
         start=start,
         consumer=consumer,
@@ -88,13 +90,6 @@ def command(
     except BrokenPipeError:
         # Whoever read our lines has gone; the interpreter's own flush must not complain.
         sys.stdout = None
-
-
-def _own(settings: Settings) -> str:
-    """Return where a server with these settings is reached from this machine."""
-    host = settings.http_host
-    everywhere = host in ("0.0.0.0", "::", "")  # noqa: S104  # compared only
-    return f"http://{'127.0.0.1' if everywhere else host}:{settings.http_port}"
 
 
 def _say(line: str) -> None:

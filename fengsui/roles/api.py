@@ -1,10 +1,12 @@
 """The API role: REST, push and the console."""
 
 import asyncio
+import ipaddress
 import logging
 
 from alarms.errors import SettingError
-from api import server
+from api import server, tls
+from api.oidc import Provider
 from fengsui import broker_doors, console
 from fengsui.settings import Settings
 from ingest import preview
@@ -18,6 +20,12 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         raise SettingError(
             "the api role needs FENGSUI_DATABASE_URL; "
             "set it, or run `fengsui serve` for everything with embedded servers"
+        )
+    if settings.http_tls_cert is None and not _is_loopback(settings.http_host):
+        _log.warning(
+            "plain http on %s: passwords and alarms cross the network readable; unless a reverse "
+            "proxy with TLS stands before it, set FENGSUI_HTTP_TLS_CERT and FENGSUI_HTTP_TLS_KEY",
+            settings.http_host or "all addresses",
         )
     ready = asyncio.Event()
     telling = asyncio.create_task(_tell(settings, ready), name="console's address")
@@ -33,6 +41,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             stop=stop,
             ready=ready,
             compression=settings.push_compression == "on",
+            certificate=_certificate(settings),
+            provider=_provider(settings),
         )
     finally:
         telling.cancel()
@@ -42,4 +52,32 @@ async def _tell(settings: Settings, ready: asyncio.Event) -> None:
     """Say where the console is once it answers; with port 0 the server's own line has the port."""
     await ready.wait()
     if settings.http_port:
-        _log.info("console at %s", console.address(settings.http_host, settings.http_port))
+        _log.info("console at %s", console.address(settings))
+
+
+def _certificate(settings: Settings) -> tls.Pair | None:
+    """Return what the server itself serves https with; None for http."""
+    if settings.http_tls_cert is None or settings.http_tls_key is None:
+        return None
+    return tls.Pair(certificate=settings.http_tls_cert, key=settings.http_tls_key)
+
+
+def _provider(settings: Settings) -> Provider | None:
+    """Return through whom people sign in besides passwords; None where nobody is named."""
+    if settings.oidc_issuer is None or settings.oidc_client_id is None:
+        return None
+    return Provider(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=settings.oidc_client_secret,
+        public_url=settings.public_url or "",
+        claim=settings.oidc_claim,
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches a host; of names localhost alone is sure to."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

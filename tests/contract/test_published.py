@@ -12,6 +12,9 @@ from fastapi import FastAPI
 from api import app as apps
 from api import asyncapi, examples, permissions, schemas
 
+TAKES_ALL = "/api/v1/session/oidc/callback"
+"""Providers add parameters of their own, such as `session_state`, to the address they send to."""
+
 
 @pytest.fixture(scope="module")
 def app() -> FastAPI:
@@ -117,7 +120,9 @@ def test_the_routes_of_this_version_and_no_other(openapi: dict[str, Any]) -> Non
         POST /api/v1/channels/{name}/test
         GET /api/v1/rosters|GET /api/v1/rosters/{place}|PUT /api/v1/rosters/{place}
         DELETE /api/v1/rosters/{place}
-        GET /api/v1/journal|GET /api/v1/audit|POST /api/v1/session|GET /api/v1/session
+        GET /api/v1/journal|GET /api/v1/audit|GET /api/v1/audit.{form}
+        POST /api/v1/session|GET /api/v1/session
+        GET /api/v1/session/ways|GET /api/v1/session/oidc|GET /api/v1/session/oidc/callback
         DELETE /api/v1/session|GET /api/v1/healthz|GET /api/v1/readyz|GET /metrics
         """.strip()
         .replace("\n", "|")
@@ -144,6 +149,8 @@ async def test_every_route_refuses_query_parameters_it_does_not_know(
     road = httpx.ASGITransport(app, raise_app_exceptions=False)
     client = httpx.AsyncClient(transport=road, base_url="http://here")
     for path, methods in openapi["paths"].items():
+        if path == TAKES_ALL:
+            continue
         for method, route in methods.items():
             address = re.sub(r"{\w+}", "1", path)
             answer = await client.request(method, address, params={"opne": "true"})

@@ -36,6 +36,15 @@ async def deed(
         return await http.post(path, json=wish)
 
 
+async def trailed(house: House, subject: str) -> list[str]:
+    """Return what the audit trail of a tower says was done to something."""
+    async with await connection.connect(house.database) as conn:
+        rows = await conn.execute(
+            "select action from audit_trail where object = %s order by id", (subject,)
+        )
+        return [action for (action,) in await rows.fetchall()]
+
+
 async def test_the_province_sees_an_alarm_whole_with_its_origin_and_both_towers_stamps(
     pair: Pair,
 ) -> None:
@@ -102,6 +111,8 @@ async def test_a_receipt_of_the_province_is_given_at_the_city_and_comes_up_again
             (asked, *_) = (await http.get(f"origins/{tower}/commands")).json()["items"]
         jsonschema.validate(asked, schemas.standing_alone("RelayCommand"))
         assert (asked["id"], asked["action"], asked["status"]) == (alarm, "receipt", 200)
+        assert await trailed(province, f"alarm:{alarm}") == ["alarm.receipt_asked"]
+        assert await trailed(city, f"alarm:{alarm}") == ["alarm.receipt"]
 
 
 async def test_an_acknowledgement_of_the_province_is_the_provinces_and_never_the_sites(
@@ -313,6 +324,8 @@ async def test_a_warning_issued_at_the_city_is_received_by_the_province(pair: Pa
             found = await becomes(house, warning, "receipts", "province")
             assert found["stage"] == "handling"
             assert found["receipts"]["province"]["by"].endswith("@四川省")
+        assert await trailed(province, f"warning:{warning}") == ["warning.receipt_asked"]
+        assert (await trailed(city, f"warning:{warning}"))[-1] == "warning.receipt"
 
 
 async def test_what_is_relayed_is_counted_and_judged_where_it_lives(pair: Pair) -> None:

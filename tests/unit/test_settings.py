@@ -36,6 +36,8 @@ def test_the_file_can_be_named_by_the_environment(tmp_path: Path) -> None:
         ("FENGSUI_SPARKPLUG_HOST_ID", "a/b", "FENGSUI_SPARKPLUG_HOST_ID"),
         ("FENGSUI_RAW_DAYS", "0", "FENGSUI_RAW_DAYS"),
         ("FENGSUI_ROLLUP_DAYS", "a year", "FENGSUI_ROLLUP_DAYS"),
+        ("FENGSUI_HTTP_TLS_CERT", "a.crt", "FENGSUI_HTTP_TLS_KEY go together"),
+        ("FENGSUI_HTTP_TLS_KEY", "a.key", "FENGSUI_HTTP_TLS_CERT"),
         ("FENGSUI_ROLLUP_DAYS", "30", "no less than FENGSUI_RAW_DAYS"),
     ],
 )

@@ -69,6 +69,7 @@ async function api(request, response, url) {
   const parts = url.pathname.slice('/api/v1/'.length).split('/').map(decodeURIComponent)
   const body = request.method === 'POST' ? await bodyOf(request) : {}
   if (request.method !== 'GET' && request.headers['x-fengsui'] !== '1') return answer(response, 403, { title: 'X-Fengsui missing' })
+  if (parts[0] === 'session' && parts[1] === 'ways') return answer(response, 200, { password: true, oidc: false })
   if (parts[0] === 'session' && request.method === 'POST') {
     if (body.password !== 'mock') return answer(response, 401, { title: 'wrong name or password' })
     const token = Math.random().toString(36).slice(2)

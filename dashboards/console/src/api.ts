@@ -1,7 +1,7 @@
 /** REST calls to our own origin, relative to the page so that any sub-path works. */
 import type {
   Alarm, Duty, EarlyWarning, Enterprise, Gateway, GatewayDetail, GatewayHistory, Issued, JournalRow, Notification, Pending, Performance, Point,
-  Preview, Problem, ReadingRows, Region, Session, Source, WarningDraft, WarningEntry, WarningWish,
+  Preview, Problem, ReadingRows, Region, Session, SignInWays, Source, WarningDraft, WarningEntry, WarningWish,
 } from './contract'
 
 const PAGE = 1000
@@ -79,6 +79,14 @@ async function items<T>(path: string): Promise<T[]> {
 
 export const session = {
   read: () => get<Session>('session'),
+  /** Whether the organisation's provider is another way in; no answer is no such way. */
+  hasProvider: async (): Promise<boolean> => {
+    try {
+      return (await get<SignInWays>('session/ways')).oidc
+    } catch {
+      return false
+    }
+  },
   signIn: async (name: string, password: string): Promise<void> => {
     await call('POST', 'session', { name, password })
   },

@@ -194,6 +194,11 @@ export interface Session {
   expires_at?: string | null
 }
 
+export interface SignInWays {
+  password: boolean
+  oidc: boolean
+}
+
 export interface Region {
   code: string
   name: string
