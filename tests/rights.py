@@ -230,7 +230,8 @@ RIGHTS: Final = {
 }
 TOO_LONG: Final = {"note": "长" * 2_001, "until": "2099-01-01T00:00:00Z"}
 BODIES: Final[dict[str, Any]] = {
-    **{door: TOO_LONG for door in RIGHTS if door.startswith(("POST alarms/", "POST warnings/"))},
+    **{door: TOO_LONG for door in RIGHTS if door.startswith("POST alarms/")},
+    **{door: {"note": TOO_LONG["note"]} for door in RIGHTS if door.startswith("POST warnings/")},
     "POST warnings": {"level": "yellow", "enterprise": OWN, "source": f"{OWN}-S1"},
     "POST gateways": {"id": f"gw-{OWN}", "enterprise": OWN},
     "POST gateways/{gateway}/certificates": {},
