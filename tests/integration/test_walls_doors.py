@@ -59,7 +59,10 @@ OWNERS: Final = {
     "GET metrics": "asks nobody who they are",
 }
 """Doors behind which the owner reads, and why."""
-READ_NOTHING: Final = {"GET rules", "GET session", "GET healthz", "GET authority/ca.pem"}
+READ_NOTHING: Final = {
+    *("GET rules", "GET session", "GET healthz", "GET authority/ca.pem"),
+    *("GET session/ways", "GET session/oidc", "GET session/oidc/callback"),
+}
 GETS: Final = [door for door in RIGHTS if door.startswith("GET ")]
 READS: Final = [*GETS, "POST gateways/{gateway_id}/preview"]
 BEHIND: Final = {
