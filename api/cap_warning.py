@@ -17,6 +17,10 @@ _URGENCY: Final = {"red": "Immediate", "orange": "Expected", "yellow": "Future",
 """内蒙古 危化 plan (V:S93): 会随时发生, 即将发生, 已经临近, 即将临近; in CAP's words: ours (D)."""
 NATIONAL: Final = "GB/T 35965.1 "
 """What the names of those parameters begin with."""
+_LIFTED: Final = {
+    "zh-CN": "预警已解除，原定措施不再执行。",
+    "en-US": "The warning is lifted; its measures are no longer in force.",
+}
 _EVENT: Final = {"zh-CN": "{}预警", "en-US": "{} warning"}
 
 
@@ -77,8 +81,10 @@ def _info(
     cap.add(info, "senderName", warning["issuer"])
     headline = warning["message"]["zh" if language == "zh-CN" else "en"]
     cap.add(info, "headline", headline[:160])
-    cap.add(info, "description", warning["cautions"])
-    cap.add(info, "instruction", warning["measures"])
+    # What was to be done then is not to be done now: the end has no words of the beginning.
+    lifted = _LIFTED[language]
+    cap.add(info, "description", lifted if over else warning["cautions"])
+    cap.add(info, "instruction", lifted if over else warning["measures"])
     for name in ("level", "category", "government", "basis", "enterprise", "source"):
         if warning[name]:
             cap.code(info, "parameter", name, warning[name])

@@ -56,6 +56,10 @@ def test_the_first_is_an_alert_then_updates_and_the_end_a_cancel_with_all_clear(
     end = read(lifted())
     assert (end["msgType"], end["info"][0]["responseType"]) == ("Cancel", "AllClear")
     assert (end["info"][0]["urgency"], end["status"]) == ("Past", "Actual")
+    told = " ".join(info[name] for info in end["info"] for name in ("description", "instruction"))
+    assert "已解除" in told
+    assert warning()["measures"] not in told
+    assert warning()["cautions"] not in told
 
 
 @given(
