@@ -1,8 +1,9 @@
 /** REST calls to our own origin, relative to the page so that any sub-path works. */
 import type {
-  Alarm, Duty, EarlyWarning, Enterprise, Gateway, GatewayDetail, GatewayHistory, Issued, JournalRow, Notification, Pending, Performance, Point,
+  Alarm, Duty, EarlyWarning, Enterprise, Gateway, GatewayDetail, GatewayHistory, Issued, JournalRow, Notification, Pending, Point,
   Preview, Problem, ReadingRows, Region, Session, SignInWays, Source, WarningDraft, WarningEntry, WarningWish,
 } from './contract'
+import type { Performance } from './kpi/figures'
 
 const PAGE = 1000
 const MOST_PAGES = 20

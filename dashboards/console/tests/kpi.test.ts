@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Figures } from '../src/contract'
+import type { Figures } from '../src/kpi/figures'
 import { barsOf, spanOf } from '../src/kpi/spans'
 import { figureOf, figureText, verdictOf } from '../src/kpi/verdicts'
 

@@ -1,5 +1,6 @@
 /** What a figure's published bounds say of it. */
-import type { Figures, Target, Tier } from '../contract'
+import type { Tier } from '../contract'
+import type { Figures, Target } from './figures'
 import { number } from '../format'
 
 export type Verdict = 'met' | 'above' | 'over'
