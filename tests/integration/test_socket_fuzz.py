@@ -24,7 +24,7 @@ from tests.beacons import FAR, NEAR, House
 PAGE = (Path(__file__).parents[2] / "docs/security.md").read_text()
 CODES = set(re.findall(r"^\| `([a-z_]+)` \|", PAGE, re.MULTILINE))
 CLOSES = {int(code) for code in re.findall(r"^\| (\d{4}) \|", PAGE, re.MULTILINE)}
-EXAMPLES = int(os.environ.get("FENGSUI_TEST_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("FENGSUI_TEST_EXAMPLES", "60"))
 """Runs of frames for each socket; by hand, more."""
 PATHS = ("/ws/v1/alarms", "/ws/v1/values")
 
