@@ -53,6 +53,13 @@ class Scope:
     def _place(self) -> str | None:
         return self.home if self.enterprise is not None else self.region
 
+    def concerns(self, region: str) -> bool:
+        """Tell whether what holds for a region holds within this scope, or for some of it."""
+        its = prefix_of(region)
+        if self.region is None:
+            return self.everything
+        return its.startswith(self.region) or self.region.startswith(its)
+
 
 ALL: Final = Scope(code="all")
 

@@ -18,10 +18,11 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from alarms import instants
-from alarms.storage import connection, journal, webhooks
+from alarms.storage import journal, webhooks
 from alarms.storage.webhooks import Webhook
 from api import clock, frames
 from api.feed import Feed
+from api.sole import sole
 
 LOOK_S: Final = 1.0
 """How often it is asked what webhooks there are."""
@@ -79,14 +80,11 @@ class Deliveries:
 
     async def run(self) -> None:
         """Deliver for ever; where another process does, wait for its end."""
-        async with await connection.connect(self._url, autocommit=True) as conn:
-            while True:
-                if await webhooks.claim(conn):
-                    break
-                await asyncio.sleep(LOOK_S)
-            await self._feed.ready.wait()
-            async with httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False) as http:
-                await self._serve(conn, http)
+        async with (
+            sole(self._url, webhooks.claim, self._feed) as conn,
+            httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False) as http,
+        ):
+            await self._serve(conn, http)
 
     async def _serve(self, conn: AsyncConnection, http: httpx.AsyncClient) -> None:
         """Keep a task for every webhook that is active, anew where it was changed."""

@@ -11,11 +11,12 @@ import httpx
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from alarms.storage import channels, connection, notification_plans, notifications
+from alarms.storage import channels, notification_plans, notifications
 from alarms.storage.notifications import Waiting
 from api import chats, clock, deliveries, senders
 from api.feed import Feed
 from api.senders import Sent
+from api.sole import sole
 
 LOOK_S: Final = 1.0
 """How often it is asked what is due, where the journal is still."""
@@ -38,14 +39,11 @@ class Notifier:
 
     async def run(self) -> None:
         """Tell for ever; where another process does, wait for its end."""
-        async with await connection.connect(self._url, autocommit=True) as conn:
-            while True:
-                if await notifications.claim(conn):
-                    break
-                await asyncio.sleep(LOOK_S)
-            await self._feed.ready.wait()
-            async with httpx.AsyncClient(timeout=senders.TIMEOUT_S, follow_redirects=False) as http:
-                await self._serve(conn, http)
+        async with (
+            sole(self._url, notifications.claim, self._feed) as conn,
+            httpx.AsyncClient(timeout=senders.TIMEOUT_S, follow_redirects=False) as http,
+        ):
+            await self._serve(conn, http)
 
     async def _serve(self, conn: AsyncConnection, http: httpx.AsyncClient) -> None:
         tasks: dict[str, asyncio.Task[None]] = {}

@@ -10,10 +10,11 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from alarms import scope as scopes
-from alarms.storage import connection, relays
+from alarms.storage import relays
 from alarms.storage.relays import Relay
 from api.feed import Feed
 from api.relay_session import Session
+from api.sole import sole
 
 LOOK_S: Final = 1.0
 """How often it is asked what relays there are."""
@@ -32,12 +33,7 @@ class Relaying:
 
     async def run(self) -> None:
         """Relay for ever; where another process does, wait for its end."""
-        async with await connection.connect(self._url, autocommit=True) as conn:
-            while True:
-                if await relays.claim(conn):
-                    break
-                await asyncio.sleep(LOOK_S)
-            await self._feed.ready.wait()
+        async with sole(self._url, relays.claim, self._feed) as conn:
             await self._serve(conn)
 
     async def _serve(self, conn: AsyncConnection) -> None:

@@ -41,6 +41,12 @@ async def connect(url: str, *, autocommit: bool = False) -> AsyncConnection:
     return conn
 
 
+async def claim(conn: AsyncConnection, lock: int) -> bool:
+    """Try to hold an advisory lock for as long as this session lives; False while another does."""
+    row = await (await conn.execute("select pg_try_advisory_lock(%s)", (lock,))).fetchone()
+    return row is not None and bool(row[0])
+
+
 def pool(url: str, *, most: int = 8) -> AsyncConnectionPool:
     """Make a pool, closed; open it with `async with`."""
     address_of(url)

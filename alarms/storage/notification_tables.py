@@ -1,22 +1,19 @@
 """Regions' own tables of who is told."""
 
 from datetime import datetime
+from typing import Final
 
-import msgspec
 from psycopg import AsyncConnection
-from psycopg.types.json import Jsonb
 
-from alarms.errors import NotFoundError
 from alarms.escalation import NotificationTable
+from alarms.storage import region_tables
+
+_NAME: Final = "notification_table"
 
 
 async def every(conn: AsyncConnection) -> dict[str, NotificationTable]:
     """Return the tables of regions that have one of their own, by code."""
-    cursor = await conn.execute("select region, content from notification_table order by region")
-    return {
-        region: msgspec.convert(content, NotificationTable)
-        for region, content in await cursor.fetchall()
-    }
+    return await region_tables.every(conn, _NAME, NotificationTable)
 
 
 async def put(
@@ -26,19 +23,4 @@ async def put(
 
     NotFoundError for a region nobody knows.
     """
-    known = await conn.execute("select true from region where code = %s", (region,))
-    if await known.fetchone() is None:
-        raise NotFoundError(f"there is no region {region}")
-    before = (await every(conn)).get(region)
-    if table is None:
-        await conn.execute("delete from notification_table where region = %s", (region,))
-    else:
-        await conn.execute(
-            """
-            insert into notification_table (region, content, changed_at) values (%s, %s, %s)
-            on conflict (region) do update
-               set content = excluded.content, changed_at = excluded.changed_at
-            """,
-            (region, Jsonb(table, dumps=msgspec.json.encode), now),
-        )
-    return before
+    return await region_tables.put(conn, _NAME, NotificationTable, region, table, now=now)

@@ -12,7 +12,7 @@ from psycopg.rows import class_row, dict_row
 from alarms.alarm import Tier
 from alarms.notices import Words
 from alarms.scope import Scope
-from alarms.storage import channels, fences, notification_plans
+from alarms.storage import channels, connection, fences, notification_plans
 
 STATES: Final = ("queued", "sent", "joined", "failed", "nobody", "stale")
 MOST_JOINED: Final = 200
@@ -65,8 +65,7 @@ class Reach(NamedTuple):
 
 async def claim(conn: AsyncConnection) -> bool:
     """Try to become the one who tells people for as long as this session lives."""
-    row = await (await conn.execute("select pg_try_advisory_lock(%s)", (_LOCK,))).fetchone()
-    return row is not None and bool(row[0])
+    return await connection.claim(conn, _LOCK)
 
 
 async def channels_due(conn: AsyncConnection, now: datetime) -> list[str]:

@@ -11,7 +11,7 @@ from psycopg.rows import class_row
 
 from alarms.errors import ConflictError
 from alarms.scope import Scope
-from alarms.storage import fences
+from alarms.storage import connection, fences
 from alarms.towers import Tower
 
 _LOCK: Final = 0x72656C61_79
@@ -85,8 +85,7 @@ _SELECT: Final = """
 
 async def claim(conn: AsyncConnection) -> bool:
     """Try to become the one who relays for as long as this session lives."""
-    row = await (await conn.execute("select pg_try_advisory_lock(%s)", (_LOCK,))).fetchone()
-    return row is not None and bool(row[0])
+    return await connection.claim(conn, _LOCK)
 
 
 async def create(conn: AsyncConnection, wanted: Wanted, *, actor: str, now: datetime) -> Relay:

@@ -1,21 +1,19 @@
 """Regions' own tables of what asks for a warning, and the names of who governs them."""
 
-import msgspec
+from typing import Final
+
 from psycopg import AsyncConnection
-from psycopg.types.json import Jsonb
 
 from alarms import instants, warning_table
-from alarms.errors import NotFoundError
+from alarms.storage import region_tables
 from alarms.warning_table import WarningTable
+
+_NAME: Final = "warning_table"
 
 
 async def every(conn: AsyncConnection) -> dict[str, WarningTable]:
     """Return the tables of regions that have one of their own, by code."""
-    cursor = await conn.execute("select region, content from warning_table order by region")
-    return {
-        region: msgspec.convert(content, WarningTable)
-        for region, content in await cursor.fetchall()
-    }
+    return await region_tables.every(conn, _NAME, WarningTable)
 
 
 async def names(conn: AsyncConnection, regions: set[str]) -> dict[str, str]:
@@ -32,19 +30,5 @@ async def put(
 
     NotFoundError for a region nobody knows. `now` in Micros.
     """
-    known = await conn.execute("select true from region where code = %s", (region,))
-    if await known.fetchone() is None:
-        raise NotFoundError(f"there is no region {region}")
-    before = (await every(conn)).get(region)
-    if table is None:
-        await conn.execute("delete from warning_table where region = %s", (region,))
-    else:
-        await conn.execute(
-            """
-            insert into warning_table (region, content, changed_at) values (%s, %s, %s)
-            on conflict (region) do update
-               set content = excluded.content, changed_at = excluded.changed_at
-            """,
-            (region, Jsonb(table, dumps=msgspec.json.encode), instants.to_datetime(now)),
-        )
-    return before
+    moment = instants.to_datetime(now)
+    return await region_tables.put(conn, _NAME, WarningTable, region, table, now=moment)

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from alarms.errors import ConflictError
 from alarms.scope import Scope
-from alarms.storage import fences
+from alarms.storage import connection, fences
 
 _LOCK: Final = 0x77656268_6F6F6B
 """Key of the session's advisory lock of the one who delivers: `webhook` in ASCII."""
@@ -78,8 +78,7 @@ _SELECT: Final = """
 
 async def claim(conn: AsyncConnection) -> bool:
     """Try to become the one who delivers for as long as this session lives."""
-    row = await (await conn.execute("select pg_try_advisory_lock(%s)", (_LOCK,))).fetchone()
-    return row is not None and bool(row[0])
+    return await connection.claim(conn, _LOCK)
 
 
 async def create(

@@ -4,14 +4,15 @@ from typing import Final
 
 from psycopg import AsyncConnection
 
+from alarms.storage import connection
+
 _LOCK: Final = 0x66656E67_737569
 """Key of the session's advisory lock: `fengsui` in ASCII."""
 
 
 async def claim(conn: AsyncConnection) -> bool:
     """Try to become the writer for as long as this session lives; False while another is."""
-    row = await (await conn.execute("select pg_try_advisory_lock(%s)", (_LOCK,))).fetchone()
-    return row is not None and bool(row[0])
+    return await connection.claim(conn, _LOCK)
 
 
 async def still(conn: AsyncConnection) -> None:

@@ -62,7 +62,7 @@ async def list_notification_tables(identity: Asking, service: Shared) -> Respons
     async with service.reading(identity.scope) as conn:
         tables = await notification_tables.every(conn)
     shown: list[tuple[str | None, NotificationTable]] = [(None, escalation.shipped())]
-    shown += [(code, table) for code, table in tables.items() if _concerns(identity, code)]
+    shown += [(code, table) for code, table in tables.items() if identity.scope.concerns(code)]
     items = [{"region": code, "table": table} for code, table in shown]
     return answers.page(items, limit=len(items) + 1, place=None)
 
@@ -115,13 +115,6 @@ def _shown(row: dict[str, Any], identity: Identity) -> dict[str, Any]:
         "answer": row["answer"] if address else None,
         **{name: answers.text_of(row[name]) for name in moments},
     }
-
-
-def _concerns(identity: Identity, region: str) -> bool:
-    mine, its = identity.scope.region, prefix_of(region)
-    if mine is None:
-        return identity.scope.everything
-    return its.startswith(mine) or mine.startswith(its)
 
 
 async def _change(

@@ -198,16 +198,9 @@ async def list_tables(identity: Asking, service: Shared) -> Response:
     async with service.reading(identity.scope) as conn:
         tables = await warning_tables.every(conn)
     shown: list[tuple[str | None, WarningTable]] = [(None, warning_table.shipped())]
-    shown += [(code, table) for code, table in tables.items() if _concerns(identity, code)]
+    shown += [(code, table) for code, table in tables.items() if identity.scope.concerns(code)]
     items = [{"region": code, "table": table} for code, table in shown]
     return answers.page(items, limit=len(items) + 1, place=None)
-
-
-def _concerns(identity: Identity, region: str) -> bool:
-    mine, its = identity.scope.region, prefix_of(region)
-    if mine is None:
-        return identity.scope.everything
-    return its.startswith(mine) or mine.startswith(its)
 
 
 @router.put(
