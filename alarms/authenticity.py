@@ -6,7 +6,7 @@ every judged reading and free of rules; which alarms stand is in the record.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from alarms import sensor_bounds, wording_sensors
 from alarms.alarm import Transition
 from alarms.detectors import sensor_faults
-from alarms.family import RANK, Clock, Found, Seen
+from alarms.family import RANK, Clock, Found, Seen, set_apart
 from alarms.plant import Plant
 from alarms.proposal import ChannelState
 from alarms.readings import QUALITY_MASK, Instants, Quality, Rows, Values
@@ -57,11 +57,11 @@ class Authenticity:
         self.rows: Rows = watched.astype(np.int32)
         self.memory = sensor_faults.fresh(len(watched))
         self._bounds, self._bound_of = sensor_bounds.bounds_of(plant, rules, self.rows)
-        self._slot_of = np.full(n, -1, np.int32)
-        self._slot_of[self.rows] = np.arange(len(watched), dtype=np.int32)
+        self.place_of = np.full(n, -1, np.int32)
+        self.place_of[self.rows] = np.arange(len(watched), dtype=np.int32)
         self._raised = np.zeros(len(watched), np.uint8)
         self._quiet = np.zeros((len(watched), sensor_faults.COUNT), np.int64)
-        self._since: dict[tuple[int, int], int] = {}
+        self._since: Instants = np.zeros((len(watched), sensor_faults.COUNT), np.int64)
         self._orphans: list[Orphan] = []
         self._room = np.zeros(0, sensor_faults.FINDING)
 
@@ -80,7 +80,7 @@ class Authenticity:
             row = row_of.get(state.key)
             if state.rule not in RULES or row is None:
                 continue
-            slot, number = int(self._slot_of[row]), RULES.index(state.rule)
+            slot, number = int(self.place_of[row]), RULES.index(state.rule)
             if slot < 0:
                 self._orphans.append((row, state.rule, state.process["t"]))
                 continue
@@ -94,15 +94,15 @@ class Authenticity:
         NaN is a reading under calibration. Nothing is judged and no alarm moves.
         """
         nothing = np.zeros(0, sensor_faults.FINDING)
-        self._walk(self._slot_of[rows], time, value, nothing)
+        self._walk(self.place_of[rows], time, value, nothing)
 
     def judge(self, seen: Seen) -> tuple[list[Found], Changed]:
         """Return what a batch means, and which standing alarms moved."""
         readings = seen.readings
         walk, order = seen.walk, seen.walk.order
-        slots, value = self._slot_of[walk.rows], walk.value
+        slots, value = self.place_of[walk.rows], walk.value
         if not walk.is_judged.all():
-            slots, value = fed(self._slot_of, seen)
+            slots, value = fed(self.place_of, seen)
             slots, value = slots[order], value[order]
         changed = Changed()
         found: list[Found] = self._end_orphans(readings.received, changed)
@@ -117,8 +117,8 @@ class Authenticity:
             for number, rule in enumerate(RULES):
                 bit = 1 << number
                 key = slot, number
-                if born & bit or key in self._since:
-                    changed.was_open.setdefault(key, key in self._since)
+                if born & bit or self._since[key]:
+                    changed.was_open.setdefault(key, bool(self._since[key]))
                 if not (born | died) & bit:
                     continue
                 if born & bit:
@@ -129,7 +129,7 @@ class Authenticity:
                     self._since[key] = at
                 else:
                     change, said = Transition.returned, None
-                    del self._since[key]
+                    self._since[key] = 0
                 event = wording_sensors.sensor_event(
                     self.plant,
                     row,
@@ -153,9 +153,8 @@ class Authenticity:
         gone = list(changes.gone)
         for (slot, number), was_open in changes.was_open.items():
             key, rule = self.plant.points[self.rows[slot]].key, RULES[number]
-            since = self._since.get((slot, number))
-            if since is not None:
-                process = {"t": since, "quiet": int(self._quiet[slot, number])}
+            if self._since[slot, number]:
+                process = self._process(slot, number)
                 kept.append(ChannelState(key=key, rule=rule, process=process))
             elif was_open:
                 gone.append((key, rule))
@@ -163,6 +162,31 @@ class Authenticity:
 
     def adopt(self, changes: Changed) -> None:
         """Do nothing: memory and standing went on when the batch was judged."""
+
+    @property
+    def columns(self) -> tuple[NDArray[Any], ...]:
+        """Return what judging changes in place."""
+        return self.memory, self._raised, self._quiet, self._since
+
+    def apart(self, places: Rows) -> Self:
+        """Return these places alone, with columns of their own, to be judged for themselves."""
+        along = ("memory", "_bound_of", "_raised", "_quiet", "_since")
+        return set_apart(self, places, along, _orphans=list[Orphan]())
+
+    def stands(self, place: int) -> dict[str, dict[str, Any]]:
+        """Return what the record holds of a place's alarms, by rule."""
+        return {
+            RULES[number]: self._process(place, number)
+            for number in np.flatnonzero(self._since[place]).tolist()
+        }
+
+    def take(self, places: Rows, other: Self) -> None:
+        """Stand at these places as `other`, judged apart, does."""
+        for mine, its in zip(self.columns, other.columns, strict=True):
+            mine[places] = its
+
+    def _process(self, slot: int, number: int) -> dict[str, int]:
+        return {"t": int(self._since[slot, number]), "quiet": int(self._quiet[slot, number])}
 
     def _walk(self, slots: Rows, time: Instants, value: Values, room: NDArray[Any]) -> int:
         return sensor_faults.walk(

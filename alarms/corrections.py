@@ -20,7 +20,7 @@ def corrections(
     """
     right: list[Correction] = []
     withdrawn = list(ghosts)
-    for side in (0, 1):
+    for side in sorted({each.side for each in (*told, *found)}):
         gone, new = _differing(_of(told, side), _of(found, side))
         pairs = _paired(gone, new)
         gone = [each for each in gone if not any(each is old for old, _ in pairs)]

@@ -1,17 +1,17 @@
 """The engine: judges readings in columns, proposes what follows, and adopts it after the commit."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alarms import faults as fault_alarms
-from alarms import late, record
+from alarms import latecomers, record
 from alarms.detectors import limits
 from alarms.families import Families
 from alarms.family import SETTLE_US, Clock, Found, Learned, LevelMove, Seen, Walk
+from alarms.latecomers import Wanted
 from alarms.plant import Plant
 from alarms.proposal import (
     Adoption,
@@ -24,6 +24,7 @@ from alarms.proposal import (
     judgeable,
 )
 from alarms.readings import Instants, Mask, Readings
+from alarms.rewind_changes import Said
 from alarms.rules import HIGH, LOW, RULES, Ruleset, rules_of
 from alarms.silence import Heard, Watch
 from alarms.sweep import Faced, Standing, stirring, sweep
@@ -55,7 +56,7 @@ class Engine:
         self.newest = LastReadings.never(n)
         standing = self._standing = Standing.clear(n)
         self._families = Families(plant, rules, standing)
-        self.pasts = self._families.pasts
+        self.pasts, self.rewinds = self._families.pasts, self._families.rewinds
         self._pending = np.zeros(n, np.bool_)
         self._calm = rules.calm(slice(None))
         self._mark = np.zeros(n, np.bool_)
@@ -144,23 +145,22 @@ class Engine:
         newest = Newest(readings=readings, is_judged=is_judged)
         return self._proposal(found, newest, swept, heard, faulty, told)
 
-    def around(self, readings: Readings, upon: Proposal) -> late.Around:
+    def around(self, readings: Readings, upon: Proposal) -> Wanted:
         """Return which neighbours late readings need, judged `upon` what their batch brought."""
-        return late.around(self.pasts, self.newest, readings, upon)
+        return latecomers.wanted(self._families, self.newest, readings, upon)
 
     def judge_late(
-        self, readings: Readings, neighbours: Readings, wanted: late.Around, upon: Proposal
+        self, readings: Readings, neighbours: Readings, asked: Wanted, upon: Proposal
     ) -> Proposal:
         """Say what readings behind their points' newest put right (alarms.md row 21).
 
         `neighbours` are the stored readings that `around` asks for, without these. Adopt it after
         `upon`, what the news of the same batch came to.
         """
-        told = late.proposal(
-            self.plant, self.pasts, self._families.confirmations, self._standing, self.newest,
-            readings=readings, neighbours=neighbours, wanted=wanted, upon=upon,
+        return latecomers.proposal(
+            self.plant, self._families, self._standing, self.newest,
+            readings=readings, neighbours=neighbours, asked=asked, upon=upon,
         )  # fmt: skip
-        return replace(told, events=self._families.cover(told.events))
 
     def tick(self, *, now: int, link_since: int) -> Proposal:
         """Say what follows from time alone: delays met, silence. Both arguments are server's clock.
@@ -356,8 +356,7 @@ class Engine:
             kept, gone = kept + more, gone + less
             memory.append(Adoption(family=family, changes=changes))
         found.sort(key=lambda item: item[:3])
-        if newest is not None:
-            memory.append(newest)
+        memory += [] if newest is None else [newest]
         if swept is not None:
             old = self._standing.take(swept.rows)
             swept, more, less = record.changes(self.plant, self.rules, old, swept)
@@ -372,6 +371,7 @@ class Engine:
             memory.append(_Ended())
         labelled, floods = self._families.finish(ended, found)
         memory.append(Adoption(family=self._families.floods, changes=floods))
+        memory.append(Adoption(family=self.rewinds, changes=Said(events=labelled)))
         return Proposal(
             events=labelled,
             states=(*kept, *self._families.floods.states(floods)),

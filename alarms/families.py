@@ -16,6 +16,7 @@ from alarms.plant import Plant
 from alarms.proposal import ChannelState, LastReadings
 from alarms.raising import Raising
 from alarms.rates import Rates
+from alarms.rewinds import Rewinds
 from alarms.rules import Ruleset
 from alarms.suppressions import Suppressions
 from alarms.sweep import Standing
@@ -34,14 +35,19 @@ class Families:
         self.pasts = Pasts(plant, rules, standing)
         self._groups = Groups(plant, rules)
         self._suppressions = Suppressions(plant, rules)
-        self._each: tuple[Family, ...] = (
-            self.pasts,
-            Trust(plant, rules, standing),
-            Raising(plant, rules),
+        alone = (
             Forecasts(plant, rules),
             Deviations(plant),
             Rates(plant),
             Authenticity(plant, rules),
+        )
+        self.rewinds = Rewinds(plant, alone)
+        self._each: tuple[Family, ...] = (
+            self.pasts,
+            self.rewinds,
+            Trust(plant, rules, standing),
+            Raising(plant, rules),
+            *alone,
             PeerSensors(plant),
             self._groups,
             self._suppressions,
@@ -63,6 +69,7 @@ class Families:
 
     def recall(self, states: Iterable[ChannelState], row_of: Mapping[str, int]) -> None:
         """Take up where the record left off."""
+        states = tuple(states)
         for family in self._each:
             family.recall(states, row_of)
         self.floods.recall(states)

@@ -4,9 +4,10 @@ A family is asked in turn with every batch and every tick; like the engine it ch
 its changes are adopted. What must outlive the process goes into `states`.
 """
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,3 +159,41 @@ class Learned(Protocol):
 
     def replay(self, rows: Rows, time: Instants, value: Values) -> None:
         """Learn stored readings; `rows` are the plant's."""
+
+
+@runtime_checkable
+class Rewindable(Learned, Family, Protocol):
+    """What goes by the readings of single points alone, so that a point can be judged again.
+
+    `columns` are what judging changes, `memory` among them: one record for each of `rows`.
+    `place_of` has the place of each of the plant's rows in them, -1 for none.
+    """
+
+    place_of: Rows
+
+    @property
+    def columns(self) -> tuple[NDArray[Any], ...]:
+        """Return what judging changes in place."""
+
+    def apart(self, places: Rows) -> Self:
+        """Return these places alone, with columns of their own, to be judged for themselves."""
+
+    def stands(self, place: int) -> dict[str, dict[str, Any]]:
+        """Return what the record holds of a place's alarms, by rule."""
+
+    def take(self, places: Rows, other: Self) -> None:
+        """Stand at these places as `other`, judged apart, does."""
+
+
+Parting = TypeVar("Parting", bound=Rewindable)
+
+
+def set_apart(family: Parting, places: Rows, along: Iterable[str], **own: object) -> Parting:
+    """Return places of a family alone: copies of what runs `along` them, and what is its `own`."""
+    part = copy.copy(family)
+    for name in ("rows", *along):
+        setattr(part, name, getattr(family, name)[places])
+    place_of = np.full(len(family.place_of), -1, np.int32)
+    place_of[part.rows] = np.arange(len(places), dtype=np.int32)
+    vars(part).update(own, place_of=place_of)
+    return part

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,10 @@ from alarms.alarm import Tier, Transition
 from alarms.detectors import forecast, limits, trend_columns
 from alarms.detectors.forecast import Floats, Tasks
 from alarms.detectors.forecast_walk import MOST, MOVE, STEP, Records, taken_over, walk
-from alarms.family import RANK, Clock, Found, LevelMove, Seen
+from alarms.family import RANK, Clock, Found, LevelMove, Seen, set_apart
 from alarms.parameters import parameter
 from alarms.plant import Plant, Point
-from alarms.proposal import ChannelState
+from alarms.proposal import ChannelState, LastReadings
 from alarms.readings import Instants, Rows, Values
 from alarms.rules import HIGH, LEVEL_NAMES, LOW, RULES, SLOTS, Ruleset, high_levels, low_levels
 from alarms.rules import watched as watched_at
@@ -67,15 +67,15 @@ class Forecasts:
             np.array(response, np.float64)[mine],
         )
         self.memory = trend_columns.blank(len(self.rows))
-        self._point: NDArray[np.int32] = np.full(len(plant.points), _NO_PLACE, np.int32)
-        self._point[self.rows] = np.arange(len(self.rows), dtype=np.int32)
+        self.place_of: NDArray[np.int32] = np.full(len(plant.points), _NO_PLACE, np.int32)
+        self.place_of[self.rows] = np.arange(len(self.rows), dtype=np.int32)
         self._room = forecast.room()
         self._ended: list[tuple[int, str]] = []
 
     @property
     def nbytes(self) -> int:
         """Return the size of its columns in bytes."""
-        columns = (self.rows, self.memory, self._tasks, self._point, self._name)
+        columns = (self.rows, self.memory, self._tasks, self.place_of, self._name)
         return sum(column.nbytes for column in columns)
 
     def recall(self, states: Iterable[ChannelState], row_of: Mapping[str, int]) -> None:
@@ -84,7 +84,7 @@ class Forecasts:
             row = row_of.get(state.key)
             if row is None:
                 continue
-            point = int(self._point[row])
+            point = int(self.place_of[row])
             if state.rule in RULES and point >= 0:
                 self._tasks[point]["reached"][RULES.index(state.rule)] = self._reached(point, state)
             elif state.rule.startswith(PREFIX):
@@ -101,15 +101,16 @@ class Forecasts:
         Only what is newer than a point's newest is learned.
         """
         trend_columns.replay(
-            self.memory["head"], self.memory["rungs"], self._point[rows], time, value
+            self.memory["head"], self.memory["rungs"], self.place_of[rows], time, value
         )
 
     def judge(self, seen: Seen) -> tuple[list[Found], Changes]:
         """Learn a batch and judge each point at most once in 10 s of its own clock."""
         readings, walked = seen.readings, seen.walk
+        moves = self._moves(_walked(seen))
         steps = np.empty(MOST * len(readings) + SLOTS * len(seen.moves), STEP)
         many = walk(
-            self._point,
+            self.place_of,
             self.memory["head"],
             self.memory["rungs"],
             self._tasks,
@@ -118,15 +119,20 @@ class Forecasts:
             walked.time,
             walked.value,
             walked.is_judged,
-            self._moves(_walked(seen)),
+            moves,
             *self._room,
             steps,
         )
+        after = moves[moves["place"] >= len(readings)]
+        if len(after):
+            many += taken_over(self._tasks, after, steps[many:])
         steps = steps[:many]
-        steps["place"] = walked.order[steps["place"]]
+        steps["place"] = np.append(walked.order, len(readings))[steps["place"]]
 
-        def held(place: int) -> Behind:
-            return reading_behind(readings, place)
+        def held(place: int, row: int) -> Behind:
+            if place < len(readings) and readings.point[place] == row:
+                return reading_behind(readings, place)
+            return _held(seen.newest, row)
 
         ended: list[Found] = []
         if self._ended:
@@ -143,15 +149,7 @@ class Forecasts:
         before = self._tasks[points]
         many = taken_over(self._tasks, moves, steps) if len(moves) else 0
 
-        def held(row: int) -> Behind:
-            return Behind(
-                time=int(clock.newest.time[row]),
-                received=int(clock.newest.received[row]),
-                value=float(clock.newest.judged_value[row]),
-                quality=0,
-            )
-
-        found, changes = self._said(steps[:many], held)
+        found, changes = self._said(steps[:many], lambda _, row: _held(clock.newest, row))
         after = self._tasks[points]
         self._tasks[points] = before
         return ended + found, replace(changes, ended=bool(ended), tasks=(points, after))
@@ -162,7 +160,7 @@ class Forecasts:
             ChannelState(
                 key=self._at(point).key,
                 rule=self._rule(point, slot),
-                process={"tier": Tier(tier).name, "misses": misses},
+                process=_process(tier, misses),
             )
             for (point, slot), (tier, misses) in changes.kept.items()
         ]
@@ -179,7 +177,32 @@ class Forecasts:
             points, tasks = changes.tasks
             self._tasks[points] = tasks
 
-    def _said(self, steps: Records, held: Callable[[int], Behind]) -> tuple[list[Found], Changes]:
+    @property
+    def columns(self) -> tuple[NDArray[Any], ...]:
+        """Return what judging changes in place."""
+        return self.memory, self._tasks
+
+    def apart(self, places: Rows) -> Self:
+        """Return these places alone, with columns of their own, to be judged for themselves."""
+        along = ("memory", "_tasks", "_name")
+        return set_apart(self, places, along, _ended=list[tuple[int, str]]())
+
+    def stands(self, place: int) -> dict[str, dict[str, Any]]:
+        """Return what the record holds of a place's forecasts, by rule."""
+        task = self._tasks[place]
+        return {
+            self._rule(place, slot): _process(int(task["tier"][slot]), int(task["misses"][slot]))
+            for slot in np.flatnonzero(task["tier"]).tolist()
+        }
+
+    def take(self, places: Rows, other: Self) -> None:
+        """Stand at these places as `other`, judged apart, does."""
+        for mine, its in zip(self.columns, other.columns, strict=True):
+            mine[places] = its
+
+    def _said(
+        self, steps: Records, held: Callable[[int, int], Behind]
+    ) -> tuple[list[Found], Changes]:
         found: list[Found] = []
         first: dict[tuple[int, int], int] = {}
         last: dict[tuple[int, int], tuple[int, int]] = {}
@@ -199,7 +222,7 @@ class Forecasts:
                 change=_change(was, tier),
                 tier=Tier(tier or was),
                 at=int(moved["at"]),
-                behind=held(place),
+                behind=held(place, int(self.rows[point])),
                 said=moved["said"],
                 taken_over=bool(moved["taken_over"]),
                 stands=bool(self._tasks[point]["tier"][slot] > 0),
@@ -223,9 +246,9 @@ class Forecasts:
     def _moves(self, moves: Iterable[LevelMove]) -> Records:
         """Return what limit alarms did, in order of the readings behind it."""
         told = sorted(
-            (move for move in moves if self._point[move.row] >= 0), key=lambda move: move.place
+            (move for move in moves if self.place_of[move.row] >= 0), key=lambda move: move.place
         )
-        rows = [(m.place, m.at, self._point[m.row], m.side, m.top + 1) for m in told]
+        rows = [(m.place, m.at, self.place_of[m.row], m.side, m.top + 1) for m in told]
         return np.array(rows, MOVE)
 
     def _reached(self, point: int, state: ChannelState) -> int:
@@ -262,6 +285,20 @@ class Forecasts:
         return self.plant.points[int(self.rows[point])]
 
 
+def _process(tier: int, misses: int) -> dict[str, Any]:
+    return {"tier": Tier(tier).name, "misses": misses}
+
+
+def _held(newest: LastReadings, row: int) -> Behind:
+    """Return what stands behind a forecast that no reading of its own has ended."""
+    return Behind(
+        time=int(newest.time[row]),
+        received=int(newest.received[row]),
+        value=float(newest.judged_value[row]),
+        quality=0,
+    )
+
+
 def _change(was: int, tier: int) -> Transition:
     if was == 0:
         return Transition.raised
@@ -275,7 +312,7 @@ def _walked(seen: Seen) -> list[LevelMove]:
     if not seen.moves:
         return []
     order = seen.walk.order
-    walked = np.empty_like(order)
+    walked = np.full(len(order) + 1, len(order))
     walked[order] = np.arange(len(order))
     return [replace(move, place=int(walked[move.place])) for move in seen.moves]
 

@@ -7,7 +7,8 @@ what was told, a `late` event says so (row 21). What comes later than the bound 
 
 What never was is withdrawn: it ends at its own raise. An alarm raised again before it closed keeps
 its first raise. After a change of its limits a point is judged again from that instant only. The
-other families of rules (alarms.family) do not hear late readings; they are told of limits' moves.
+other families of rules (alarms.family) are told of limits' moves; those that go by single points
+are judged again themselves (alarms.rewinds).
 """
 
 from collections.abc import Sequence
@@ -255,6 +256,32 @@ def judge_again(
     standing.stored[:] = live.stored
     changes_ = Changes(pasts=later, moves=_moves(live, standing))
     return Again(events=events, standing=standing, changes=changes_)
+
+
+def moves_of(pasts: Pasts, rows: Rows, since: Instants, *upon: Proposal) -> list[LevelMove]:
+    """Return what the limits of rows did since then, by all these proposals and what is adopted."""
+    changes: dict[int, Followed] = {}
+    for proposal in upon:
+        changes |= Upon.of(proposal, pasts).changes
+    moves: list[LevelMove] = []
+    for row, start in zip(rows.tolist(), since.tolist(), strict=True):
+        known = changes.get(row) or pasts.of(row)
+        for each in () if known is None else (*known.closed, *known.open):
+            if each is None:
+                continue
+            steps = list(each.path)
+            if each.t_returned is not None:
+                steps.append((each.t_returned, limits.NONE))
+            was = limits.NONE
+            for at, top in steps:
+                if at >= start:
+                    moves.append(
+                        LevelMove(
+                            place=0, row=row, side=each.side, was=was, top=top, at=at, lost=False
+                        )
+                    )
+                was = top
+    return moves
 
 
 def judged_near(late: Readings) -> Readings:

@@ -1,17 +1,15 @@
 """What late readings put right, as events: what was, and instead of what (alarms.late)."""
 
 import msgspec
-import numpy as np
 
 from alarms.alarm import ProcessEvent, Tier, Transition
 from alarms.corrections import Correction
 from alarms.detectors import limits
 from alarms.past import Snap, Told
 from alarms.plant import Plant
-from alarms.proposal import judgeable
 from alarms.readings import Readings
 from alarms.rules import Ruleset
-from alarms.wording import Behind, limit_event, reading_behind
+from alarms.wording import behind_at, limit_event
 
 
 def right(
@@ -78,7 +76,7 @@ def _step(
     at: int,
     peak: float | None,
 ) -> ProcessEvent:
-    behind = _behind(taken, row, at)
+    behind = behind_at(taken, row, at)
     return limit_event(
         plant,
         rules,
@@ -93,12 +91,3 @@ def _step(
         still_over=False,
         lost=None,
     )
-
-
-def _behind(taken: Readings, row: int, at: int) -> Behind:
-    """Return the newest judged reading of a point up to an instant, or its first after that."""
-    mine = np.flatnonzero((taken.point == row) & judgeable(taken))
-    if len(mine) == 0:
-        mine = np.flatnonzero(taken.point == row)
-    earlier = int(np.searchsorted(taken.time[mine], at, side="right"))
-    return reading_behind(taken, int(mine[max(earlier - 1, 0)]))

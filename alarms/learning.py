@@ -7,13 +7,13 @@ engine is built anew.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alarms.alarm import Kind, ProcessEvent, Tier, Transition
-from alarms.family import RANK, Clock, Found, Seen
+from alarms.family import RANK, Clock, Found, Seen, set_apart
 from alarms.plant import Plant, Point
 from alarms.proposal import ChannelState
 from alarms.readings import QUALITY_MASK, Instants, Quality, Rows, Values
@@ -69,8 +69,8 @@ class Learning:
             laid_out[kind] = rules(alike.points[kind])
         self.rules = laid_out[alike.of[mine]]
         self.standing: Records = np.zeros(len(mine), standing_type)
-        self._place_of = np.full(len(plant.points), -1, np.int32)
-        self._place_of[self.rows] = np.arange(len(mine), dtype=np.int32)
+        self.place_of = np.full(len(plant.points), -1, np.int32)
+        self.place_of[self.rows] = np.arange(len(mine), dtype=np.int32)
         self._parts = standing_type.names or ()
         self._stored: set[int] = set()
         self._ended: list[int] = []
@@ -79,7 +79,7 @@ class Learning:
     @property
     def nbytes(self) -> int:
         """Return the size of its columns in bytes."""
-        columns = (self.rows, self.memory, self.rules, self.standing, self._place_of)
+        columns = (self.rows, self.memory, self.rules, self.standing, self.place_of)
         return sum(column.nbytes for column in columns)
 
     def recall(self, states: Iterable[ChannelState], row_of: Mapping[str, int]) -> None:
@@ -91,7 +91,7 @@ class Learning:
             row = row_of.get(state.key) if state.rule == self.name else None
             if row is None:
                 continue
-            at = int(self._place_of[row])
+            at = int(self.place_of[row])
             if at < 0:
                 self._ended.append(row)
                 continue
@@ -104,7 +104,7 @@ class Learning:
         if len(self.rows) == 0:
             return [], changes
         walk = seen.walk
-        chosen, at, time, value = walk.order, self._place_of[walk.rows], walk.time, walk.value
+        chosen, at, time, value = walk.order, self.place_of[walk.rows], walk.time, walk.value
         mine = (at >= 0) & walk.is_judged
         if not mine.all():
             chosen, at, time, value = chosen[mine], at[mine], time[mine], value[mine]
@@ -161,9 +161,34 @@ class Learning:
         if changes.ended:
             self._ended.clear()
 
+    @property
+    def columns(self) -> tuple[Records, ...]:
+        """Return what judging changes in place."""
+        return self.memory, self.standing
+
+    def apart(self, places: Rows) -> Self:
+        """Return these places alone, with columns of their own, to be judged for themselves."""
+        return set_apart(
+            self, places, ("memory", "rules", "standing"), _stored=set[int](), _ended=list[int]()
+        )
+
+    def stands(self, place: int) -> dict[str, dict[str, Any]]:
+        """Return what the record holds of a place's alarm, by rule."""
+        stands = self.standing[place]
+        return {self.name: self._process(stands)} if stands[0] else {}
+
+    def take(self, places: Rows, other: Self) -> None:
+        """Stand at these places as `other`, judged apart, does."""
+        self.memory[places], self.standing[places] = other.memory, other.standing
+        for at in places.tolist():
+            if self.standing[at][0]:
+                self._stored.add(at)
+            else:
+                self._stored.discard(at)
+
     def replay(self, rows: Rows, time: Instants, value: Values) -> None:
         """Learn stored judged readings, in order of time for each of the plant's rows."""
-        places = self._place_of[rows]
+        places = self.place_of[rows]
         mine = places >= 0
         self._learn(places[mine], time[mine], value[mine])
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from alarms import confirmations
 from alarms.engine import Engine
+from alarms.family import Rewindable
 from alarms.late import Around, judged_near
 from alarms.proposal import NEWEST, LastReadings, judgeable, judged
 from alarms.readings import QUALITY_MASK, Instants, Quality, Readings, Rows
@@ -88,20 +89,28 @@ class Rota:
         if self._saved.get(chunk) == heard:
             return
         self._saved[chunk] = heard
-        yield self._part(NEWEST_READINGS, chunk, rows, newest.records[rows])
+        yield self._part(NEWEST_READINGS, chunk, rows, newest.records[rows], newest.time[rows])
         for family in self._engine.learned:
             places = self._places[family.name][rows]
             mine = places[places >= 0]
             if len(mine):
-                yield self._part(family.name, chunk, family.rows[mine], family.memory[mine])
+                records, watched = family.memory[mine], family.rows[mine]
+                until = newest.time[watched]
+                if isinstance(family, Rewindable):
+                    # What a late reading may still change is learned again at a start.
+                    settled = self._engine.rewinds.settled(family, watched)
+                    records[settled.at], until[settled.at] = settled.memory, settled.until
+                yield self._part(family.name, chunk, watched, records, until)
 
-    def _part(self, family: str, chunk: int, rows: Rows, records: NDArray[np.void]) -> Part:
+    def _part(
+        self, family: str, chunk: int, rows: Rows, records: NDArray[np.void], heard: Instants
+    ) -> Part:
         return Part(
             family=family,
             chunk=chunk,
             shape=shape_of(records.dtype),
             ids=self._ids[rows],
-            heard=self._engine.newest.time[rows],
+            heard=heard,
             records=records.tobytes(),
         )
 

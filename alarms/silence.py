@@ -8,7 +8,7 @@ the time; when all points of a gateway are stale the gateway gets one alarm inst
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +26,20 @@ REPORTER: Final = "comms.reporter"
 UNKNOWN: Final = -1
 
 
+class Down(NamedTuple):
+    """Since when a gateway's points are all silent (Micros), and whether any ever reported."""
+
+    at: int
+    ever: bool
+
+
 @dataclass(slots=True, kw_only=True)
 class Heard:
     """What changes in a Watch when a proposal is adopted. Micros by point row or gateway index."""
 
     silent: dict[int, int] = field(default_factory=dict)
     speaking: list[int] = field(default_factory=list)
-    down: dict[int, int] = field(default_factory=dict)
+    down: dict[int, Down] = field(default_factory=dict)
     up: dict[int, int] = field(default_factory=dict)
     reporters: dict[int, int] = field(default_factory=dict)
 
@@ -49,7 +56,7 @@ class Watch:
         self.fixed = np.zeros(len(plant.points), np.bool_)
         self.silent: dict[int, int] = {}
         self.own = np.zeros(len(plant.points), np.bool_)
-        self.down: dict[int, int] = {}
+        self.down: dict[int, Down] = {}
         self.is_down = np.zeros(len(self.ids) + 1, np.bool_)  # the last one stands for UNKNOWN
         self.since = np.zeros(len(self.ids) + 1, np.int64)
         columns = plant.columns
@@ -81,7 +88,8 @@ class Watch:
                 if gateway is None:
                     continue
                 if "down" in state.process:
-                    heard.down[gateway] = state.process["down"]
+                    ever = state.process.get("ever", True)
+                    heard.down[gateway] = Down(at=state.process["down"], ever=ever)
                 else:
                     heard.up[gateway] = state.process["up"]
         self.adopt(heard)
@@ -98,8 +106,8 @@ class Watch:
             self.down.pop(gateway, None)
             self.is_down[gateway] = False
             self.since[gateway] = at
-        for gateway, at in heard.down.items():
-            self.down[gateway] = at
+        for gateway, down in heard.down.items():
+            self.down[gateway] = down
             self.is_down[gateway] = True
         if heard.reporters:
             self.gateway_of[list(heard.reporters)] = list(heard.reporters.values())
@@ -132,11 +140,11 @@ class Watch:
             hits = np.flatnonzero(self.is_down[gateway_of])
             gateways, first = np.unique(gateway_of[hits], return_index=True)
             for gateway, place in zip(gateways.tolist(), hits[first].tolist(), strict=True):
-                at = max(int(received[place]), self.down[gateway])
+                down = self.down[gateway]
+                at = max(int(received[place]), down.at)
                 heard.up[gateway] = at
-                ever = bool((before[self._rows_of(gateway)] > 0).any())
                 event = gateway_event(
-                    self.plant, self.ids[gateway], Transition.returned, at, ever=ever
+                    self.plant, self.ids[gateway], Transition.returned, at, ever=down.ever
                 )
                 events.append((place, event))
         if self.silent:
@@ -185,11 +193,12 @@ class Watch:
             ChannelState(key=keys[row].key, rule=STALE, process={"t": at})
             for row, at in heard.silent.items()
         ]
-        for name, gateways in (("up", heard.up), ("down", heard.down)):
-            kept += [
-                ChannelState(key=f"gateway:{self.ids[g]}", rule=GATEWAY, process={name: at})
-                for g, at in gateways.items()
-            ]
+        gateways: dict[int, dict[str, int]] = {g: {"up": at} for g, at in heard.up.items()}
+        gateways |= {g: {"down": down.at, "ever": down.ever} for g, down in heard.down.items()}
+        kept += [
+            ChannelState(key=f"gateway:{self.ids[g]}", rule=GATEWAY, process=process)
+            for g, process in gateways.items()
+        ]
         kept += [
             ChannelState(key=keys[row].key, rule=REPORTER, process={"gateway": self.ids[g]})
             for row, g in heard.reporters.items()
@@ -199,7 +208,7 @@ class Watch:
     def _gateway_silent(
         self, gateway: int, rows: Rows, at: int, heard: Heard, *, ever: bool
     ) -> list[ProcessEvent]:
-        heard.down[gateway] = at
+        heard.down[gateway] = Down(at=at, ever=ever)
         name = self.ids[gateway]
         events = [gateway_event(self.plant, name, Transition.raised, at, ever=ever)]
         for row in rows[self.own[rows]].tolist():

@@ -8,6 +8,7 @@ import numpy as np
 
 from alarms.alarm import Kind, ProcessEvent, Tier, Transition
 from alarms.plant import Plant, Raise
+from alarms.proposal import judgeable
 from alarms.readings import HISTORY, QUALITY_MASK, Quality, Readings
 from alarms.rulepacks import Bound
 from alarms.rules import HIGH, LOW, RULES, Ruleset, bounds_for
@@ -43,6 +44,18 @@ def reading_behind(readings: Readings, place: int) -> Behind:
         value=float(readings.value[place]),
         quality=int(readings.quality[place]),
     )
+
+
+def behind_at(readings: Readings, row: int, at: int) -> Behind:
+    """Return the newest judged reading of a point up to an instant, or its first after that.
+
+    `readings` lie by point and time.
+    """
+    mine = np.flatnonzero((readings.point == row) & judgeable(readings))
+    if len(mine) == 0:
+        mine = np.flatnonzero(readings.point == row)
+    earlier = int(np.searchsorted(readings.time[mine], at, side="right"))
+    return reading_behind(readings, int(mine[max(earlier - 1, 0)]))
 
 
 def is_late(quality: int, time: int, received: int) -> bool:

@@ -183,8 +183,10 @@ class Pipeline:
             late = await self._store_late(conn, behind)
             arrived = behind.take(late.stored)
             wanted = self._engine.around(arrived, proposals[0])
-            if len(arrived) or len(wanted.rows):
-                near = await neighbours.around(conn, self._engine.plant, wanted, without=arrived)
+            if len(arrived) or len(wanted.readings.rows):
+                near = await neighbours.around(
+                    conn, self._engine.plant, wanted.readings, without=arrived
+                )
                 proposals.append(self._engine.judge_late(arrived, near, wanted, proposals[0]))
             owed = await rollups.owe(conn, derived.readings, self._owed)
             self._steps("copied")

@@ -46,8 +46,8 @@ class Clockwork:
         proposals = [self.engine.judge(readings, now=now, faults=faults)]
         self._recent.add(readings, self.engine)
         wanted = self.engine.around(late, proposals[0])
-        if len(late) or len(wanted.rows):
-            near = self._recent.around(wanted)
+        if len(late) or len(wanted.readings.rows):
+            near = self._recent.around(wanted.readings)
             proposals.append(self.engine.judge_late(late, near, wanted, proposals[0]))
             self._recent.add(late.take((late.quality & FAR) == 0), self.engine)
         self._commit(proposals, now)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 import numpy as np
 
+from alarms import tales
 from alarms.alarm import Alarm, AlarmId, ProcessEvent, Tier, Transition
 from alarms.engine import ChannelState, Engine, LastReadings, Proposal
 from alarms.late import Around, judged_near
@@ -61,8 +62,8 @@ class Server:
         self._store(news)
         arrived = behind.take(self._store(behind))
         wanted = self.engine.around(arrived, proposals[0])
-        if len(arrived) or len(wanted.rows):
-            near = self._near(wanted, arrived)
+        if len(arrived) or len(wanted.readings.rows):
+            near = self._near(wanted.readings, arrived)
             proposals.append(self.engine.judge_late(arrived, near, wanted, proposals[0]))
         self._commit(proposals, now)
         self.last.follow(news)
@@ -110,7 +111,7 @@ class Server:
 
     def _live(self, event: ProcessEvent, now: int) -> None:
         slot = event.subject.key, event.rule
-        if event.rule not in RULES:
+        if event.rule not in RULES and event.rule not in tales.RULES:
             return
         known = self.open.get(slot)
         if event.change is Transition.late and (known is None or not touches(known, event)):

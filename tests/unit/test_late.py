@@ -119,11 +119,11 @@ def test_no_neighbours_are_wanted_of_what_is_not_near_or_cannot_matter() -> None
     engine = Keeper(plant([point(**LEVEL), point("B", **LEVEL)])).engine
     nothing = Proposal()
     two = readings([row(50, 9.5, 100), row(90, 9.5, 100), (1, at(50), at(100), 5.0, 0)])
-    near = engine.around(two, nothing)
+    near = engine.around(two, nothing).readings
     assert (near.rows.tolist(), near.until.tolist()) == ([0], [0])
     far = far_marked(two, np.array([61, 61, 61]) * SECOND, LATE_US)
-    assert len(engine.around(far, nothing).rows) == 0
-    assert len(engine.around(Readings.none(), nothing).rows) == 0
+    assert len(engine.around(far, nothing).readings.rows) == 0
+    assert len(engine.around(Readings.none(), nothing).readings.rows) == 0
 
 
 def test_how_late_a_reading_is_counts_when_it_comes_not_when_its_batch_ends() -> None:

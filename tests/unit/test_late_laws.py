@@ -91,13 +91,13 @@ def records(server: Server) -> list[Any]:
     return sorted(
         (each.subject.key, each.rule, each.t_raised, each.t_returned, each.peak, each.peak_tier)
         for each in server.alarms.values()
-        if each.t_raised != each.t_returned
+        if each.rule in RULES and each.t_raised != each.t_returned
     )
 
 
 def shown(server: Server) -> set[tuple[str, str]]:
     """Return which limit alarms the record has as active."""
-    return {slot for slot, alarm in server.open.items() if alarm.active}
+    return {slot for slot, alarm in server.open.items() if alarm.active and slot[1] in RULES}
 
 
 def standing(server: Server) -> set[tuple[str, str]]:

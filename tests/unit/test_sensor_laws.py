@@ -172,7 +172,7 @@ def test_compiled_and_plain_kernels_give_the_same_bits(readings: Readings) -> No
     for walk in (sensor_faults.walk, sensor_faults.walk.py_func):  # type: ignore[attr-defined]  # numba's own
         memory, room = own.memory.copy(), np.zeros(len(readings), sensor_faults.FINDING)
         raised, quiet = own._raised.copy(), own._quiet.copy()
-        slots = own._slot_of[readings.point]
+        slots = own.place_of[readings.point]
         count = walk(
             memory, own._bounds, own._bound_of, raised, quiet, slots, readings.time, value, room
         )

@@ -1,0 +1,357 @@
+"""Judges points again when a reading of theirs came late: what goes by single points, and learns.
+
+Like the limits (alarms.late): a followed point (alarms.trails) is judged again from how it stood a
+minute ago or two, with all its readings in order, and where what follows is not what was told, a
+`late` event says so. So forecasts, rates, deviations and sensors' own alarms are in the end those
+of the readings in order of event time, and what was learned is, too. A point begins to be followed
+with its first reading; later, where none had come late for long, with the first that does: that one
+and those of the minute after it are not learned from.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alarms import tales
+from alarms.alarm import ProcessEvent
+from alarms.corrections import corrections
+from alarms.family import Clock, Found, LevelMove, Rewindable, Seen
+from alarms.past import MINUTE_US, Told, in_order
+from alarms.plant import Plant
+from alarms.proposal import ChannelState, LastReadings, Newest, Proposal, judgeable
+from alarms.readings import FAR, QUALITY_MASK, Instants, Quality, Readings, Rows
+from alarms.retelling import retold
+from alarms.rewind_changes import Again, Aside, Asked, Marks, Said, Settled, Ticked
+from alarms.rewinding import Rewound, rewound
+from alarms.trails import Columns, Trails
+
+_GHOSTS_US: Final = 4 * MINUTE_US
+
+
+class Rewinds:
+    """The followed points of a plant, and what was told of those whose alarms stand."""
+
+    def __init__(self, plant: Plant, families: Sequence[Rewindable]) -> None:
+        self.plant = plant
+        self._families = tuple(families)
+        self._trails = Trails(self._families, len(plant.points))
+        self._told: dict[int, tuple[Told, ...]] = {}
+        self._ghosts: dict[int, tuple[Told, ...]] = {}
+        self._aside: dict[int, Aside] = {}
+        self._unheard = True
+
+    @property
+    def nbytes(self) -> int:
+        """Return the size of its columns in bytes."""
+        return self._trails.nbytes
+
+    def recall(self, states: Iterable[ChannelState], row_of: Mapping[str, int]) -> None:  # noqa: ARG002  # as other families do
+        """Take up which alarms stand; points are followed from their next late reading."""
+        self._told = tales.standing(states, self.plant)
+
+    def judge(self, seen: Seen) -> tuple[list[Found], Marks | None]:
+        """Mark where points stand whose newest minute ends; ask before the families judge."""
+        self._trails.drop_quiet()
+        self._follow_new(seen)
+        if not len(self._trails):
+            return [], None
+        return [], self._marks(seen)
+
+    def tick(self, clock: Clock) -> tuple[list[Found], Ticked | None]:
+        """Say nothing; what limit alarms do without a reading is remembered with the adoption."""
+        if not len(self._trails):
+            return [], None
+        return [], Ticked(moves=tuple(clock.moves))
+
+    def states(
+        self,
+        changes: Marks | Ticked | None,  # noqa: ARG002  # as other families do
+    ) -> tuple[list[ChannelState], list[tuple[str, str]]]:
+        """Keep nothing: after a start points are followed anew."""
+        return [], []
+
+    def settled(self, family: Rewindable, rows: Rows) -> Settled:
+        """Return what a family has learned of followed rows that no late reading changes any more.
+
+        `at` are the places of these rows among `rows`.
+        """
+        trails = self._trails.of[rows]
+        at = np.flatnonzero(trails >= 0)
+        at = at[self._trails.can(trails[at])]
+        memory = self._trails.before[self._families.index(family)][0]
+        return Settled(memory=memory[trails[at]], until=self._trails.border(trails[at]) - 1, at=at)
+
+    def around(self, late: Readings, rows: Rows) -> Asked:
+        """Return which followed points are judged again.
+
+        They have one of these late readings, or are among `rows`, whose limits are judged again.
+        """
+        close = _close(late)
+        both = np.unique(np.concatenate([close.point, rows]))
+        trails = self._trails.of[both]
+        both, trails = both[trails >= 0], trails[trails >= 0]
+        can = self._trails.can(trails)
+        since = np.maximum(self._trails.border(trails[can]), 0)
+        return Asked(rows=both[can], since=since)
+
+    def again(
+        self,
+        asked: Asked,
+        late: Readings,
+        neighbours: Readings,
+        moves: Sequence[LevelMove],
+        upon: Proposal,
+        newest: LastReadings,
+    ) -> tuple[list[ProcessEvent], list[ChannelState], list[tuple[str, str]], Again]:
+        """Say what late readings put right: events, rows to upsert and to delete, what to adopt.
+
+        `neighbours` are the stored readings since then, `moves` what limit alarms did since, `upon`
+        what the news of the same batch came to; nothing of that is adopted yet.
+        """
+        rows, since = asked
+        taken = Readings.joined([neighbours, late])
+        place = np.minimum(np.searchsorted(rows, taken.point), max(len(rows) - 1, 0))
+        mine = np.zeros(len(taken), np.bool_)
+        if len(rows):
+            mine = (rows[place] == taken.point) & ((taken.quality & FAR) == 0)
+            mine &= taken.time >= since[place]
+        taken = in_order(taken.take(mine))
+        trails = self._trails.of[rows]
+        minute = self._trails.minute[trails].copy()
+        np.maximum.at(minute, np.searchsorted(rows, taken.point), taken.time // MINUTE_US)
+        borders = tuple((minute + n) * MINUTE_US for n in (-1, 0, 1))
+        done: list[Rewound] = []
+        kept: list[ChannelState] = []
+        gone: list[tuple[str, str]] = []
+        for family, columns in zip(self._families, self._trails.before, strict=True):
+            watched = trails[family.place_of[rows] >= 0]
+            each = rewound(
+                family, rows, [column[watched] for column in columns], taken, moves,
+                borders=borders, newest=newest,
+            )  # fmt: skip
+            done.append(each)
+            for i, at in enumerate(each.places.tolist()):
+                key = self.plant.points[int(family.rows[at])].key
+                was, now = family.stands(at), each.ended.stands(i)
+                kept += [
+                    ChannelState(key=key, rule=rule, process=process)
+                    for rule, process in now.items()
+                    if process != was.get(rule)
+                ]
+                gone += [(key, rule) for rule in was if rule not in now]
+        events, told, ghosts = self._retell(asked, taken, done, upon.events)
+        follow = np.unique(_close(late).point)
+        follow = follow[self._trails.of[follow] < 0]
+        again = Again(
+            rows=rows,
+            minute=minute,
+            rewound=done,
+            told=told,
+            ghosts=ghosts,
+            follow=follow,
+            follow_minute=_newest(follow, newest, upon),
+            ahead=[
+                move for move in moves if move.at >= borders[-1][np.searchsorted(rows, move.row)]
+            ],
+        )
+        return events, kept, gone, again
+
+    def adopt(self, changes: Marks | Ticked | Said | Again | None) -> None:
+        """Let changes take effect: the transaction has committed."""
+        match changes:
+            case Marks():
+                self._mark(changes)
+            case Ticked():
+                self._set_aside(changes.moves)
+            case Said():
+                self._hear(changes.events)
+            case Again():
+                self._take(changes)
+
+    def _follow_new(self, seen: Seen) -> None:
+        """Follow the points that report for the first time, from before their first reading."""
+        if not self._unheard:
+            return
+        readings = seen.readings
+        new = np.flatnonzero(seen.newest.time[readings.point] == 0)
+        if len(new) == 0:
+            self._unheard = bool((seen.newest.time == 0).any())
+            return
+        rows, first = np.unique(readings.point[new], return_index=True)
+        unknown = self._trails.of[rows] < 0
+        rows, minute = rows[unknown], readings.time[new[first[unknown]]] // MINUTE_US
+        self._trails.follow(rows, minute, since=np.zeros(len(rows), np.int64))
+
+    def _marks(self, seen: Seen) -> Marks | None:
+        readings = seen.readings
+        trail = self._trails.of[readings.point]
+        mine = np.flatnonzero(trail >= 0)
+        trails, place = np.unique(trail[mine], return_inverse=True)
+        time = readings.time[mine]
+        first = np.full(len(trails), np.iinfo(np.int64).max)
+        last = np.zeros(len(trails), np.int64)
+        np.minimum.at(first, place, time)
+        np.maximum.at(last, place, time)
+        minute = last // MINUTE_US
+        crossed = minute > self._trails.minute[trails]
+        if not crossed.any():
+            return None
+        trails, first, minute = trails[crossed], first[crossed], minute[crossed]
+        rows = self._trails.row[trails]
+        begin = self._trails.now(rows)
+        before = [[column.copy() for column in part] for part in begin]
+        moved = {move.row for move in seen.moves} | self._aside.keys()
+        slow = (first < minute * MINUTE_US) | np.isin(rows, np.array(sorted(moved), np.int32))
+        if slow.any():
+            self._walk_on(seen, rows, minute, slow, before, begin)
+        return Marks(
+            trails=trails,
+            minute=minute,
+            aged=minute == self._trails.minute[trails] + 1,
+            before=before,
+            begin=begin,
+        )
+
+    def _walk_on(
+        self,
+        seen: Seen,
+        rows: Rows,
+        minute: Instants,
+        slow: NDArray[np.bool_],
+        before: list[Columns],
+        begin: list[Columns],
+    ) -> None:
+        """Find how points stand at beginnings of minutes that lie within their readings."""
+        chosen = np.flatnonzero(slow)
+        chosen = chosen[np.argsort(rows[chosen])]
+        rows, ends = rows[chosen], minute[chosen] * MINUTE_US
+        readings = in_order(seen.readings.take(np.isin(seen.readings.point, rows)))
+        moves = [move for move in seen.moves if move.row in set(rows.tolist())]
+        aside = {row: self._aside[row] for row in rows.tolist() if row in self._aside}
+        moves += [move for each in aside.values() for move in each.moves]
+        for which, family in enumerate(self._families):
+            watched = np.flatnonzero(family.place_of[rows] >= 0)
+            start = [column[chosen[watched]] for column in begin[which]]
+            for i, row in enumerate(rows[watched].tolist()):
+                if row in aside:
+                    for column, was in zip(start, aside[row].columns[which], strict=True):
+                        column[i] = was[0]
+            done = rewound(
+                family, rows, start, readings, moves,
+                borders=(ends - MINUTE_US, ends), newest=seen.newest,
+            )  # fmt: skip
+            for kept, leg in zip((before, begin), done.legs, strict=True):
+                for column, found in zip(kept[which], leg, strict=True):
+                    column[chosen[watched]] = found
+
+    def _mark(self, marks: Marks) -> None:
+        trails = marks.trails
+        self._trails.age(trails[marks.aged])
+        self._trails.write(self._trails.before, trails, marks.before, ~marks.aged)
+        self._trails.write(self._trails.begin, trails, marks.begin, np.ones(len(trails), np.bool_))
+        self._trails.minute[trails] = marks.minute
+        for row in self._aside.keys() & set(self._trails.row[trails].tolist()):
+            del self._aside[row]
+
+    def _set_aside(self, moves: Sequence[LevelMove]) -> None:
+        """Keep how points stand before limit alarms do something ahead of their newest minute."""
+        for move in moves:
+            trail = int(self._trails.of[move.row])
+            if trail >= 0 and move.at >= (self._trails.minute[trail] + 1) * MINUTE_US:
+                if move.row not in self._aside:
+                    rows = np.array([move.row], np.int32)
+                    self._aside[move.row] = Aside(columns=self._trails.now(rows))
+                self._aside[move.row].moves.append(move)
+
+    def _hear(self, events: Sequence[ProcessEvent]) -> None:
+        for row, mine in tales.by_row(events, self.plant).items():
+            self._keep(row, tales.told_by(self._told.get(row, ()), mine))
+
+    def _keep(self, row: int, told: tuple[Told, ...]) -> None:
+        """Keep what was told of a point: what stands and, of a followed one, what may be judged."""
+        trail = int(self._trails.of[row])
+        border = int(self._trails.border(np.array([trail]))[0]) if trail >= 0 else tales.NEVER
+        left = tales.since(told, border)
+        if left:
+            self._told[row] = left
+        else:
+            self._told.pop(row, None)
+
+    def _take(self, again: Again) -> None:
+        trails = self._trails.of[again.rows]
+        self._trails.minute[trails] = again.minute
+        self._trails.late[trails] = again.minute * MINUTE_US
+        for which, done in enumerate(again.rewound):
+            family = self._families[which]
+            family.take(done.places, done.ended)
+            watched = trails[family.place_of[again.rows] >= 0]
+            for kept, leg in zip(
+                (self._trails.before, self._trails.begin), done.legs, strict=False
+            ):
+                for column, found in zip(kept[which], leg, strict=True):
+                    column[watched] = found
+        for row in again.rows.tolist():
+            self._aside.pop(row, None)
+        for move in again.ahead:
+            if move.row not in self._aside:
+                self._aside[move.row] = Aside(columns=_before_ahead(again, move.row))
+            self._aside[move.row].moves.append(move)
+        for row in again.rows.tolist():
+            self._keep(row, again.told[row])
+            self._ghosts.pop(row, None)
+            if again.ghosts[row]:
+                self._ghosts[row] = again.ghosts[row]
+        minute, rows = again.follow_minute, again.follow
+        self._trails.follow(rows, minute, since=(minute + 1) * MINUTE_US)
+
+    def _retell(
+        self,
+        asked: Asked,
+        taken: Readings,
+        done: Sequence[Rewound],
+        upon: Sequence[ProcessEvent],
+    ) -> tuple[list[ProcessEvent], dict[int, tuple[Told, ...]], dict[int, tuple[Told, ...]]]:
+        """Return what puts right what was told, and what is told by then of each point."""
+        news = tales.by_row(upon, self.plant)
+        again = tales.by_row((item[3] for each in done for item in each.found), self.plant)
+        events: list[ProcessEvent] = []
+        told: dict[int, tuple[Told, ...]] = {}
+        ghosts: dict[int, tuple[Told, ...]] = {}
+        for row, base in zip(asked.rows.tolist(), asked.since.tolist(), strict=True):
+            before = tales.told_by(self._told.get(row, ()), news.get(row, ()))
+            told[row] = tales.told_by(tales.as_of(before, base), again.get(row, ()))
+            due, withdrawn = corrections(
+                tales.since(before, base), told[row], self._ghosts.get(row, ())
+            )
+            ghosts[row] = tuple(each for each in withdrawn if each.t_raised >= base - _GHOSTS_US)
+            for each in due:
+                events += retold(self.plant, row, taken, each, again.get(row, ()))
+        return events, told, ghosts
+
+
+def _close(late: Readings) -> Readings:
+    """Return the late readings that families learn from."""
+    calibrating = (late.quality & QUALITY_MASK) == Quality.calibrating
+    return late.take(((late.quality & FAR) == 0) & (judgeable(late) | calibrating))
+
+
+def _before_ahead(again: Again, row: int) -> list[Columns]:
+    """Return how a row stood before what its limit alarms did ahead of its newest minute."""
+    found: list[Columns] = []
+    for done in again.rewound:
+        at = done.ended.place_of[row]
+        found.append([column[[at]] if at >= 0 else column[:0] for column in done.legs[-1]])
+    return found
+
+
+def _newest(rows: Rows, newest: LastReadings, upon: Proposal) -> Instants:
+    """Return the minute of rows' newest readings, with the news of the batch."""
+    time = newest.time[rows].copy()
+    for part in upon.memory:
+        if isinstance(part, Newest):
+            news = part.readings.take(np.isin(part.readings.point, rows))
+            np.maximum.at(time, np.searchsorted(rows, news.point), news.time)
+    minute: Instants = time // MINUTE_US
+    return minute

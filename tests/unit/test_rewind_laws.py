@@ -1,0 +1,128 @@
+"""The law of late readings for what learns from single points."""
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from alarms.family import Rewindable
+from alarms.plant import Point
+from alarms.readings import Quality
+from alarms.tales import RULES
+from tests.unit.late_streams import Server
+from tests.unit.plants import SECOND, at, point
+from tests.unit.streams import Row
+from tests.unit.test_late_laws import Drawn, as_it_came, ended, in_order, silence
+
+PARAMS: dict[str, Any] = {
+    "deviation": {"learn": 12},
+    "rate": {"rise_per_min": 4.0, "fall_per_min": 8.0, "span_s": 10.0},
+    "sensor": {"hold_s": 20.0, "learn_s": 30.0},
+    "forecast": {"response_s": 600.0},
+}
+NOISE = (0.0, 0.03, -0.02, 0.01, -0.03, 0.02, 0.0, 0.05, -0.01)
+DETECTORS = ("limit", "forecast", "deviation", "rate", "sensor")
+
+
+@st.composite
+def points(draw: st.DrawFn, tag: str) -> Point:
+    return point(
+        tag,
+        limits={"h": 9.0, "hh": 11.0, "l": 1.0},
+        deadband=draw(st.sampled_from([0.0, 0.3])),
+        on_delay_s=draw(st.sampled_from([0.0, 7.0, 30.0])),
+        off_delay_s=draw(st.sampled_from([0.0, 7.0])),
+        period_s=60.0,
+        detect=draw(
+            st.one_of(
+                st.just(DETECTORS),
+                st.sets(st.sampled_from(DETECTORS), min_size=1).map(lambda found: tuple(found)),
+            )
+        ),
+        params=PARAMS,
+    )
+
+
+@st.composite
+def drawn(draw: st.DrawFn) -> Drawn:
+    """Draw a course of slopes, stands and jumps, and how its readings arrive."""
+    several = tuple(draw(points(tag)) for tag in ("A", "B")[: draw(st.integers(1, 2))])
+    wait = draw(st.sampled_from([1.0, 2.0, 5.0, 10.0]))
+    late = st.sampled_from([0, 0, 0, draw(st.sampled_from([0, 3, 9, 18])), 33, 52, 60])
+    seconds, value = draw(st.sampled_from([0.0, 31.0, 55.0])), 5.0
+    ordered: list[Row] = []
+    arrived: list[tuple[float, Row]] = []
+    for _ in range(draw(st.integers(1, 4))):
+        slope = draw(st.sampled_from([0.0, 0.02, 0.1, -0.05, -0.2]))
+        shaken = draw(st.sampled_from([1.0, 1.0, 0.0, 12.0]))
+        value += draw(st.sampled_from([0.0, 0.0, 3.0, -3.0]))
+        for n in range(draw(st.sampled_from([6, 20, 40]))):
+            seconds += wait * draw(st.sampled_from([1, 1, 1, 1, 1, 1, 2, 9]))
+            value += slope
+            quality = draw(st.sampled_from([0] * 28 + [Quality.bad, Quality.calibrating]))
+            read: Row = (
+                n % len(several), at(seconds), at(seconds), value + shaken * NOISE[n % 9], quality,
+            )  # fmt: skip
+            ordered.append(read)
+            arrived.append((seconds + draw(late), read))
+            if draw(st.sampled_from([False] * 9 + [True])):
+                arrived.append((seconds + draw(late), read))
+    arrived.sort(key=lambda each: each[0])
+    came = [(row, time, at(when), x, q) for when, (row, time, _, x, q) in arrived]
+    steps = st.frozensets(st.integers(0, len(came)), max_size=30)
+    return Drawn(several, ordered, came, draw(steps), draw(steps), draw(steps))
+
+
+def occurrences(server: Server) -> list[Any]:
+    return sorted(
+        (each.key, each.rule, each.t_raised, each.t_returned, each.peak_tier,
+         tuple((move.type.value, move.t_change, move.tier) for move in each.moves))
+        for each in server.episodes.found
+        if each.rule in RULES and each.t_raised != each.t_returned
+    )  # fmt: skip
+
+
+def learned(server: Server) -> dict[str, bytes]:
+    return {
+        family.name: family.memory.tobytes()
+        for family in server.engine.learned
+        if isinstance(family, Rewindable)
+    }
+
+
+def standing(server: Server) -> dict[tuple[str, str], Any]:
+    return {slot: state.process for slot, state in server.states.items() if slot[1] in RULES}
+
+
+def shown(server: Server) -> set[tuple[str, str]]:
+    """Return which of these alarms the record has as active."""
+    return {slot for slot, alarm in server.open.items() if alarm.active and slot[1] in RULES}
+
+
+def ends_alike(drawn: Drawn) -> None:
+    ordered = in_order(drawn)
+    came = as_it_came(drawn, acknowledges=True)
+    for server in (ordered, came):
+        ended(server, drawn, 5 * SECOND)
+    assert learned(came) == learned(ordered)
+    assert standing(came) == standing(ordered)
+    assert occurrences(came) == occurrences(ordered)
+
+
+@given(drawn())
+@settings(max_examples=60, deadline=None)
+def test_whatever_order_readings_come_in_what_learns_from_them_is_that_of_their_order(
+    drawn: Drawn,
+) -> None:
+    assume(silence(drawn, 5 * SECOND) < 170 * SECOND)
+    ends_alike(replace(drawn, restarts=frozenset()))
+
+
+@given(drawn())
+@settings(max_examples=60, deadline=None)
+def test_after_restarts_and_late_readings_the_record_shows_what_stands(drawn: Drawn) -> None:
+    came = as_it_came(drawn, acknowledges=True)
+    assert shown(came) == standing(came).keys()
+    ended(came, drawn, 5 * SECOND)
+    assert shown(came) == standing(came).keys()
