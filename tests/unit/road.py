@@ -34,7 +34,6 @@ class Road:
         self._computed = Computed(plant)
         self._corrected: set[tuple[int, int]] = set()
         self._parts: list[Part] = []
-        self._since_parts = 0
         self.engine = self._built()
         self._roster = Roster.of(plant, self.engine.gateways)
 
@@ -87,7 +86,6 @@ class Road:
     def save(self) -> None:
         """Save all parts of the engine's memory."""
         self._parts = list(Rota(self.engine, now=0, fresh=True).due(0, stored=0))
-        self._since_parts = len(self.taken)
 
     def standing(self) -> dict[tuple[str, str], ChannelState]:
         """Leave out the pasts: how long one is kept after a rest depends on what a batch held."""
@@ -103,7 +101,7 @@ class Road:
         if not self._parts:
             recollection.meet(newest)
         recollection.since()
-        stored = Readings.joined(self.taken[self._since_parts :] or [Readings.none()])
+        stored = Readings.joined(self.taken or [Readings.none()])
         order = np.lexsort((stored.time, stored.point, stored.time // _MINUTE_US))
         recollection.learn(stored.take(order))
         self.engine.settle()
