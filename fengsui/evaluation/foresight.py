@@ -1,7 +1,6 @@
 """Takes recorded series through the engine itself: limits and forecasts, as they would be served.
 
-Every series is a point of a plant of its own tags; a batch may be as long as it likes, for how a
-stream is cut into batches changes nothing.
+Every series is a point of a plant of its own tags, taken in order of receipt.
 """
 
 from collections.abc import Sequence
@@ -10,10 +9,13 @@ from typing import Final
 
 import numpy as np
 
-from alarms.alarm import Kind, Transition
+from alarms.alarm import Kind, ProcessEvent, Transition
 from alarms.engine import Engine, LastReadings
+from alarms.occurrences import Episodes
 from alarms.plant import Enterprise, Gateway, Plant, Point, Source, Unit
-from alarms.readings import Instants, Readings
+from alarms.readings import Instants, Readings, Rows, parted
+from alarms.wording import LATE_US
+from fengsui.backtest.clockwork import Clockwork, Known
 from fengsui.evaluation.recordings import Recording
 
 START: Final = 1_763_712_000_000_000
@@ -31,15 +33,23 @@ class Feed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Episode:
-    """An alarm: when it was raised and returned (None: still open), Micros since the start."""
+    """An alarm of the record: when it was raised and returned (None: still open), Micros.
+
+    `told` is the event time of the point's newest reading when it was first spoken of: a reading
+    that comes late tells of what was raised before. All since the start.
+    """
 
     kind: Kind
     raised: int
     returned: int | None
+    told: int
 
 
 def episodes(feeds: Sequence[Feed]) -> list[list[Episode]]:
-    """Return the alarms of every feed, in the order they were raised."""
+    """Return the alarms of every feed, as the record has them in the end, in order of raising.
+
+    All feeds are taken side by side, a reading of each at a time.
+    """
     points = [
         Point(
             enterprise="E",
@@ -54,33 +64,64 @@ def episodes(feeds: Sequence[Feed]) -> list[list[Episode]]:
         )
         for place, feed in enumerate(feeds)
     ]
-    engine = Engine.build(
-        _plant(points), states=(), last=LastReadings.never(len(points)), started=START
-    )
+    plant = _plant(points)
+    engine = Engine.build(plant, states=(), last=LastReadings.never(len(points)), started=START)
+    record = Episodes()
+    heard: dict[tuple[str, str], list[tuple[int, int]]] = {}
+
+    def hear(events: Sequence[ProcessEvent], now: int) -> None:
+        record.add(events, now=now)
+        for event in events:
+            if event.change in (Transition.raised, Transition.late):
+                row = plant.row_of(event.subject.key) or 0
+                told = max(int(newest[row]), event.t_change)
+                heard.setdefault((event.subject.key, event.rule), []).append((event.t_change, told))
+
+    clock = Clockwork(engine, hear, started=START)
+    newest: Instants = np.zeros(len(feeds), np.int64)
+    known = Known(len(feeds))
+    for number in range(max(len(feed.recording.time) for feed in feeds)):
+        batch = _readings(feeds, number, newest)
+        newest[batch.point] = batch.received
+        fresh, behind = parted(batch, engine.last, bound=LATE_US)
+        known.add(batch.take(fresh))
+        met = [
+            known.met(*one) for one in zip(behind.point.tolist(), behind.time.tolist(), strict=True)
+        ]
+        late = behind.take(~np.array(met, np.bool_))
+        clock.take(batch.take(fresh), late, (), now=int(newest.max()))
     found: list[list[Episode]] = [[] for _ in feeds]
-    open_: dict[tuple[int, str], tuple[Kind, int]] = {}
-    for event in engine.judge(_readings(feeds), now=START).events:
-        place = int(event.subject.point or 0)
-        at = event.t_change - START
-        if event.change is Transition.raised:
-            open_[place, event.rule] = event.kind, at
-        elif event.change is Transition.returned:
-            kind, began = open_.pop((place, event.rule))
-            found[place].append(Episode(kind=kind, raised=began, returned=at))
-    for (place, _), (kind, began) in open_.items():
-        found[place].append(Episode(kind=kind, raised=began, returned=None))
-    return [sorted(each, key=lambda episode: episode.raised) for each in found]
+    for one in sorted(record.found, key=lambda one: one.t_raised):
+        if one.t_returned == one.t_raised:
+            continue
+        end = one.t_returned
+        told = min(
+            told
+            for at, told in heard[one.key, one.rule]
+            if told >= one.t_raised and (end is None or at <= end)
+        )
+        found[plant.row_of(one.key) or 0].append(
+            Episode(
+                kind=one.kind,
+                raised=one.t_raised - START,
+                returned=None if end is None else end - START,
+                told=told - START,
+            )
+        )
+    return found
 
 
-def _readings(feeds: Sequence[Feed]) -> Readings:
-    point = np.repeat(np.arange(len(feeds)), [len(feed.recording.time) for feed in feeds])
-    time: Instants = START + np.concatenate([feed.recording.time for feed in feeds])
+def _readings(feeds: Sequence[Feed], number: int, newest: Instants) -> Readings:
+    """Return the reading that each feed brings as its `number`-th; it comes when it may."""
+    rows = [row for row, feed in enumerate(feeds) if number < len(feed.recording.time)]
+    point: Rows = np.array(rows, np.int32)
+    time = START + np.array([feeds[row].recording.time[number] for row in rows], np.int64)
     return Readings(
-        point=point.astype(np.int32),
+        point=point,
         time=time,
-        received=time,
-        value=np.concatenate([feed.recording.value for feed in feeds]),
-        quality=np.zeros(len(time), np.int16),
+        received=np.maximum(time, newest[point]),
+        value=np.array([feeds[row].recording.value[number] for row in rows]),
+        quality=np.zeros(len(rows), np.int16),
         stamp=time,
     )
 

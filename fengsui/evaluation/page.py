@@ -52,7 +52,7 @@ def benchmark(folder: Path, *, seed: int | None = None) -> Benchmark:
     feeds = [recordings.Recording(time=one.time, value=one.value) for one in corpus]
     if seed is not None:
         draws = np.random.default_rng(seed)
-        feeds = [recordings.disturbed(feed, draws) for feed in feeds]
+        feeds = [recordings.sifted(recordings.disturbed(feed, draws)) for feed in feeds]
     judged = recordings.judge(feeds)
     raised = [_by_row(one, said) for one, said in zip(corpus, judged, strict=True)]
     results = tuple(nab.score(corpus, raised, profile) for profile in nab.profiles(folder))

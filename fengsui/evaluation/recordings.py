@@ -127,10 +127,9 @@ def _seen(recordings: Sequence[Recording], rows: NDArray[np.int32], i: int) -> S
 
 
 def disturbed(recording: Recording, draws: np.random.Generator, *, late: float = 1.0) -> Recording:
-    """Drop 5 % of the readings, double 2 %, let them arrive up to 30 s early or late, then sift.
+    """Drop 5 % of the readings, double 2 %, let them arrive up to 30 s early or late.
 
-    `late` is the share of readings that do; the rest arrive as they were made. Sifting is
-    the engine's: what is not newer than the newest before it is not judged.
+    `late` is the share of readings that do; the rest arrive as they were made.
     """
     kept = np.flatnonzero(draws.random(len(recording.time)) >= DROPPED)
     kept = np.repeat(kept, 1 + (draws.random(len(kept)) < DOUBLED))
@@ -139,10 +138,14 @@ def disturbed(recording: Recording, draws: np.random.Generator, *, late: float =
         shift *= draws.random(len(kept)) < late
     moved = recording.time[kept] + shift
     received = kept[np.argsort(moved, kind="stable")]
-    time = recording.time[received]
-    newest = np.maximum.accumulate(time)
-    news = np.concatenate([[True], time[1:] > newest[:-1]])
-    return Recording(time=time[news], value=recording.value[received][news])
+    return Recording(time=recording.time[received], value=recording.value[received])
+
+
+def sifted(recording: Recording) -> Recording:
+    """Leave out what is not newer than the newest before it, and every double."""
+    newest = np.maximum.accumulate(recording.time)
+    news = np.concatenate([[True], recording.time[1:] > newest[:-1]])
+    return Recording(time=recording.time[news], value=recording.value[news])
 
 
 def episodes(raises: NDArray[np.int64], gap: int) -> int:

@@ -88,7 +88,9 @@ def _raises(
     feeds = []
     for column in columns:
         feed = _recording(normal[:, column]).followed_by(_recording(run[:, column]))
-        feeds.append(feed if draws is None else recordings.disturbed(feed, draws))
+        if draws is not None:
+            feed = recordings.sifted(recordings.disturbed(feed, draws))
+        feeds.append(feed)
     began = len(normal) * _STEP
     judged = recordings.judge(feeds)
     return [one.time[one.raised & (one.time >= began)] - began for one in judged]
