@@ -17,7 +17,7 @@ from alarms.engine import Engine
 from alarms.family import Rewindable
 from alarms.late import Around, judged_near
 from alarms.proposal import NEWEST, LastReadings, judgeable, judged
-from alarms.readings import QUALITY_MASK, Instants, Quality, Readings, Rows
+from alarms.readings import BEHIND, QUALITY_MASK, Instants, Quality, Readings, Rows
 from alarms.wording import LATE_US
 
 CHUNK_BITS: Final = 10
@@ -191,6 +191,8 @@ class Recollection:
         for family in self._engine.learned:
             mine = usable & (self._places[family.name][readings.point] >= 0)
             mine &= readings.time > self._heard[family.name][readings.point]
+            if not isinstance(family, Rewindable):
+                mine &= (readings.quality & BEHIND) == 0
             family.replay(readings.point[mine], readings.time[mine], value[mine])
         self._engine.newest.follow(readings)
 

@@ -41,9 +41,11 @@ HISTORY: Final = 0x200
 CORRECTED: Final = 0x400
 """Flag: stamped in the future; judged and stored at the time of receipt."""
 BEHIND: Final = 0x1000
-"""Flag: stored after a newer reading of its point; what learns in order of time passed it over."""
+"""Flag: stored after a newer reading of its point."""
 FAR: Final = 0x2000
 """Flag: came so far behind a newer reading that nothing else is judged again because of it."""
+TAUGHT: Final = 0x4000
+"""Flag: came behind a newer one, and what learns in order of time has learned from it, too."""
 CLAMPED: Final = 0x800
 """Flag: past the instrument's range, judged at the end of it."""
 

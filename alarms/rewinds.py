@@ -9,6 +9,7 @@ and those of the minute after it are not learned from.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -21,7 +22,7 @@ from alarms.family import Clock, Found, LevelMove, Rewindable, Seen
 from alarms.past import MINUTE_US, Told, in_order
 from alarms.plant import Plant
 from alarms.proposal import ChannelState, LastReadings, Newest, Proposal, judgeable
-from alarms.readings import FAR, QUALITY_MASK, Instants, Quality, Readings, Rows
+from alarms.readings import FAR, QUALITY_MASK, TAUGHT, Instants, Quality, Readings, Rows
 from alarms.retelling import retold
 from alarms.rewind_changes import Again, Aside, Asked, Marks, Said, Settled, Ticked
 from alarms.rewinding import Rewound, rewound
@@ -79,9 +80,21 @@ class Rewinds:
         """
         trails = self._trails.of[rows]
         at = np.flatnonzero(trails >= 0)
-        at = at[self._trails.can(trails[at])]
-        memory = self._trails.before[self._families.index(family)][0]
-        return Settled(memory=memory[trails[at]], until=self._trails.border(trails[at]) - 1, at=at)
+        at = at[self._trails.minute[trails[at]] * MINUTE_US >= self._trails.since[trails[at]]]
+        trails = trails[at]
+        which, can = self._families.index(family), self._trails.can(trails)
+        memory = self._trails.begin[which][0][trails]
+        memory[can] = self._trails.before[which][0][trails[can]]
+        until = np.where(can, self._trails.border(trails), self._trails.minute[trails] * MINUTE_US)
+        return Settled(memory=memory, until=until - 1, at=at)
+
+    def teach(self, late: Readings) -> Readings:
+        """Return late readings, those marked that points are judged again with: TAUGHT."""
+        trails = self._trails.of[late.point]
+        taught = (trails >= 0) & ((late.quality & FAR) == 0)
+        taught[taught] = self._trails.can(trails[taught])
+        flag = np.where(taught, np.int16(TAUGHT), np.int16(0))
+        return replace(late, quality=late.quality | flag)
 
     def around(self, late: Readings, rows: Rows) -> Asked:
         """Return which followed points are judged again.

@@ -180,6 +180,7 @@ class Pipeline:
             ]
             self._steps("judged")
             await readings.copy_new(conn, derived.readings.take(fresh), self._roster.ids)
+            behind = self._engine.rewinds.teach(behind)
             late = await self._store_late(conn, behind)
             arrived = behind.take(late.stored)
             wanted = self._engine.around(arrived, proposals[0])
