@@ -84,7 +84,7 @@ class Trust:
                     move = here[side]
                     if move is None or (quality == BAD and not move.lost):
                         event = self._event(row, side, tops[row][side], quality, behind)
-                        found.append((place, RANK, behind.time, event))
+                        found.append((place, RANK, event.t_change, event))
             changes[row] = quality if active else GOOD
         return found, {
             row: quality for row, quality in changes.items() if quality != self._lost.get(row, GOOD)
@@ -135,7 +135,9 @@ class Trust:
             self._is_lost[row] = quality != GOOD
 
     def _event(self, row: int, side: int, top: int, quality: str, behind: Behind) -> ProcessEvent:
+        # The clock may have raised the alarm ahead of a reading that was on its way.
+        at = max(behind.time, int(self._standing.t0[row, top]))
         return quality_event(
             self.plant, self.rules, row, side=side, top=int(top), quality=quality,
-            at=behind.time, behind=behind,
+            at=at, behind=behind,
         )  # fmt: skip
