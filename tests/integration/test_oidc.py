@@ -84,6 +84,7 @@ async def whole(databases: Databases) -> AsyncIterator[Desk]:
 def desk(whole: Desk) -> Desk:
     """The same, with a provider that tells the truth."""
     whole.provider.lie, whole.provider.sign = providers._keep, None
+    whole.provider.beside = []
     return whole
 
 
@@ -244,6 +245,80 @@ async def test_a_key_the_provider_changed_is_found(
     monkeypatch.setattr(oidc, "_KEYS_ANEW_S", 0.0)
     desk.provider.renew_key()
     assert (await desk.sign_in(preferred_username="li")).status == 303
+
+
+@pytest.mark.parametrize("kid", [None, "the-only-one"])
+@pytest.mark.parametrize("curve", ["P-256", "P-384"])
+async def test_a_key_changed_without_a_new_name_is_found(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, kid: str | None, curve: str
+) -> None:
+    monkeypatch.setattr(oidc, "_KEYS_ANEW_S", 0.0)
+    desk.provider.key = providers.new_key(kid=kid)
+    assert (await desk.sign_in(preferred_username="li")).status == 303
+    desk.provider.key = providers.new_key(curve, kid=kid)
+    assert (await desk.sign_in(preferred_username="li")).status == 303
+
+
+async def test_forged_signatures_do_not_make_us_ask_for_the_keys_each_time(desk: Desk) -> None:
+    fresh = apps.create(desk.database, provider=client_of(desk.provider.issuer))
+    async with asgi.running(fresh):
+        other = Desk(app=fresh, database=desk.database, provider=desk.provider)
+        assert (await other.sign_in(preferred_username="li")).status == 303
+        asked = desk.provider.asked_for_keys
+        forged = providers.new_key(kid=str(desk.provider.key.kid))
+        desk.provider.sign = lambda claims: desk.provider.signed(claims, forged)
+        for _ in range(3):
+            assert (await other.sign_in(preferred_username="li")).status == 401
+    assert desk.provider.asked_for_keys == asked
+
+
+_GOOD = providers.new_key(kid="spare").as_dict(private=False)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"kty": "FUTURE", "kid": "f"},
+        {"kty": "EC", "crv": "P-999", "x": "AA", "y": "AA"},
+        {"kty": "OKP", "crv": "X9", "x": "AA"},
+        {"kty": "RSA", "n": "", "e": ""},
+        {"kty": ["EC"]},
+        {**_GOOD, "x": "AAAA"},
+        {**_GOOD, "kid": 5},
+        {"kid": "no kind"},
+        "no object",
+        None,
+    ],
+    ids=str,
+)
+async def test_one_key_that_cannot_be_used_does_not_stop_the_others(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, beside: object
+) -> None:
+    monkeypatch.setattr(oidc, "_KEYS_ANEW_S", 0.0)
+    desk.provider.renew_key()
+    desk.provider.beside = [beside]
+    assert (await desk.sign_in(preferred_username="li")).status == 303
+
+
+@pytest.mark.parametrize("beside", [{**_GOOD, "use": "enc"}, {"kty": "oct", "k": "c2VjcmV0"}])
+async def test_a_key_for_another_use_leaves_the_nameless_one_alone_in_the_set(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, beside: object
+) -> None:
+    monkeypatch.setattr(oidc, "_KEYS_ANEW_S", 0.0)
+    desk.provider.key = providers.new_key(kid=None)
+    desk.provider.beside = [beside]
+    assert (await desk.sign_in(preferred_username="li")).status == 303
+
+
+async def test_a_set_without_any_usable_key_is_a_provider_away(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = apps.create(desk.database, provider=client_of(desk.provider.issuer))
+    monkeypatch.setattr(desk.provider, "key", providers.new_key(kid="x"))
+    monkeypatch.setattr(desk.provider.key, "as_dict", lambda **_: {"kty": "FUTURE"})
+    async with asgi.running(fresh):
+        other = Desk(app=fresh, database=desk.database, provider=desk.provider)
+        assert (await other.sign_in(preferred_username="li")).status == 503
 
 
 async def test_a_person_who_says_no_at_the_provider_reads_so(desk: Desk) -> None:
