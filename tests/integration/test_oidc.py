@@ -67,6 +67,16 @@ def session_of(answer: Answer) -> str | None:
     return cookies(answer).get("fengsui_session")
 
 
+async def written(desk: Desk, most: int = 1) -> list[tuple[object, ...]]:
+    """Return the newest rows of the audit trail, newest first."""
+    async with await connection.connect(desk.database) as conn:
+        rows = await conn.execute(
+            "select actor, action, object, after from audit_trail order by id desc limit %s",
+            (most,),
+        )
+        return await rows.fetchall()
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def whole(databases: Databases) -> AsyncIterator[Desk]:
     """One app and one provider for this file's tests."""
@@ -111,13 +121,8 @@ async def test_an_account_the_provider_names_gets_the_session_a_password_would(d
         headers={"cookie": f"fengsui_session={session_of(answer)}"},
     )  # fmt: skip
     assert (me.json()["name"], me.json()["role"]) == ("li", "operator")
-    async with await connection.connect(desk.database) as conn:
-        rows = await conn.execute(
-            "select actor, action, object, after from audit_trail order by id desc limit 1"
-        )
-        row = await rows.fetchone()
     after = {"by": "oidc", "issuer": desk.provider.issuer, "subject": "7f3a"}
-    assert row == ("li", "sign_in", "person:li", after)
+    assert await written(desk) == [("li", "sign_in", "person:li", after)]
 
 
 async def test_the_browser_is_sent_with_pkce_state_and_nonce_and_each_time_with_others(
@@ -137,6 +142,13 @@ async def test_rights_never_come_from_the_provider(desk: Desk) -> None:
     assert (answer.status, session_of(answer)) == (403, None)
     assert "没有这个账号" in answer.text
     assert "no such account" in answer.text
+    after = {"by": "oidc", "issuer": desk.provider.issuer, "subject": "subject-1"}
+    assert await written(desk) == [
+        (
+            *("address:127.0.0.1", "sign_in.refused", "person:nobody-here"),
+            after | {"why": "unknown_account"},
+        )
+    ]
 
 
 async def test_a_disabled_account_stays_shut(desk: Desk) -> None:
@@ -148,6 +160,42 @@ async def test_a_disabled_account_stays_shut(desk: Desk) -> None:
     async with await connection.connect(desk.database) as conn:
         rows = await conn.execute("select from person_session where person = %s", (name,))
         assert rows.rowcount == 0, "not even a session that opens nothing is kept"
+    assert "disabled_account" in str(await written(desk))
+
+
+async def test_an_account_whose_scope_names_nothing_reads_so(desk: Desk) -> None:
+    name = await beacons.person(desk.database, "lost")
+    async with await connection.connect(desk.database) as conn:
+        await conn.execute("update person set scope = '999999' where name = %s", (name,))
+    answer = await desk.sign_in(preferred_username=name)
+    assert (answer.status, session_of(answer)) == (403, None)
+    assert "权限范围在本系统中没有对应的区域或企业" in answer.text
+    assert "its scope names no region or enterprise" in answer.text
+    assert "no such account" not in answer.text
+    async with await connection.connect(desk.database) as conn:
+        rows = await conn.execute("select from person_session where person = %s", (name,))
+        assert rows.rowcount == 0
+    assert "scope_names_nothing" in str(await written(desk))
+
+
+async def test_what_proves_nobody_is_written_down_and_cannot_fill_the_trail(desk: Desk) -> None:
+    fresh = apps.create(desk.database, provider=client_of(desk.provider.issuer))
+    async with asgi.running(fresh):
+        other = Desk(app=fresh, database=desk.database, provider=desk.provider)
+        desk.provider.lie = LIES["another issuer"]
+        await other.sign_in(preferred_username="li")
+        address, cookie = await other.begin()
+        state = desk.provider.approve(address)["state"]
+        await other.back(cookie, {"error": "access_denied", "state": state})
+        await other.back(None, {"code": "x", "state": "y"})
+        found = await written(desk, 3)
+        for _ in range(5):
+            assert (await other.back(None, {"code": "x", "state": "y"})).status == 401
+        after_five = await written(desk, 6)
+        assert after_five[2:5] == found, "of these five only the first two are written"
+    whys = [after["why"] for _, _, _, after in found if isinstance(after, dict)]
+    assert whys == ["not_begun_here", "not_completed", "not_proven"]
+    assert {row[:3] for row in found} == {("address:127.0.0.1", "sign_in.refused", "session")}
 
 
 async def test_a_name_is_text_on_the_page_and_never_markup(desk: Desk) -> None:
