@@ -241,6 +241,7 @@ async def test_not_ready_says_what_is_missing(house: House) -> None:
     assert answer.status_code == 503
     checks = answer.json()["checks"]
     assert [name for name, check in checks.items() if not check["ok"]] == ["ingest"]
+    assert [name for name, check in checks.items() if "mend" in check] == ["ingest"]
 
 
 async def test_the_published_openapi_lists_every_route_of_this_version(house: House) -> None:
