@@ -59,7 +59,7 @@ async def _refuse_second(conn: AsyncConnection, identity: Identity, url: str) ->
     for other in await relays.listed(conn, ALL):
         if outbound.place(other.url) != asked:
             continue
-        if other not in await relays.listed(conn, identity.scope, relay=other.id):
+        if not await relays.listed(conn, identity.scope, relay=other.id):
             raise ProblemError(
                 409,
                 f"a relay outside your scope leads to {url} already, and one tower takes one; ask "

@@ -10,6 +10,8 @@ from api.service import Service
 
 _NOBODY: Final = "session"
 """The object of a refused sign-in that names no account; a name typed may be a password."""
+_MOST: Final = 300
+"""Characters kept of words that are a stranger's."""
 
 
 async def record(service: Service, name: str, action: str, after: object = None) -> None:
@@ -43,7 +45,7 @@ async def record_refusal(
         )
 
 
-async def record_stray(service: Service, request: Request, *, why: str, **more: object) -> None:
+async def record_stray(service: Service, request: Request, *, why: str, **more: str) -> None:
     """Write down a refused sign-in through the provider that proves nobody, within a bound.
 
     Anybody can bring these about: of one address five are written, then at most one a minute.
@@ -52,7 +54,8 @@ async def record_stray(service: Service, request: Request, *, why: str, **more: 
     if service.strays.wait_s(address) > 0:
         return
     service.strays.failed(address)
-    await record_refusal(service, request, by="oidc", why=why, account=None, **more)
+    kept = {name: text.replace("\0", "")[:_MOST] for name, text in more.items()}
+    await record_refusal(service, request, by="oidc", why=why, account=None, **kept)
 
 
 def address_of(request: Request) -> str:

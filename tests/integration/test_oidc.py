@@ -4,67 +4,22 @@ import base64
 import json
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
-from http.cookies import SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import pytest_asyncio
-from fastapi import FastAPI
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
 
 from alarms.errors import SettingError
 from alarms.storage import accounts, connection
 from api import app as apps
-from api import oidc
-from tests import asgi, beacons, providers, servers
-from tests.asgi import Answer
+from tests import asgi, beacons, providers, servers, signing_in
 from tests.databases import Databases
-from tests.providers import CLIENT, SECRET, Claims, Provider
+from tests.providers import CLIENT, SECRET, Claims
+from tests.signing_in import BACK, BEGIN, PUBLIC, Desk, client_of, session_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-PUBLIC = "http://127.0.0.1:9/fengsui/"
-BEGIN, BACK = "/api/v1/session/oidc", "/api/v1/session/oidc/callback"
-
-
-@dataclass(slots=True, kw_only=True)
-class Desk:
-    """The app with its provider, over one database with the account `li`."""
-
-    app: FastAPI
-    database: str
-    provider: Provider
-
-    async def begin(self) -> tuple[str, str]:
-        """Begin a sign-in; return where the browser is sent, and its cookie."""
-        answer = await asgi.request(self.app, "GET", BEGIN, headers={})
-        assert answer.status == 303, answer.text
-        return dict(answer.headers)["location"], cookies(answer)["fengsui_sign_in"]
-
-    async def back(self, cookie: str | None, query: dict[str, str]) -> Answer:
-        """Come back from the provider."""
-        headers = {} if cookie is None else {"cookie": f"fengsui_sign_in={cookie}"}
-        return await asgi.request(self.app, "GET", BACK, headers=headers, query=query)
-
-    async def sign_in(self, **claims: object) -> Answer:
-        """Sign in, the provider saying this of the person."""
-        address, cookie = await self.begin()
-        return await self.back(cookie, self.provider.approve(address, **claims))
-
-
-def cookies(answer: Answer) -> dict[str, str]:
-    """Return the cookies an answer sets that are not empty."""
-    found: SimpleCookie = SimpleCookie()
-    for name, text in answer.headers:
-        if name == "set-cookie":
-            found.load(text)
-    return {name: morsel.value for name, morsel in found.items() if morsel.value}
-
-
-def session_of(answer: Answer) -> str | None:
-    """Return the session an answer opens, if it does."""
-    return cookies(answer).get("fengsui_session")
 
 
 async def written(desk: Desk, most: int = 1) -> list[tuple[object, ...]]:
@@ -80,33 +35,15 @@ async def written(desk: Desk, most: int = 1) -> list[tuple[object, ...]]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def whole(databases: Databases) -> AsyncIterator[Desk]:
     """One app and one provider for this file's tests."""
-    name = databases.create()
-    database = databases.address(name)
-    await beacons.person(database, "li")
-    async with providers.running() as provider:
-        app = apps.create(database, provider=client_of(provider.issuer))
-        async with asgi.running(app):
-            yield Desk(app=app, database=database, provider=provider)
-    databases.drop(name)
+    async with signing_in.with_provider(databases) as made:
+        yield made
 
 
 @pytest.fixture
 def desk(whole: Desk) -> Desk:
     """The same, with a provider that tells the truth."""
     whole.provider.lie, whole.provider.sign = providers._keep, None
-    whole.provider.beside = []
     return whole
-
-
-def client_of(issuer: str) -> oidc.Provider:
-    """Return our side of a provider."""
-    return oidc.Provider(
-        issuer=issuer,
-        client_id=CLIENT,
-        client_secret=SECRET,
-        public_url=PUBLIC,
-        claim="preferred_username",
-    )
 
 
 async def test_an_account_the_provider_names_gets_the_session_a_password_would(desk: Desk) -> None:
@@ -179,14 +116,12 @@ async def test_an_account_whose_scope_names_nothing_reads_so(desk: Desk) -> None
 
 
 async def test_what_proves_nobody_is_written_down_and_cannot_fill_the_trail(desk: Desk) -> None:
-    fresh = apps.create(desk.database, provider=client_of(desk.provider.issuer))
-    async with asgi.running(fresh):
-        other = Desk(app=fresh, database=desk.database, provider=desk.provider)
+    async with signing_in.afresh(desk) as other:
         desk.provider.lie = LIES["another issuer"]
         await other.sign_in(preferred_username="li")
         address, cookie = await other.begin()
         state = desk.provider.approve(address)["state"]
-        await other.back(cookie, {"error": "access_denied", "state": state})
+        await other.back(cookie, {"error": "access\0denied", "state": state})
         await other.back(None, {"code": "x", "state": "y"})
         found = await written(desk, 3)
         for _ in range(5):
@@ -284,89 +219,6 @@ async def test_a_code_serves_once(desk: Desk) -> None:
     assert (await desk.back(cookie, back)).status == 303
     answer = await desk.back(cookie, back)
     assert (answer.status, session_of(answer)) == (401, None)
-
-
-async def test_a_key_the_provider_changed_is_found(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert (await desk.sign_in(preferred_username="li")).status == 303
-    monkeypatch.setattr(oidc, "_KEYS_ANEW_S", 0.0)
-    desk.provider.renew_key()
-    assert (await desk.sign_in(preferred_username="li")).status == 303
-
-
-@pytest.mark.parametrize("kid", [None, "the-only-one"])
-@pytest.mark.parametrize("curve", ["P-256", "P-384"])
-async def test_a_key_changed_without_a_new_name_is_found(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, kid: str | None, curve: str
-) -> None:
-    monkeypatch.setattr(oidc, "_KEYS_ANEW_S", 0.0)
-    desk.provider.key = providers.new_key(kid=kid)
-    assert (await desk.sign_in(preferred_username="li")).status == 303
-    desk.provider.key = providers.new_key(curve, kid=kid)
-    assert (await desk.sign_in(preferred_username="li")).status == 303
-
-
-async def test_forged_signatures_do_not_make_us_ask_for_the_keys_each_time(desk: Desk) -> None:
-    fresh = apps.create(desk.database, provider=client_of(desk.provider.issuer))
-    async with asgi.running(fresh):
-        other = Desk(app=fresh, database=desk.database, provider=desk.provider)
-        assert (await other.sign_in(preferred_username="li")).status == 303
-        asked = desk.provider.asked_for_keys
-        forged = providers.new_key(kid=str(desk.provider.key.kid))
-        desk.provider.sign = lambda claims: desk.provider.signed(claims, forged)
-        for _ in range(3):
-            assert (await other.sign_in(preferred_username="li")).status == 401
-    assert desk.provider.asked_for_keys == asked
-
-
-_GOOD = providers.new_key(kid="spare").as_dict(private=False)
-
-
-@pytest.mark.parametrize(
-    "beside",
-    [
-        {"kty": "FUTURE", "kid": "f"},
-        {"kty": "EC", "crv": "P-999", "x": "AA", "y": "AA"},
-        {"kty": "OKP", "crv": "X9", "x": "AA"},
-        {"kty": "RSA", "n": "", "e": ""},
-        {"kty": ["EC"]},
-        {**_GOOD, "x": "AAAA"},
-        {**_GOOD, "kid": 5},
-        {"kid": "no kind"},
-        "no object",
-        None,
-    ],
-    ids=str,
-)
-async def test_one_key_that_cannot_be_used_does_not_stop_the_others(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, beside: object
-) -> None:
-    monkeypatch.setattr(oidc, "_KEYS_ANEW_S", 0.0)
-    desk.provider.renew_key()
-    desk.provider.beside = [beside]
-    assert (await desk.sign_in(preferred_username="li")).status == 303
-
-
-@pytest.mark.parametrize("beside", [{**_GOOD, "use": "enc"}, {"kty": "oct", "k": "c2VjcmV0"}])
-async def test_a_key_for_another_use_leaves_the_nameless_one_alone_in_the_set(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, beside: object
-) -> None:
-    monkeypatch.setattr(oidc, "_KEYS_ANEW_S", 0.0)
-    desk.provider.key = providers.new_key(kid=None)
-    desk.provider.beside = [beside]
-    assert (await desk.sign_in(preferred_username="li")).status == 303
-
-
-async def test_a_set_without_any_usable_key_is_a_provider_away(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fresh = apps.create(desk.database, provider=client_of(desk.provider.issuer))
-    monkeypatch.setattr(desk.provider, "key", providers.new_key(kid="x"))
-    monkeypatch.setattr(desk.provider.key, "as_dict", lambda **_: {"kty": "FUTURE"})
-    async with asgi.running(fresh):
-        other = Desk(app=fresh, database=desk.database, provider=desk.provider)
-        assert (await other.sign_in(preferred_username="li")).status == 503
 
 
 async def test_a_person_who_says_no_at_the_provider_reads_so(desk: Desk) -> None:
