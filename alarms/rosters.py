@@ -1,5 +1,6 @@
 """Who is on duty: persons with their addresses, weekly shifts by local time, dated changes."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta, timezone
 from itertools import pairwise
@@ -15,8 +16,11 @@ LOCAL: Final = timezone(timedelta(hours=8), "Asia/Shanghai")
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: Final[tuple[Day, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Post = Literal["duty", "supervisor"]
-Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-Wall = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]$")]
+_CLOCK: Final = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+_WALL: Final = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{_CLOCK}"
+# Told to programs as patterns, but held to below: people are refused in words.
+Clock = Annotated[str, Meta(extra_json_schema={"pattern": f"^{_CLOCK}$"})]
+Wall = Annotated[str, Meta(extra_json_schema={"pattern": f"^{_WALL}$"})]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 To = Annotated[str, Meta(max_length=254, pattern=r"^[^\x00-\x1f]*$")]
 _DAY: Final = timedelta(days=1)
@@ -50,6 +54,14 @@ class Shift(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     persons: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=20)]
     post: Post = "duty"
 
+    def __post_init__(self) -> None:
+        for name, told in (("begins", self.begins), ("ends", self.ends)):
+            if re.fullmatch(_CLOCK, told, re.ASCII) is None:
+                raise ValueError(
+                    f"`{name}` is {told[:40]!r}; a time of day is written HH:MM, from 00:00 to "
+                    "23:59 (an `ends` of 00:00 is midnight)"
+                )
+
 
 class RosterChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """From one local moment to another others are on duty than the shifts say; nobody is allowed.
@@ -63,6 +75,12 @@ class RosterChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     post: Post = "duty"
 
     def __post_init__(self) -> None:
+        for name, told in (("begins", self.begins), ("ends", self.ends)):
+            if re.fullmatch(_WALL, told, re.ASCII) is None:
+                raise ValueError(
+                    f"`{name}` is {told[:40]!r}; a local moment is written YYYY-MM-DDTHH:MM, as "
+                    "2026-11-21T08:00"
+                )
         try:
             begins, ends = datetime.fromisoformat(self.begins), datetime.fromisoformat(self.ends)
         except ValueError as error:

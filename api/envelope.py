@@ -1,4 +1,4 @@
-"""What every HTTP answer gets and every request must keep to: security headers and a size limit."""
+"""What every HTTP answer gets and every request keeps to: security headers, a size limit, HEAD."""
 
 import asyncio
 from typing import Final
@@ -38,10 +38,14 @@ class Envelope:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on within its limits."""
+        """Pass a request on within its limits; HEAD as GET, whose answer leaves without its body.
+
+        Routes need not know HEAD so, and its headers cannot differ from theirs.
+        """
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        bodiless = scope["method"] == "HEAD"
         started = False
         taken = 0
 
@@ -64,13 +68,16 @@ class Envelope:
                     headers.setdefault("strict-transport-security", tls.HSTS)
                 if str(scope["path"]).startswith("/api/"):
                     headers.setdefault("cache-control", "no-store")
+            elif bodiless and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
             await send(message)
 
         announced = Headers(scope=scope).get("content-length", "0")
         try:
             if announced.isdigit() and int(announced) > BODY_MOST:
                 raise TooLargeError
-            await self._app(scope, guarded_receive, secured_send)
+            asked = {**scope, "method": "GET"} if bodiless else scope
+            await self._app(asked, guarded_receive, secured_send)
         except TooLargeError:
             if started:
                 raise

@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 from argon2 import PasswordHasher
@@ -28,6 +29,25 @@ _TOGETHER_S: Final = 0.25
 _HASHER: Final = PasswordHasher()
 _NOBODY: Final = _HASHER.hash(secrets.token_hex(16))
 """Verified when a name is unknown, so that an unknown name takes as long as a wrong password."""
+
+
+class Refusal(StrEnum):
+    """Why a sign-in is refused: the audit trail's word, while the answer may say less."""
+
+    unknown = "unknown_account"
+    disabled = "disabled_account"
+    password = "wrong_password"  # noqa: S105  a reason, no password
+    scope = "scope_names_nothing"
+
+
+class RefusedError(UnauthenticatedError):
+    """Somebody asked to sign in and is not let in; the answer says why to the proven only."""
+
+    def __init__(self, why: Refusal, detail: str) -> None:
+        super().__init__(detail)
+        self.why = why
+        if why is Refusal.scope:
+            self.members = {"why": why}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +172,7 @@ class Gate:
             return await accounts.standing(conn, asked, now=clock.now())
 
     async def sign_in(self, name: str, password: str, *, address: str) -> tuple[str, Identity]:
-        """Open a session; return its id and whose it is. Raise ProblemError 401 or 429."""
+        """Open a session; return its id and whose it is. Raise RefusedError or ProblemError 429."""
         keys = f"name {name}", f"address {address}"
         wait_s = self._throttle.wait_s(*keys)
         if wait_s > 0:
@@ -166,21 +186,23 @@ class Gate:
         known = person.password_hash if person is not None else _NOBODY
         async with self._hashing:
             right = await asyncio.to_thread(_verify, known, password)
-        if not right or person is None or person.disabled:
+        why = _shut(person) or (None if right else Refusal.password)
+        if why is not None:
             self._throttle.failed(*keys)
-            raise UnauthenticatedError("this name and password do not fit together")
+            raise RefusedError(why, "this name and password do not fit together")
         self._throttle.succeeded(*keys)
         return await self._open(name)
 
     async def admit(self, name: str) -> str:
         """Open a session for somebody proven elsewhere; return its id.
 
-        Raises UnauthenticatedError when there is no such account, or it is disabled.
+        Raises RefusedError when there is no such account, it is disabled, or its scope is empty.
         """
         async with self._pool.connection(timeout=5) as conn:
             person = await accounts.person(conn, name)
-        if person is None or person.disabled:
-            raise UnauthenticatedError("no account that is open has this name")
+        why = _shut(person)
+        if why is not None:
+            raise RefusedError(why, "no account that is open has this name")
         return (await self._open(name))[0]
 
     async def _open(self, name: str) -> tuple[str, Identity]:
@@ -197,8 +219,10 @@ class Gate:
             )
         identity = await self.by_session(session)
         if identity is None:
-            raise UnauthenticatedError(
-                "this account's scope names nothing registered; ask an administrator"
+            async with self._pool.connection(timeout=5) as conn:
+                await accounts.end_session(conn, digest_of(session))
+            raise RefusedError(
+                Refusal.scope, "this account's scope names nothing registered; ask an administrator"
             )
         return session, identity
 
@@ -206,6 +230,13 @@ class Gate:
         """End a session."""
         async with self._pool.connection(timeout=5) as conn:
             await accounts.end_session(conn, identity.digest)
+
+
+def _shut(person: accounts.Person | None) -> Refusal | None:
+    """Return why nobody enters by this account, whatever else is proven."""
+    if person is None:
+        return Refusal.unknown
+    return Refusal.disabled if person.disabled else None
 
 
 def _verify(known: str, password: str) -> bool:

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import logging
 import time
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,9 +16,16 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
 from joserfc import jwt
-from joserfc.errors import InvalidKeyIdError, JoseError
-from joserfc.jwk import KeySet
+from joserfc.errors import (
+    BadSignatureError,
+    InvalidKeyCurveError,
+    InvalidKeyIdError,
+    InvalidKeyTypeError,
+    JoseError,
+)
+from joserfc.jwk import JWKRegistry, Key, KeySet
 
 from alarms.errors import SettingError
 from api import clock
@@ -29,14 +37,21 @@ _ALGORITHMS: Final = (
     *("ES256", "ES384", "ES512", "Ed25519", "EdDSA"),
 )
 """By a key pair only: `none` proves nothing, HS… could take a public key for a secret."""
+_KEY_TYPES: Final = ("RSA", "EC", "OKP")
+_CHANGED: Final = (
+    *(InvalidKeyIdError, BadSignatureError),
+    *(InvalidKeyTypeError, InvalidKeyCurveError),
+)
+"""What a token runs into whose key was changed: a new `kid`, or none, or the old one reused."""
 _ANSWER_S: Final = 10.0
 _ANSWER_MOST: Final = 512 * 1024
 _TOGETHER: Final = 4
 """How many questions to the provider are open at once: anybody may begin a sign-in."""
 _KEPT_S: Final = 3600.0
-"""How long discovery and keys are kept; keys are asked for anew when one is unknown."""
+"""How long discovery and keys are kept; keys are asked for anew when they do not fit a token."""
 _KEYS_ANEW_S: Final = 10.0
 _LEEWAY_S: Final = 60
+_LOG = logging.getLogger(__name__)
 
 
 class ProviderAwayError(Exception):
@@ -174,7 +189,7 @@ class Provider:
         try:
             try:
                 found = jwt.decode(token, await self._known_keys(), algorithms=_ALGORITHMS)
-            except InvalidKeyIdError:
+            except _CHANGED:
                 keys = await self._known_keys(anew=True)
                 found = jwt.decode(token, keys, algorithms=_ALGORITHMS)
             claims: dict[str, Any] = found.claims
@@ -228,10 +243,11 @@ class Provider:
             if age_s < (_KEYS_ANEW_S if anew else _KEPT_S):
                 return self._keys[1]
         found = await self._ask(httpx.Request("GET", await self._endpoint("jwks_uri")))
-        try:
-            keys = KeySet.import_key_set({"keys": found["keys"]})
-        except (JoseError, KeyError, TypeError, ValueError) as error:
-            raise ProviderAwayError(f"the provider's keys cannot be read: {error}") from error
+        told = found.get("keys")
+        read = [_key(each) for each in told] if isinstance(told, list) else []
+        keys = KeySet([each for each in read if each is not None])
+        if not keys:
+            raise ProviderAwayError("the provider tells no key that could prove a signature")
         self._keys = moment, keys
         return keys
 
@@ -260,6 +276,22 @@ class Provider:
         if not isinstance(found, dict) or answer.status_code >= 500:
             raise ProviderAwayError(f"{request.url.copy_with(query=None)}: {answer.status_code}")
         return found
+
+
+def _key(told: object) -> Key | None:
+    """Return a key that may prove a signature, or None: one of another use, or that is no key.
+
+    One bad entry of a provider's set says nothing against the others (RFC 7517 section 5).
+    """
+    if not isinstance(told, dict) or told.get("kty") not in _KEY_TYPES:
+        return None
+    if told.get("use", "sig") != "sig":
+        return None
+    try:
+        return JWKRegistry.import_key(told)
+    except (JoseError, KeyError, TypeError, ValueError, UnsupportedAlgorithm) as error:
+        _LOG.warning("a key of the provider (kid %r) is passed over: %s", told.get("kid"), error)
+        return None
 
 
 def _is_private_way(url: str) -> bool:

@@ -21,6 +21,13 @@ def check(url: str, *, plain: str = "http", secure: str = "https") -> None:
         raise ProblemError(422, "url begins with https://; http is for private addresses only")
 
 
+def place(url: str) -> tuple[str, str, int, str]:
+    """Return what of a checked address says where it leads, however it is written."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return parts.scheme, parts.hostname or "", port, parts.path.rstrip("/")
+
+
 def is_near(host: str) -> bool:
     """Tell whether a host is this machine or written as a private address."""
     if host == "localhost":

@@ -123,9 +123,12 @@ def install(app: FastAPI) -> None:
 
 
 def _methods_at(request: Request) -> list[str]:
-    """Return what an address knows: of several routes there the framework names only the first."""
+    """Return what an address knows: of several routes there the framework names only the first.
+
+    What knows GET knows HEAD (envelope.py).
+    """
     asked = {name: request.scope[name] for name in ("type", "path", "root_path", "headers")}
-    return [
+    known = [
         method
         for method in ("DELETE", "GET", "PATCH", "POST", "PUT")
         if any(
@@ -133,6 +136,7 @@ def _methods_at(request: Request) -> list[str]:
             for route in request.app.router.routes
         )
     ]
+    return sorted({*known, *(["HEAD"] if "GET" in known else [])})
 
 
 _HTTP_WORDS = {

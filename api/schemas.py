@@ -20,11 +20,12 @@ from api import (
 )
 from api.performance_schema import PERFORMANCE
 from api.preview_schema import PREVIEW
+from api.relay_making import NewRelay
 from api.routes.broker import EmqxClient, EmqxDeed
 from api.routes.certificates import CertificateWish
 from api.routes.channels import ChannelWish, Trial
 from api.routes.credentials import NewGateway
-from api.routes.relays import NewRelay, TowerName
+from api.routes.relays import TowerName
 from api.routes.session import SignIn
 from api.routes.webhooks import Again, NewWebhook
 from api.rule_schema import RULE

@@ -20,7 +20,7 @@ from api.broker_desk import BrokerDesk
 from api.burdens import Burdens
 from api.feed import Feed
 from api.gateway_life import Entrance
-from api.identity import COOKIE, Gate, Identity
+from api.identity import COOKIE, Gate, Identity, Throttle
 from api.inspection import Inspections
 from api.live import Live
 from api.oidc import Provider
@@ -63,6 +63,8 @@ class Service:
     preview: Preview | None = None
     provider: Provider | None = None
     pace: Pace = field(default_factory=Pace)
+    strays: Throttle = field(default_factory=Throttle)
+    """By address: how often sign-ins through the provider that prove nobody are written down."""
     connections: "set[Connection]" = field(default_factory=set)
     consumers: dict[tuple[str, str], object] = field(default_factory=dict)
     """Which subscription serves each named consumer now, by (owner, name)."""

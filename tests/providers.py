@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
 
 import uvicorn
 from joserfc import jwt
-from joserfc.jwk import ECKey, KeySet
+from joserfc.jwk import ECKey
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -39,6 +39,9 @@ class Provider:
     lie: Callable[[Claims], None] = _keep
     sign: Callable[[Claims], str] | None = None
     codes: dict[str, tuple[dict[str, str], Claims]] = field(default_factory=dict)
+    beside: list[object] = field(default_factory=list)
+    """What else its key set holds, before its own key."""
+    asked_for_keys: int = 0
 
     def approve(self, address: str, **claims: object) -> dict[str, str]:
         """Let somebody sign in at the address a browser was sent to; return what goes back."""
@@ -63,9 +66,9 @@ class Provider:
         )
 
     async def keys(self, _request: Request) -> JSONResponse:
-        """Answer the public key, beside one of a kind nobody knows."""
-        known = KeySet([self.key]).as_dict(private=False)
-        return JSONResponse({"keys": [{"kty": "FUTURE", "kid": "f"}, *known["keys"]]})
+        """Answer the public key, behind what else there is."""
+        self.asked_for_keys += 1
+        return JSONResponse({"keys": [*self.beside, self.key.as_dict(private=False)]})
 
     async def redeem(self, request: Request) -> JSONResponse:
         """Answer a token for a code: once, to its client, with its verifier and address."""
@@ -97,15 +100,25 @@ class Provider:
     def signed(self, claims: Claims, key: ECKey | None = None) -> str:
         """Return claims as a token, signed by this or another key."""
         key = key or self.key
-        return jwt.encode({"alg": "ES256", "kid": key.kid}, claims, key)
+        named = {} if key.kid is None else {"kid": key.kid}
+        algorithm = _ALGORITHM[key.curve_name]
+        return jwt.encode({"alg": algorithm, **named}, claims, key, algorithms=[algorithm])
 
     def renew_key(self) -> None:
         """Sign with a new key from now on."""
         self.key = _new_key()
 
 
+_ALGORITHM = {"P-256": "ES256", "P-384": "ES384"}
+
+
 def _new_key() -> ECKey:
-    return ECKey.generate_key("P-256", {"kid": secrets.token_hex(4)})
+    return new_key(kid=secrets.token_hex(4))
+
+
+def new_key(curve: str = "P-256", *, kid: str | None) -> ECKey:
+    """Return a key pair; `kid` None: one without a name."""
+    return ECKey.generate_key(curve, {} if kid is None else {"kid": kid})
 
 
 @asynccontextmanager

@@ -148,7 +148,10 @@ def _follow(
     offset = int(columns[0])
     found.rows += 1
     if offset != before + 1:
-        found.note(before + 1, f"the rows {before + 1} to {offset - 1} are missing")
+        missing = f"rows {before + 1} to {offset - 1} are"
+        if offset == before + 2:
+            missing = f"row {before + 1} is"
+        found.note(before + 1, f"{missing} missing")
     elif chained(previous, columns) != kept:
         found.note(offset, f"row {offset} (alarm {columns[1]}, rev {columns[2]}) was changed")
     return kept, offset

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from alarms import instants
+from alarms import instants, rule_names
 from alarms.handover import Handover, Standing
 from alarms.performance import Figures, Report, Taken
 from alarms.spans import LOCAL, Span
@@ -107,7 +107,7 @@ def _part(about: Subject, part: Handover) -> list[Block]:
         _bad_actors(about, report.overall),
         _table(
             lang, "chattering_list", ("alarm", "rule"), (70, 30),
-            [(_name(about, key), rule) for key, rule in part.chattering],
+            [(_name(about, key, rule), _rule(lang, rule)) for key, rule in part.chattering],
         ),
         _floods(about, part),
         _taken(lang, "acknowledged", "tier", report.overall.acknowledged, _TIERS),
@@ -160,7 +160,7 @@ def _bad_actors(about: Subject, figures: Figures) -> Table:
         about.lang, "bad_actors", ("alarm", "rule", "count", "share"), (52, 24, 12, 12),
         [
             (
-                _name(about, each.key), each.rule, str(each.count),
+                _name(about, each.key, each.rule), _rule(about.lang, each.rule), str(each.count),
                 percent(each.count / figures.annunciated),
             )
             for each in figures.top_10
@@ -178,7 +178,7 @@ def _floods(about: Subject, part: Handover) -> Table:
             (
                 about.regions.get(each.position, each.position), moment(each.since),
                 moment(each.over), str(each.count), moment(each.first_at),
-                _name(about, each.first[0]), _tier(lang, each.first_tier.name),
+                _name(about, *each.first), _tier(lang, each.first_tier.name),
             )
             for each in part.floods
         ],
@@ -210,8 +210,8 @@ def _standing(about: Subject, part: Handover) -> Table:
         since = instants.from_text(each.t_raised)
         rows.append(
             (
-                _tier(lang, each.tier), _open_name(each), each.rule, moment(since),
-                duration(lang, (about.until - since) / 1e6), say(lang, each.state),
+                _tier(lang, each.tier), _open_name(lang, each), _rule(lang, each.rule),
+                moment(since), duration(lang, (about.until - since) / 1e6), say(lang, each.state),
             )
         )  # fmt: skip
     head = ("tier", "alarm", "rule", "since", "lasts", "state")
@@ -227,7 +227,7 @@ def _withheld(lang: Lang, title: str, alarms: Sequence[Standing]) -> Table:
         assert held is not None  # noqa: S101  listed for this
         rows.append(
             (
-                _tier(lang, each.tier), _open_name(each), held.by,
+                _tier(lang, each.tier), _open_name(lang, each), held.by,
                 moment(instants.from_text(held.until)), held.permit or held.reason,
             )
         )  # fmt: skip
@@ -273,11 +273,22 @@ def _tier(lang: Lang, tier: str) -> Tiered:
     return Tiered(text=say(lang, tier), tier=tier)
 
 
-def _name(about: Subject, key: str) -> str:
-    name = about.names.get(key)
+def _rule(lang: Lang, rule: str) -> str:
+    name = rule_names.name_of(rule)
+    return name.zh if lang is Lang.zh else name.en
+
+
+def _name(about: Subject, key: str, rule: str) -> str:
+    name = _ours(about.lang, rule) or about.names.get(key)
     return key if name is None or key.endswith(f"/{name}") else f"{name} ({key})"
 
 
-def _open_name(each: Standing) -> str:
+def _open_name(lang: Lang, each: Standing) -> str:
     key = each.subject if each.enterprise is None else f"{each.enterprise}/{each.subject}"
-    return key if each.name in ("", each.subject) else f"{each.name} ({key})"
+    name = _ours(lang, each.rule) or each.name
+    return key if name in ("", each.subject) else f"{name} ({key})"
+
+
+def _ours(lang: Lang, rule: str) -> str | None:
+    """Return what a part of the system itself is called in English: the plant did not name it."""
+    return _rule(lang, rule) if lang is Lang.en and rule.startswith("system.") else None

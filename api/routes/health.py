@@ -62,14 +62,17 @@ async def _checks(service: Service) -> dict[str, dict[str, Any]]:
     living = beat is not None and clock.now() - beat < INGEST_SILENT
     return {
         "database": {"ok": True, "seen": edition},
-        "schema": {"ok": version is not None, "seen": version, "mend": "run `fengsui migrate`"},
-        "journal": {"ok": age_s < 5, "seen": service.feed.head, "mend": "wait, or see the log"},
-        "ingest": {
-            "ok": living,
-            "seen": answers.text_of(beat),
-            "mend": "start `fengsui serve --role ingest`",
-        },
+        "schema": _check(version, "run `fengsui migrate`", is_well=version is not None),
+        "journal": _check(service.feed.head, "wait, or see the log", is_well=age_s < 5),
+        "ingest": _check(
+            answers.text_of(beat), "start `fengsui serve --role ingest`", is_well=living
+        ),
     }
+
+
+def _check(seen: object, mend: str, *, is_well: bool) -> dict[str, Any]:
+    """Return a check as it is shown: with its mend where there is something to mend."""
+    return {"ok": is_well, "seen": seen} | ({} if is_well else {"mend": mend})
 
 
 @router.get("/api/v1/metrics", include_in_schema=False)

@@ -9,11 +9,10 @@ from fastapi import Request as HttpRequest
 from msgspec import Meta, Struct
 from psycopg import AsyncConnection
 
-from alarms.plant import prefix_of
 from alarms.storage import origins, queries, relayed, relays, tower
 from alarms.storage.origins import Command, Origin
-from alarms.storage.relays import Relay, Wanted
-from api import answers, clock, frames, outbound, permissions, relay_schemas
+from alarms.storage.relays import Relay
+from api import answers, clock, permissions, relay_making, relay_schemas
 from api.identity import Identity
 from api.problems import ProblemError
 from api.service import Asking, Service, Shared
@@ -27,22 +26,6 @@ SILENT: Final = timedelta(seconds=60)
 """A tower below that was not heard of for so long is silent: somebody must look."""
 _ASKED: Final = (401, 403, 404, 409, 422)
 _CHANGED: Final = answers.described("Relay", relay_schemas.RELAY_EXAMPLE, problems=_ASKED)
-
-
-class NewRelay(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the tower above is, its token for us, what it acts for, and what it is to hear.
-
-    `region` absent: all of the caller's scope. `escalated_only`: an alarm from the moment at which
-    it is escalated; warnings in any case.
-    """
-
-    name: Annotated[str, Meta(min_length=1, max_length=64)]
-    url: Annotated[str, Meta(min_length=1, max_length=2000)]
-    token: Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[!-~]+$")]
-    level: Literal["county", "city", "province"]
-    region: Annotated[str, Meta(min_length=2, max_length=64)] | None = None
-    tier_min: frames.TierName | None = None
-    escalated_only: bool = False
 
 
 class TowerName(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -102,28 +85,15 @@ async def list_relays(identity: Asking, service: Shared) -> Response:
     openapi_extra=answers.taken("NewRelay", relay_schemas.NEW_RELAY_EXAMPLE),
 )
 async def create(identity: Asking, service: Shared, request: HttpRequest) -> Response:
-    """Begin with what is open; then comes what happens, in order, after any outage."""
+    """Begin with what is open; then comes what happens, in order, after any outage.
+
+    409 where a relay leads to this address already. Whether the tower there takes the token is
+    known once it is met: `state` and `why` of `GET /relays` tell.
+    """
     _allowed(identity)
-    wanted = await answers.body_of(request, NewRelay)
-    outbound.check(wanted.url)
-    region = wanted.region or (None if identity.scope.everything else identity.scope.code)
-    if region is not None and not identity.scope.covers(prefix_of(region), None):
-        raise ProblemError(404, f"there is no region {region} within your scope")
+    wanted = await answers.body_of(request, relay_making.NewRelay)
     async with service.transaction() as conn:
-        made = await relays.create(
-            conn,
-            Wanted(
-                name=wanted.name,
-                url=wanted.url,
-                token=wanted.token,
-                region=region,
-                tier_min=wanted.tier_min,
-                escalated_only=wanted.escalated_only,
-                level=wanted.level,
-            ),
-            actor=identity.name,
-            now=clock.now(),
-        )
+        made = await relay_making.make(conn, identity, wanted)
         await _trail(conn, identity, "relay.created", made.name, after=shown(made))
     return answers.answer(shown(made), status=201)
 

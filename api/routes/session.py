@@ -5,10 +5,9 @@ from typing import Any
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from alarms.storage import queries
-from api import answers, clock, examples, permissions
+from api import answers, examples, permissions, session_trail
 from api import service as services
-from api.identity import COOKIE, SESSION, Identity
+from api.identity import COOKIE, SESSION, Identity, Refusal, RefusedError
 from api.problems import ProblemError
 from api.service import Asking, Shared
 
@@ -50,9 +49,17 @@ async def sign_in(service: Shared, request: Request) -> Response:
         ) from error
     if "\0" in wish.name:
         raise ProblemError(422, "a name has no NUL character")
-    address = request.client.host if request.client is not None else "unknown"
-    session, identity = await service.gate.sign_in(wish.name, wish.password, address=address)
-    await _trail(service, identity, "sign_in")
+    try:
+        session, identity = await service.gate.sign_in(
+            wish.name, wish.password, address=session_trail.address_of(request)
+        )
+    except RefusedError as error:
+        account = None if error.why is Refusal.unknown else wish.name
+        await session_trail.record_refusal(
+            service, request, by="password", why=error.why, account=account
+        )
+        raise
+    await session_trail.record(service, identity.name, "sign_in")
     answered = answers.answer(shown(identity))
     answered.set_cookie(
         COOKIE,
@@ -86,7 +93,7 @@ async def sign_out(identity: Asking, service: Shared) -> Response:
     """End the session and forget its cookie."""
     if identity.by_cookie:
         await service.gate.sign_out(identity)
-        await _trail(service, identity, "sign_out")
+        await session_trail.record(service, identity.name, "sign_out")
     answered = Response(status_code=204)
     answered.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
     return answered
@@ -103,15 +110,3 @@ def shown(identity: Identity) -> dict[str, Any]:
         "acts_for": permissions.government_of(identity.scope),
         "expires_at": answers.text_of(identity.expires_at),
     }
-
-
-async def _trail(service: Shared, identity: Identity, action: str) -> None:
-    async with service.transaction() as conn:
-        await queries.record_trail(
-            conn,
-            at=clock.now(),
-            actor=identity.name,
-            action=action,
-            subject=f"person:{identity.name}",
-            after=None,
-        )

@@ -10,11 +10,10 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from alarms.storage import queries
-from api import answers, clock, examples, parameters
-from api.identity import COOKIE, SESSION
-from api.oidc import CALLBACK, Flow, NotProvenError, Provider, ProviderAwayError
-from api.problems import ProblemError, UnauthenticatedError
+from api import answers, examples, parameters, session_trail
+from api.identity import COOKIE, SESSION, Refusal, RefusedError
+from api.oidc import CALLBACK, Flow, NotProvenError, Person, Provider, ProviderAwayError
+from api.problems import ProblemError
 from api.service import Service, Shared
 
 router = APIRouter(prefix="/api/v1", tags=["session"])
@@ -99,6 +98,7 @@ async def come_back(
     flow = Flow(secret=request.cookies.get(_FLOW, ""))
     if not flow.secret or not compare_digest((state or "").encode(), flow.state.encode()):
         _LOG.warning("a sign-in through the provider came back to a browser that began none")
+        await session_trail.record_stray(service, request, why="not_begun_here")
         return _refused(
             provider,
             401,
@@ -108,6 +108,7 @@ async def come_back(
         )
     if error is not None or code is None:
         why = (error or "no code")[:100]
+        await session_trail.record_stray(service, request, why="not_completed", provider=why)
         return _refused(
             provider,
             401,
@@ -120,6 +121,7 @@ async def come_back(
         return _away(provider, fault)
     except NotProvenError as fault:
         _LOG.warning("a sign-in through the provider is refused: %s", fault)
+        await session_trail.record_stray(service, request, why="not_proven", detail=str(fault))
         return _refused(
             provider,
             401,
@@ -129,30 +131,22 @@ async def come_back(
         )
     try:
         session = await service.gate.admit(person.account)
-    except UnauthenticatedError as fault:
+    except RefusedError as fault:
         _LOG.warning(
             "%r (subject %r) is proven by the provider and refused here: %s",
             person.account,
             person.subject,
-            fault.detail,
+            fault.why,
         )
-        return _refused(
-            provider,
-            403,
-            f"身份已确认为“{person.account}”，但本系统没有这个账号，或账号已停用。"
-            "请管理员用 fengsui user create 开通同名账号。",
-            f"You are known as “{person.account}”, but there is no such account here, or it is "
-            "disabled. Ask an administrator to open one of that name with fengsui user create.",
+        await session_trail.record_refusal(
+            service,
+            request,
+            why=fault.why,
+            account=person.account,
+            **_proof(provider, person),
         )
-    async with service.transaction() as conn:
-        await queries.record_trail(
-            conn,
-            at=clock.now(),
-            actor=person.account,
-            action="sign_in",
-            subject=f"person:{person.account}",
-            after={"by": "oidc", "issuer": provider.issuer, "subject": person.subject},
-        )
+        return _refused(provider, 403, *_shut_out(person.account, fault.why))
+    await session_trail.record(service, person.account, "sign_in", _proof(provider, person))
     answered = _forgetting(RedirectResponse(f"{provider.public_url}/", status_code=303))
     answered.set_cookie(
         COOKIE,
@@ -172,6 +166,35 @@ def _provider(service: Service) -> Provider:
             404, "no provider is configured here; sign in with name and password (FENGSUI_OIDC_…)"
         )
     return service.provider
+
+
+def _proof(provider: Provider, person: Person) -> dict[str, str]:
+    """Return what the audit trail says of somebody the provider names."""
+    return {"by": "oidc", "issuer": provider.issuer, "subject": person.subject}
+
+
+def _shut_out(account: str, why: Refusal) -> tuple[str, str]:
+    """Return what somebody proven reads who is not let in, in Chinese and English."""
+    if why is Refusal.scope:
+        zh = (
+            f"身份已确认为“{account}”，本系统也有这个账号，但其权限范围在本系统中没有对应的区域或企业，"
+            "因此什么也看不到。请管理员核对该账号的权限范围，或先登记该区域或企业。"
+        )
+        en = (
+            f"You are known as “{account}” and have an account here, but its scope names no region "
+            "or enterprise that is registered, so there is nothing it may see. Ask an "
+            "administrator to correct the scope, or to register what it names."
+        )
+    else:
+        zh = (
+            f"身份已确认为“{account}”，但本系统没有这个账号，或账号已停用。"
+            "请管理员用 fengsui user create 开通同名账号。"
+        )
+        en = (
+            f"You are known as “{account}”, but there is no such account here, or it is disabled. "
+            "Ask an administrator to open one of that name with fengsui user create."
+        )
+    return zh, en
 
 
 def _secure(provider: Provider) -> bool:

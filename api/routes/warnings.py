@@ -173,6 +173,8 @@ async def act(
 ) -> Response:
     """Act on a warning; 409 with the present warning where it does not fit or has changed.
 
+    The answer is the warning as it now stands. To issue one without a level and words (`{}`, or no
+    body) issues it as it is proposed: `level`, the eight fields and `message` say what was issued.
     To lift one while an alarm of it is active takes a `note` that says why.
     """
     body = await request.body()

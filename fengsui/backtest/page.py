@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
-from alarms import flood, instants, kpi
+from alarms import flood, instants, kpi, rule_names
 from alarms.alarm import Tier
 from alarms.occurrences import Occurrence
 from alarms.plant import Plant
@@ -84,7 +84,7 @@ def _comparison(before: Outcome, after: Outcome) -> str:
         f"{after.load.alarms_per_point_day:.4g}",
     )
     cells += _row("报警泛滥", "floods", str(before.load.floods), str(after.load.floods))
-    cells += _row("抖动报警", "chattering", str(before.load.chattering), str(after.load.chattering))
+    cells += _row("震颤报警", "chattering", str(before.load.chattering), str(after.load.chattering))
     leads = sorted(found.leads_s)
     lead = (
         f"<p>共有报警 {len(leads)} 个，提前量中位数 {leads[len(leads) // 2]:g} s "
@@ -217,7 +217,8 @@ def _occurrence(each: Occurrence) -> str:
     )
     return (
         f"<tr><td>{instants.to_text(each.t_raised)}</td><td>{returned}</td>"
-        f"<td>{escape(each.point)}</td><td>{escape(each.rule)}</td>"
+        f"<td>{escape(each.point)}</td>"
+        f"<td>{escape(rule_names.name_of(each.rule).zh)} <small>{escape(each.rule)}</small></td>"
         f'<td style="border-left:6px solid {colour}">'
         f"{_NAMES_ZH.get(each.peak_tier, '')} {each.peak_tier.name}</td>{numbers}</tr>"
     )

@@ -4,15 +4,28 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 import click
 from psycopg import IsolationLevel
+from rich.console import Console
 from rich.progress import Progress
 
 from alarms.storage import chain, connection
 from alarms.storage.chain import Checked, Seal
 from fengsui import embedded, seals
 from fengsui.settings import Settings
+
+_WHAT_TO_DO: Final = """
+What to do:
+* Leave the database as it is and copy it now (pg_dump): it is the evidence, and retention takes
+  old rows.
+* Rows before the first offset named above are as they were written. From there on compare with a
+  backup from before, or with what a platform above has received.
+* Find out who could write to the database then: from its own log, and from the audit trail
+  (GET /api/v1/audit).
+* Where only seals are named: check that --key is the public key that was kept, and no other.
+Alarms go on as before. The break stays named: nothing mends a chain afterwards."""
 
 
 def run(settings: Settings, keys: Sequence[bytes], *, as_json: bool) -> None:
@@ -39,7 +52,7 @@ async def _check(settings: Settings) -> tuple[Checked, list[Seal]]:
         await conn.set_isolation_level(IsolationLevel.REPEATABLE_READ)
         await conn.set_read_only(True)
         sealed = await chain.seals(conn)
-        with Progress(transient=True) as progress:
+        with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("checking the journal", total=None)
             return await chain.check(
                 conn,
@@ -73,8 +86,8 @@ def _document(checked: Checked, sealed: Sequence[Seal]) -> dict[str, object]:
 
 def _show(checked: Checked, sealed: Sequence[Seal]) -> None:
     click.echo(
-        f"journal {checked.epoch}: {checked.rows} rows checked, offsets {checked.first} to "
-        f"{checked.last}; {len(sealed)} days sealed; {checked.broken} breaks"
+        f"journal {checked.epoch}: {_count(checked.rows, 'row')} checked, offsets {checked.first} "
+        f"to {checked.last}; {_count(len(sealed), 'day')} sealed; {_count(checked.broken, 'break')}"
     )
     for each in checked.breaks:
         click.echo(f"{each.offset}: {each.why}")
@@ -82,3 +95,9 @@ def _show(checked: Checked, sealed: Sequence[Seal]) -> None:
         click.echo(f"and {checked.broken - len(checked.breaks)} more")
     for key in sorted({each.key.hex() for each in sealed}):
         click.echo(f"sealed with {key}")
+    if checked.broken:
+        click.echo(_WHAT_TO_DO)
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"

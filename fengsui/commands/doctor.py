@@ -18,10 +18,12 @@ _ORDER: Final = (Verdict.OK, Verdict.WARNING, Verdict.FAILED)
 
 
 @click.command(name="doctor")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to look at (FENGSUI_HTTP_PORT).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
-def command(settings: Settings, *, as_json: bool) -> None:
+def command(settings: Settings, *, port: int | None, as_json: bool) -> None:
     """Check database, broker, clock, disk, rights and port; exit 1 if anything failed."""
+    settings = settings.with_flags(http_port=port)
     screen = Console(highlight=False, soft_wrap=True)
     if not as_json:
         for name, value in settings.shown().items():

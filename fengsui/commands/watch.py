@@ -14,6 +14,11 @@ from fengsui.watch import Watch, Wish
 
 @click.command(name="watch")
 @click.option("--url", help="The server (default: the one of these settings, on this machine).")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="The server's port on this machine (FENGSUI_HTTP_PORT).",
+)
 @click.option("--token", help="A token of `fengsui token create`; - reads it from standard input.")
 @click.option(
     "--token-file",
@@ -49,6 +54,7 @@ def command(
     settings: Settings,
     *,
     url: str | None,
+    port: int | None,
     token: str | None,
     token_file: Path | None,
     consumer: str | None,
@@ -63,6 +69,8 @@ def command(
     """Print every alarm event within the token's scope; reconnect, resume, miss nothing."""
     if (token is None) == (token_file is None):
         raise click.UsageError("say who you are with --token or --token-file")
+    if url is not None and port is not None:
+        raise click.UsageError("--url has a port of its own: leave out --port")
     if ack and consumer is None:
         raise click.UsageError("--ack moves a consumer's place: name it with --consumer")
     if token == "-":  # noqa: S105  not a secret
@@ -75,6 +83,7 @@ def command(
         "kinds": kinds or None,
     }
     secret = token if token_file is None else token_file.read_text().partition("\n")[0]
+    settings = settings.with_flags(http_port=port)
     wish = Wish(
         url=url or console.address(settings),
         trust=console.trust(settings) if url is None else None,

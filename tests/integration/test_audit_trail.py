@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from alarms.storage import connection, queries
+from alarms.storage import accounts, connection, queries
 from api.routes import records
 from tests import beacons
 from tests.beacons import NEAR, House
@@ -154,3 +154,36 @@ async def test_the_file_is_for_whom_the_list_is(
 ) -> None:
     async with await house.http(scope, role) as http:
         assert (await http.get(path)).status_code == status
+
+
+async def test_refused_sign_ins_are_in_the_audit_trail_without_what_was_typed_as_a_name(
+    house: House,
+) -> None:
+    name = await beacons.person(house.database, "qian")
+    gone = await beacons.person(house.database, "gone")
+    lost = await beacons.person(house.database, "lost")
+    async with await connection.connect(house.database) as conn:
+        await accounts.disable_person(conn, gone)
+        await conn.execute("update person set scope = '999999' where name = %s", (lost,))
+    tried = [
+        *((name, "wrong"), ("my secret by mistake", "wrong")),
+        *((gone, beacons.PASSWORD), (lost, beacons.PASSWORD)),
+    ]
+    async with house.anonymous(headers={"x-fengsui": "1"}) as http:
+        answers = [
+            await http.post("session", json={"name": who, "password": word}) for who, word in tried
+        ]
+    assert [answer.status_code for answer in answers] == [401] * 4
+    assert [answer.json().get("why") for answer in answers] == [None] * 3 + ["scope_names_nothing"]
+    async with await house.http("all", "auditor") as http:
+        items = (await http.get("audit")).json()["items"]
+    items = [item for item in items if item["action"] == "sign_in.refused"]
+    assert [(item["action"], item["object"], item["after"]["why"]) for item in items[::-1]] == [
+        ("sign_in.refused", "person:qian", "wrong_password"),
+        ("sign_in.refused", "session", "unknown_account"),
+        ("sign_in.refused", "person:gone", "disabled_account"),
+        ("sign_in.refused", "person:lost", "scope_names_nothing"),
+    ]
+    assert {item["after"]["by"] for item in items} == {"password"}
+    assert all(item["actor"].startswith("address:") for item in items)
+    assert "secret" not in str(items)

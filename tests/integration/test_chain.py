@@ -62,7 +62,8 @@ async def test_a_row_with_any_column_changed_is_found(
 
 async def test_a_row_taken_out_and_one_taken_off_the_end_are_found(conn: AsyncConnection) -> None:
     await conn.execute("delete from journal where log_offset = 2")
-    assert [each.offset for each in (await check(conn)).breaks] == [2]
+    (gap,) = (await check(conn)).breaks
+    assert (gap.offset, gap.why) == (2, "row 2 is missing")
     await conn.execute("delete from journal where log_offset = %s", (ROWS,))
     assert [each.offset for each in (await check(conn)).breaks] == [2, ROWS]
 
@@ -135,3 +136,9 @@ async def test_the_command_says_what_is_broken_and_which_key_counts(
     await conn.execute("update journal set actor = 'nobody' where log_offset = 2")
     (broken,) = told(1)["breaks"]
     assert broken["offset"] == 2
+    command = fengsui("audit", "--chain", wait=False, database_url=database, data_dir=tmp_path)
+    assert command.wait(60) == 1, command.report()
+    first, *rest = command.output().splitlines()
+    assert first.endswith("1 day sealed; 1 break")
+    assert "What to do" in "\n".join(rest)
+    assert "pg_dump" in "\n".join(rest)

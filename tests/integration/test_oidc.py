@@ -4,80 +4,39 @@ import base64
 import json
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
-from http.cookies import SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import pytest_asyncio
-from fastapi import FastAPI
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
 
 from alarms.errors import SettingError
 from alarms.storage import accounts, connection
 from api import app as apps
-from api import oidc
-from tests import asgi, beacons, providers, servers
-from tests.asgi import Answer
+from tests import asgi, beacons, providers, servers, signing_in
 from tests.databases import Databases
-from tests.providers import CLIENT, SECRET, Claims, Provider
+from tests.providers import CLIENT, SECRET, Claims
+from tests.signing_in import BACK, BEGIN, PUBLIC, Desk, client_of, session_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-PUBLIC = "http://127.0.0.1:9/fengsui/"
-BEGIN, BACK = "/api/v1/session/oidc", "/api/v1/session/oidc/callback"
 
 
-@dataclass(slots=True, kw_only=True)
-class Desk:
-    """The app with its provider, over one database with the account `li`."""
-
-    app: FastAPI
-    database: str
-    provider: Provider
-
-    async def begin(self) -> tuple[str, str]:
-        """Begin a sign-in; return where the browser is sent, and its cookie."""
-        answer = await asgi.request(self.app, "GET", BEGIN, headers={})
-        assert answer.status == 303, answer.text
-        return dict(answer.headers)["location"], cookies(answer)["fengsui_sign_in"]
-
-    async def back(self, cookie: str | None, query: dict[str, str]) -> Answer:
-        """Come back from the provider."""
-        headers = {} if cookie is None else {"cookie": f"fengsui_sign_in={cookie}"}
-        return await asgi.request(self.app, "GET", BACK, headers=headers, query=query)
-
-    async def sign_in(self, **claims: object) -> Answer:
-        """Sign in, the provider saying this of the person."""
-        address, cookie = await self.begin()
-        return await self.back(cookie, self.provider.approve(address, **claims))
-
-
-def cookies(answer: Answer) -> dict[str, str]:
-    """Return the cookies an answer sets that are not empty."""
-    found: SimpleCookie = SimpleCookie()
-    for name, text in answer.headers:
-        if name == "set-cookie":
-            found.load(text)
-    return {name: morsel.value for name, morsel in found.items() if morsel.value}
-
-
-def session_of(answer: Answer) -> str | None:
-    """Return the session an answer opens, if it does."""
-    return cookies(answer).get("fengsui_session")
+async def written(desk: Desk, most: int = 1) -> list[tuple[object, ...]]:
+    """Return the newest rows of the audit trail, newest first."""
+    async with await connection.connect(desk.database) as conn:
+        rows = await conn.execute(
+            "select actor, action, object, after from audit_trail order by id desc limit %s",
+            (most,),
+        )
+        return await rows.fetchall()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def whole(databases: Databases) -> AsyncIterator[Desk]:
     """One app and one provider for this file's tests."""
-    name = databases.create()
-    database = databases.address(name)
-    await beacons.person(database, "li")
-    async with providers.running() as provider:
-        app = apps.create(database, provider=client_of(provider.issuer))
-        async with asgi.running(app):
-            yield Desk(app=app, database=database, provider=provider)
-    databases.drop(name)
+    async with signing_in.with_provider(databases) as made:
+        yield made
 
 
 @pytest.fixture
@@ -85,17 +44,6 @@ def desk(whole: Desk) -> Desk:
     """The same, with a provider that tells the truth."""
     whole.provider.lie, whole.provider.sign = providers._keep, None
     return whole
-
-
-def client_of(issuer: str) -> oidc.Provider:
-    """Return our side of a provider."""
-    return oidc.Provider(
-        issuer=issuer,
-        client_id=CLIENT,
-        client_secret=SECRET,
-        public_url=PUBLIC,
-        claim="preferred_username",
-    )
 
 
 async def test_an_account_the_provider_names_gets_the_session_a_password_would(desk: Desk) -> None:
@@ -110,13 +58,8 @@ async def test_an_account_the_provider_names_gets_the_session_a_password_would(d
         headers={"cookie": f"fengsui_session={session_of(answer)}"},
     )  # fmt: skip
     assert (me.json()["name"], me.json()["role"]) == ("li", "operator")
-    async with await connection.connect(desk.database) as conn:
-        rows = await conn.execute(
-            "select actor, action, object, after from audit_trail order by id desc limit 1"
-        )
-        row = await rows.fetchone()
     after = {"by": "oidc", "issuer": desk.provider.issuer, "subject": "7f3a"}
-    assert row == ("li", "sign_in", "person:li", after)
+    assert await written(desk) == [("li", "sign_in", "person:li", after)]
 
 
 async def test_the_browser_is_sent_with_pkce_state_and_nonce_and_each_time_with_others(
@@ -136,6 +79,13 @@ async def test_rights_never_come_from_the_provider(desk: Desk) -> None:
     assert (answer.status, session_of(answer)) == (403, None)
     assert "没有这个账号" in answer.text
     assert "no such account" in answer.text
+    after = {"by": "oidc", "issuer": desk.provider.issuer, "subject": "subject-1"}
+    assert await written(desk) == [
+        (
+            *("address:127.0.0.1", "sign_in.refused", "person:nobody-here"),
+            after | {"why": "unknown_account"},
+        )
+    ]
 
 
 async def test_a_disabled_account_stays_shut(desk: Desk) -> None:
@@ -147,6 +97,40 @@ async def test_a_disabled_account_stays_shut(desk: Desk) -> None:
     async with await connection.connect(desk.database) as conn:
         rows = await conn.execute("select from person_session where person = %s", (name,))
         assert rows.rowcount == 0, "not even a session that opens nothing is kept"
+    assert "disabled_account" in str(await written(desk))
+
+
+async def test_an_account_whose_scope_names_nothing_reads_so(desk: Desk) -> None:
+    name = await beacons.person(desk.database, "lost")
+    async with await connection.connect(desk.database) as conn:
+        await conn.execute("update person set scope = '999999' where name = %s", (name,))
+    answer = await desk.sign_in(preferred_username=name)
+    assert (answer.status, session_of(answer)) == (403, None)
+    assert "权限范围在本系统中没有对应的区域或企业" in answer.text
+    assert "its scope names no region or enterprise" in answer.text
+    assert "no such account" not in answer.text
+    async with await connection.connect(desk.database) as conn:
+        rows = await conn.execute("select from person_session where person = %s", (name,))
+        assert rows.rowcount == 0
+    assert "scope_names_nothing" in str(await written(desk))
+
+
+async def test_what_proves_nobody_is_written_down_and_cannot_fill_the_trail(desk: Desk) -> None:
+    async with signing_in.afresh(desk) as other:
+        desk.provider.lie = LIES["another issuer"]
+        await other.sign_in(preferred_username="li")
+        address, cookie = await other.begin()
+        state = desk.provider.approve(address)["state"]
+        await other.back(cookie, {"error": "access\0denied", "state": state})
+        await other.back(None, {"code": "x", "state": "y"})
+        found = await written(desk, 3)
+        for _ in range(5):
+            assert (await other.back(None, {"code": "x", "state": "y"})).status == 401
+        after_five = await written(desk, 6)
+        assert after_five[2:5] == found, "of these five only the first two are written"
+    whys = [after["why"] for _, _, _, after in found if isinstance(after, dict)]
+    assert whys == ["not_begun_here", "not_completed", "not_proven"]
+    assert {row[:3] for row in found} == {("address:127.0.0.1", "sign_in.refused", "session")}
 
 
 async def test_a_name_is_text_on_the_page_and_never_markup(desk: Desk) -> None:
@@ -235,15 +219,6 @@ async def test_a_code_serves_once(desk: Desk) -> None:
     assert (await desk.back(cookie, back)).status == 303
     answer = await desk.back(cookie, back)
     assert (answer.status, session_of(answer)) == (401, None)
-
-
-async def test_a_key_the_provider_changed_is_found(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert (await desk.sign_in(preferred_username="li")).status == 303
-    monkeypatch.setattr(oidc, "_KEYS_ANEW_S", 0.0)
-    desk.provider.renew_key()
-    assert (await desk.sign_in(preferred_username="li")).status == 303
 
 
 async def test_a_person_who_says_no_at_the_provider_reads_so(desk: Desk) -> None:

@@ -70,6 +70,8 @@ def test_a_method_the_document_does_not_know_is_refused_by_those_it_knows(
     house: House, session: requests.Session, path: str
 ) -> None:
     declared = {method.upper() for method in DOCUMENT["paths"][path]}
+    if "GET" in declared:
+        declared |= {"HEAD"}  # answered as GET is, and not described again
     headers = _headers(house, "administrator")
     url = house.serve.url + path.replace("{", "").replace("}", "")
     for method in METHODS:

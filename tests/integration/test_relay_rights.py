@@ -3,6 +3,7 @@
 import asyncio
 
 import jsonschema
+import pytest
 
 from alarms.storage import connection
 from api import schemas
@@ -64,6 +65,33 @@ async def test_another_token_cannot_speak_for_a_tower(pair: Pair) -> None:
     finally:
         async with await city.http("all", "administrator") as http:
             await http.delete(f"relays/{made['id']}")
+
+
+@pytest.mark.parametrize("written", ["{}", "{}/", "{upper}"])
+async def test_a_second_relay_to_one_address_is_refused_when_it_is_made(
+    pair: Pair, written: str
+) -> None:
+    city, province = pair
+    url = province.serve.url
+    asked = {
+        "name": "second",
+        "url": written.format(url, upper=url.replace("http:", "HTTP:")),
+        "token": await province.token("all", "tower"),
+        "level": "province",
+    }
+    async with towers.relayed(city, province) as made:
+        async with await city.http("all", "administrator") as http:
+            refused = await http.post("relays", json=asked)
+            assert (refused.status_code, refused.json()["relay"]) == (409, made["id"])
+            assert made["name"] in refused.json()["detail"]
+        async with await city.http("440300", "administrator") as http:
+            refused = await http.post("relays", json=asked)
+            assert (refused.status_code, refused.json().get("relay")) == (409, None)
+            assert made["name"] not in refused.json()["detail"]
+        async with await city.http("all", "administrator") as http:
+            assert [each["id"] for each in (await http.get("relays")).json()["items"]] == [
+                made["id"]
+            ]
 
 
 async def test_a_token_of_another_role_and_a_relay_to_oneself_are_refused(pair: Pair) -> None:

@@ -79,7 +79,34 @@ async def test_a_method_that_is_not_there_gets_a_problem_document(house: House) 
         answer = await http.delete("alarms")
     assert answer.status_code == 405
     assert answer.json()["status"] == 405
-    assert "GET" in answer.headers["allow"]
+    assert {"GET", "HEAD"} <= set(answer.headers["allow"].split(", "))
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("alarms", 200),
+        ("points?limit=1", 200),
+        ("healthz", 200),
+        ("openapi.json", 200),
+        ("alarms/nobody", 404),
+        ("webhooks/1/pause", 405),
+    ],
+)
+async def test_head_is_answered_as_get_would_be_without_the_body(
+    house: House, path: str, status: int
+) -> None:
+    async with await house.http("all", "administrator") as http:
+        whole, head = await http.get(path), await http.head(path)
+    assert (head.status_code, head.content) == (status, b"")
+    assert whole.status_code == status
+    for name in ("content-type", "content-length", "allow", "x-frame-options"):
+        assert head.headers.get(name) == whole.headers.get(name), name
+
+
+async def test_head_needs_what_get_needs(house: House) -> None:
+    async with house.anonymous() as http:
+        assert (await http.head("alarms")).status_code == 401
 
 
 async def test_a_body_of_two_megabytes_is_read_and_refused_by_its_words(house: House) -> None:
@@ -214,6 +241,7 @@ async def test_not_ready_says_what_is_missing(house: House) -> None:
     assert answer.status_code == 503
     checks = answer.json()["checks"]
     assert [name for name, check in checks.items() if not check["ok"]] == ["ingest"]
+    assert [name for name, check in checks.items() if "mend" in check] == ["ingest"]
 
 
 async def test_the_published_openapi_lists_every_route_of_this_version(house: House) -> None:

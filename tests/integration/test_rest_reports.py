@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import re
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
@@ -13,7 +14,7 @@ import httpx
 import pypdfium2
 import pytest
 
-from alarms import instants
+from alarms import instants, overload
 from tests import beacons, shifts
 from tests.beacons import FAR, NEAR, House
 from tests.databases import Databases
@@ -22,7 +23,7 @@ from tests.shifts import FIRST, SECOND, SHIFT, SHIFTS, Worked
 WORKED = shifts.work(7)
 FORMS = ("html", "csv", "pdf")
 LABELS = {
-    "zh": ("报警次数", "平均每小时", "任一 10 分钟内最多", "报警泛滥次数", "抖动与瞬时报警",
+    "zh": ("报警次数", "平均每小时", "任一 10 分钟内最多", "报警泛滥次数", "震颤与瞬时报警",
            "前十位报警占比", "红色占比"),
     "en": ("Alarms annunciated", "Average per hour", "Most in any 10 min", "Floods",
            "Chattering and fleeting", "Share of the top 10", "Share of red"),
@@ -207,6 +208,32 @@ async def test_the_flood_is_listed_with_what_was_first_out(worked: House) -> Non
     ]
     assert (position, count, first) == ("旌阳区", "14", f"{NEAR}/T2")
     assert (since[-8:], first_at[-8:]) == ("07:03:20", "07:00:00")
+
+
+@pytest.mark.parametrize(("lang", "called"), [("zh", "越高限"), ("en", "High limit")])
+async def test_rules_are_called_by_their_names(worked: House, lang: str, called: str) -> None:
+    async with await worked.http("all") as http:
+        answer = await http.get("reports/month.html", params={"at": "2025-11", "lang": lang})
+    cells = [cell for row in Rows(answer.text).rows for cell in row]
+    assert called in cells
+    assert not [cell for cell in cells if "limit.high" in cell]
+
+
+async def test_an_english_report_calls_the_systems_own_alarms_in_english(worked: House) -> None:
+    now = time.time_ns() // 1000
+    strain = overload.Strain(disk_free_gib=3.0)
+    told, _ = overload.Overload().judge(strain, now - SECOND)
+    await beacons.happen(worked.database, *told)
+    async with await worked.http("all") as http:
+        asked = {"at": instants.to_text(now), "lang": "en"}
+        text = (await http.get("reports/shift.csv", params=asked)).content.decode("utf-8-sig")
+    standing = [
+        row[2:5]
+        for row in csv.reader(io.StringIO(text))
+        if row[1] == "Active at the end of the span"
+    ]
+    assert ["yellow", "Server disk space (disk)", "Server disk space"] in standing
+    assert "服务器" not in text
 
 
 async def test_a_page_is_whole_and_runs_nothing(worked: House) -> None:

@@ -237,6 +237,9 @@ async def test_a_person_drafts_a_warning_of_an_area_and_issues_it(house: House) 
         assert (made["area"], made["issuer"]) == ("旌阳区", "旌阳区人民政府")
         issued = await done(house, COUNTY, made, "issue")
         assert issued["message"]["zh"] == "旌阳区人民政府发布黄色预警（三级）：旌阳区"
+        words = ("category", "level", "starts_at", "area", "cautions", "measures", "issuer")
+        assert {name: issued[name] for name in words} == {name: made[name] for name in words}
+        assert all(issued[name] for name in (*words, "published_at")), "the law's eight fields"
         async with await connection.connect(house.database) as conn:
             now = time.time_ns() // 1000
             await warnings.judge(conn, now=now, before=None)  # what other tests left

@@ -80,7 +80,8 @@ async def test_watch_from_an_offset_prints_everything_after_it(
     async with beacons.client(serve, token) as client:
         await client.send(op="subscribe", sub="a", **{"from": "now"})
         epoch = (await client.next("subscribed"))["epoch"]
-    words = ("watch", "--url", serve.url, "--token", token, "--from", f"{epoch}:2")
+    port = serve.url.rpartition(":")[2]
+    words = ("watch", "--port", port, "--token", token, "--from", f"{epoch}:2")
     watch: Command = fengsui(*words, wait=False)
     found = await asyncio.to_thread(wait_for, watch, 3)
     assert [line["offset"] for line in found] == [3, 4, 5]
@@ -200,7 +201,14 @@ async def test_watch_with_a_wrong_token_says_so_and_ends(
 
 
 @pytest.mark.parametrize(
-    "words", [(), ("--token", "x", "--ack"), ("--token", "x", "--token-file", __file__)]
+    "words",
+    [
+        (),
+        ("--token", "x", "--ack"),
+        ("--token", "x", "--token-file", __file__),
+        ("--token", "x", "--url", "http://127.0.0.1:1", "--port", "1"),
+        ("--token", "x", "--port", "0"),
+    ],
 )
 async def test_watch_with_wrong_words_exits_2(
     fengsui: Callable[..., Any], words: tuple[str, ...]

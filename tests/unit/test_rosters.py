@@ -1,5 +1,6 @@
 """Rosters: who is on duty at any minute, over midnight, weekdays and dated changes."""
 
+import re
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -131,7 +132,13 @@ def test_a_supervisor_is_not_the_desk() -> None:
     [
         ({"shifts": [{"persons": ["C"]}]}, "not among `persons`: C"),
         ({"persons": [{"name": "A"}, {"name": "A"}]}, "one name"),
-        ({"shifts": [{"persons": ["A"], "begins": "24:00"}]}, "begins"),
+        ({"shifts": [{"persons": ["A"], "begins": "24:00"}]}, r"`begins` is '24:00'.*HH:MM.*23:59"),
+        ({"shifts": [{"persons": ["A"], "ends": "8 点"}]}, r"`ends` is '8 点'.*HH:MM.*shifts\[0\]"),
+        ({"shifts": [{"persons": ["A"], "ends": "08:00\n"}]}, "HH:MM"),
+        (
+            {"changes": [{"begins": "2026-03-04 08:00", "ends": "x", "persons": []}]},
+            "`begins` is '2026-03-04 08:00'.*YYYY-MM-DDTHH:MM",
+        ),
         (
             {
                 "changes": [
@@ -153,3 +160,14 @@ def test_a_supervisor_is_not_the_desk() -> None:
 def test_a_roster_that_cannot_be_is_refused(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=said):
         msgspec.convert({"persons": [{"name": "A"}], **wrong}, Roster)
+
+
+@pytest.mark.parametrize(
+    ("kind", "written"), [("Shift", "08:00"), ("RosterChange", "2026-03-04T08:00")]
+)
+def test_programs_read_the_shape_of_a_time_in_the_schema(kind: str, written: str) -> None:
+    told = msgspec.json.schema(Roster)["$defs"][kind]["properties"]
+    for name in ("begins", "ends"):
+        pattern = re.compile(told[name]["pattern"])
+        assert pattern.search(written)
+        assert not pattern.search("8 点")

@@ -335,6 +335,7 @@ export interface Problem {
   title?: string
   detail?: string
   code?: string
+  why?: string
   alarm?: Alarm
   warning?: EarlyWarning | null
 }

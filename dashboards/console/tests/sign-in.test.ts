@@ -30,3 +30,14 @@ test('where none is configured, or nobody answers, there is the password only', 
   expect((await shown(ways(false))).querySelector('a')).toBeNull()
   expect((await shown(() => Promise.reject(new Error('away')))).querySelector('a')).toBeNull()
 })
+
+test.each([
+  [{ why: 'scope_names_nothing' }, '权限范围'],
+  [{}, '用户名或密码不正确'],
+])('somebody refused with %j reads why', async (told, words) => {
+  const place = await shown(ways(false))
+  const problem = { status: 401, detail: '…', ...told }
+  vi.stubGlobal('fetch', async () => new Response(JSON.stringify(problem), { status: 401 }))
+  place.querySelector('form')!.dispatchEvent(new Event('submit'))
+  await vi.waitFor(() => expect(place.querySelector('[role=alert]')?.textContent).toContain(words))
+})

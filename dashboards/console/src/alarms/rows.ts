@@ -1,14 +1,14 @@
 /** The rows of the alarm list: what is shown, in which order, held or not, selected or not. */
 import { computed, ref, shallowRef, watch, type Ref } from 'vue'
 import type { Alarm } from '../contract'
-import { locale } from '../i18n'
+import { locale, word } from '../i18n'
 import { placeOf } from '../plant/directory'
 import { areaPath, parseArea, parseKind, parseState, parseTiers, passes, type AlarmFilter } from './filter'
 import { arrange, comparator, tagOf, type Arrangement, type SortKey } from './order'
 import { alarms } from './store'
 
 export function messageOf(alarm: Alarm): string {
-  return (locale.value === 'en' ? alarm.message.en : alarm.message.zh) || alarm.message.zh || alarm.rule
+  return (locale.value === 'en' ? alarm.message.en : alarm.message.zh) || alarm.message.zh || word('rule', alarm.rule)
 }
 
 function wordsOf(alarm: Alarm): string {
