@@ -23,54 +23,41 @@ class Rewound(NamedTuple):
     found: list[Found]
 
 
-def rewound(
-    family: Rewindable,
-    rows: Rows,
-    start: Columns,
-    readings: Readings,
-    moves: Sequence[LevelMove],
-    *,
-    borders: Sequence[Instants],
-    newest: LastReadings,
-) -> Rewound:
-    """Judge rows of a family again from `start`, its columns for those it watches.
-
-    `readings` lie by point and time; a leg ends at each of the `borders`, which have one instant a
-    row, and the last one at the end.
-    """
+def rewound(family: Rewindable, rows: Rows, start: Columns, legs: Sequence[Seen]) -> Rewound:
+    """Judge rows of a family again, leg by leg, from `start`, its columns for those it watches."""
     places = family.place_of[rows]
     mine = places >= 0
     part = family.apart(places[mine])
     for column, was in zip(part.columns, start, strict=True):
         column[:] = was
-    legs: list[Columns] = []
+    ends: list[Columns] = []
     found: list[Found] = []
-    for seen in _legs(rows, readings, moves, borders, newest):
-        found += sorted(part.judge(seen)[0], key=lambda item: item[:3])
-        if len(legs) < len(borders):
-            legs.append([column.copy() for column in part.columns])
-    return Rewound(places=places[mine], legs=legs, ended=part, found=found)
+    for leg in legs:
+        if len(leg.readings) or leg.moves:
+            found += sorted(part.judge(leg)[0], key=lambda item: item[:3])
+        if len(ends) < len(legs) - 1:
+            ends.append([column.copy() for column in part.columns])
+    return Rewound(places=places[mine], legs=ends, ended=part, found=found)
 
 
-def _legs(
+def legs_of(
     rows: Rows,
     readings: Readings,
     moves: Sequence[LevelMove],
+    *,
     borders: Sequence[Instants],
     newest: LastReadings,
-) -> Iterable[Seen]:
+) -> list[Seen]:
+    """Cut readings, by point and time, at `borders`, which have one instant a row; moves, too."""
     place = np.searchsorted(rows, readings.point)
     leg_of = np.zeros(len(readings), np.int64)
     for border in borders:
         leg_of += readings.time >= border[place]
-    place_of = {row: i for i, row in enumerate(rows.tolist())}
-    for leg in range(len(borders) + 1):
-        mine = [
-            move
-            for move in moves
-            if sum(move.at >= border[place_of[move.row]] for border in borders) == leg
-        ]
-        yield _seen(readings.take(leg_of == leg), mine, newest)
+    place_of = {row: i for i, row in enumerate(rows.tolist())} if moves else {}
+    moved: list[list[LevelMove]] = [[] for _ in range(len(borders) + 1)]
+    for move in moves:
+        moved[sum(move.at >= border[place_of[move.row]] for border in borders)].append(move)
+    return [_seen(readings.take(leg_of == leg), mine, newest) for leg, mine in enumerate(moved)]
 
 
 def _seen(readings: Readings, moves: Iterable[LevelMove], newest: LastReadings) -> Seen:

@@ -25,7 +25,7 @@ from alarms.proposal import ChannelState, LastReadings, Newest, Proposal, judgea
 from alarms.readings import FAR, QUALITY_MASK, TAUGHT, Instants, Quality, Readings, Rows
 from alarms.retelling import retold
 from alarms.rewind_changes import Again, Aside, Asked, Marks, Said, Settled, Ticked
-from alarms.rewinding import Rewound, rewound
+from alarms.rewinding import Rewound, legs_of, rewound
 from alarms.trails import Columns, Trails
 
 _GHOSTS_US: Final = 4 * MINUTE_US
@@ -42,6 +42,7 @@ class Rewinds:
         self._ghosts: dict[int, tuple[Told, ...]] = {}
         self._aside: dict[int, Aside] = {}
         self._unheard = True
+        self._minute = 0
 
     @property
     def nbytes(self) -> int:
@@ -54,7 +55,10 @@ class Rewinds:
 
     def judge(self, seen: Seen) -> tuple[list[Found], Marks | None]:
         """Mark where points stand whose newest minute ends; ask before the families judge."""
-        self._trails.drop_quiet()
+        minute = int(seen.readings.time.max(initial=0)) // MINUTE_US
+        if minute > self._minute:
+            self._minute = minute
+            self._trails.drop_quiet()
         self._follow_new(seen)
         if not len(self._trails):
             return [], None
@@ -135,15 +139,13 @@ class Rewinds:
         minute = self._trails.minute[trails].copy()
         np.maximum.at(minute, np.searchsorted(rows, taken.point), taken.time // MINUTE_US)
         borders = tuple((minute + n) * MINUTE_US for n in (-1, 0, 1))
+        legs = legs_of(rows, taken, moves, borders=borders, newest=newest)
         done: list[Rewound] = []
         kept: list[ChannelState] = []
         gone: list[tuple[str, str]] = []
         for family, columns in zip(self._families, self._trails.before, strict=True):
             watched = trails[family.place_of[rows] >= 0]
-            each = rewound(
-                family, rows, [column[watched] for column in columns], taken, moves,
-                borders=borders, newest=newest,
-            )  # fmt: skip
+            each = rewound(family, rows, [column[watched] for column in columns], legs)
             done.append(each)
             for i, at in enumerate(each.places.tolist()):
                 key = self.plant.points[int(family.rows[at])].key
@@ -244,6 +246,8 @@ class Rewinds:
         moves = [move for move in seen.moves if move.row in set(rows.tolist())]
         aside = {row: self._aside[row] for row in rows.tolist() if row in self._aside}
         moves += [move for each in aside.values() for move in each.moves]
+        borders = ends - MINUTE_US, ends
+        legs = legs_of(rows, readings, moves, borders=borders, newest=seen.newest)
         for which, family in enumerate(self._families):
             watched = np.flatnonzero(family.place_of[rows] >= 0)
             start = [column[chosen[watched]] for column in begin[which]]
@@ -251,10 +255,7 @@ class Rewinds:
                 if row in aside:
                     for column, was in zip(start, aside[row].columns[which], strict=True):
                         column[i] = was[0]
-            done = rewound(
-                family, rows, start, readings, moves,
-                borders=(ends - MINUTE_US, ends), newest=seen.newest,
-            )  # fmt: skip
+            done = rewound(family, rows, start, legs)
             for kept, leg in zip((before, begin), done.legs, strict=True):
                 for column, found in zip(kept[which], leg, strict=True):
                     column[chosen[watched]] = found

@@ -71,13 +71,11 @@ class Trails:
     def drop_quiet(self) -> None:
         """Follow no more those of which no reading has come late for long."""
         quiet = (self.minute * MINUTE_US - self.late > FOLLOW_US) & (self.row != _NONE)
-        if not quiet.any():
-            return
         self.of[self.row[quiet]] = _NONE
         self.row[quiet] = _NONE
         self.count -= int(quiet.sum())
-        if self.count == 0:
-            self._clear(0)
+        if self.count <= len(self.row) // 4:
+            self._resize(2 * self.count)
 
     def now(self, rows: Rows) -> list[Columns]:
         """Return how rows stand now, one record a row; it means nothing where none is watched."""
@@ -107,7 +105,7 @@ class Trails:
 
     def _room_for(self, many: int) -> Rows:
         if len(self.row) - self.count < many:
-            self._grow(max(2 * len(self.row), self.count + many, _LEAST))
+            self._resize(max(2 * len(self.row), self.count + many, _LEAST))
         return np.flatnonzero(self.row == _NONE)[:many].astype(np.int32)
 
     def _clear(self, size: int) -> None:
@@ -123,15 +121,18 @@ class Trails:
             for _ in range(2)
         )
 
-    def _grow(self, size: int) -> None:
-        row, minute, since, late = self.row, self.minute, self.since, self.late
+    def _resize(self, size: int) -> None:
+        """Lay the trails that are followed out anew, one after the other."""
+        followed = np.flatnonzero(self.row != _NONE)
+        row, old = self.row, (self.minute, self.since, self.late)
         kept = self.before, self.begin
         self._clear(size)
-        for into, old in (
-            (self.row, row), (self.minute, minute), (self.since, since), (self.late, late)
-        ):  # fmt: skip
-            into[: len(old)] = old
-        for families, older in zip((self.before, self.begin), kept, strict=True):
-            for columns, olds in zip(families, older, strict=True):
-                for column, each in zip(columns, olds, strict=True):
-                    column[: len(each)] = each
+        many = slice(len(followed))
+        for into, column in zip((self.minute, self.since, self.late), old, strict=True):
+            into[many] = column[followed]
+        self.row[many] = row[followed]
+        self.of[self.row[many]] = np.arange(len(followed), dtype=np.int32)
+        for families, olds in zip((self.before, self.begin), kept, strict=True):
+            for columns, was in zip(families, olds, strict=True):
+                for into, column in zip(columns, was, strict=True):
+                    into[many] = column[followed]

@@ -4,6 +4,7 @@ Pressure falls to its trip and, where the leak is into the containment, containm
 to its own: the first alarm of either gives the incident's lead to the pressure trip.
 """
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,14 +30,10 @@ class Lead:
     size: int
     seed: int
     limit_s: float
-    pressure_s: float | None
-    containment_s: float | None
-
-    @property
-    def lead_s(self) -> float | None:
-        """How long before the limit the first alarm of either sensor was raised."""
-        known = [lead for lead in (self.pressure_s, self.containment_s) if lead is not None]
-        return max(known, default=None)
+    lead_s: float | None
+    """How long before the limit the first alarm of either sensor was raised, by the record."""
+    told_s: float | None
+    """How long before it that was told: a reading that came late tells of what was before."""
 
     @property
     def is_early(self) -> bool:
@@ -46,13 +43,14 @@ class Lead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The leaks under each seed, false alarms before the leaks began, warnings on other runs.
+    """The leaks under each seed, false alarms, and warnings on runs that turn before they trip.
 
-    `warned` counts the seeds under which a run that never trips raised, by run and sensor.
+    False is an alarm of normal time: before a run leaves its calm, or after pressure has turned.
+    `warned` counts the seeds under which a run that never trips raised between, by run and sensor.
     """
 
     leads: tuple[Lead, ...]
-    before: int
+    false: int
     warned: dict[str, int]
 
     def early(self, size: int) -> int:
@@ -73,40 +71,49 @@ def measure(folder: Path, *, seeds: Sequence[int], late: float | None = None) ->
     for seed in seeds:
         feeds = [_feed(folder, *run, seed, late=late) for run in runs]
         for run, episodes in zip(runs, foresight.episodes(feeds), strict=True):
-            told[seed, *run] = [episode.raised / _SECOND for episode in episodes]
+            told[seed, *run] = episodes
     leads = []
     for size in KNOWN_S:
         limit = _limit_s(folder, size)
         for seed in seeds:
-            firsts = [_first(told[seed, "LOCA", str(size), sensor]) for sensor in nppad.LIMITS]
-            pressure, containment = (None if at is None else limit - at for at in firsts)
+            both = [
+                episode
+                for sensor in nppad.LIMITS
+                for episode in told[seed, "LOCA", str(size), sensor]
+                if episode.raised >= nppad.ONSET_S * _SECOND
+            ]
+            raised = min((episode.raised for episode in both), default=None)
+            spoken = min((episode.told for episode in both), default=None)
             leads.append(
                 Lead(
                     size=size,
                     seed=seed,
                     limit_s=limit,
-                    pressure_s=pressure,
-                    containment_s=containment,
+                    lead_s=None if raised is None else limit - raised / _SECOND,
+                    told_s=None if spoken is None else limit - spoken / _SECOND,
                 )
             )
-    before = sum(
-        at < nppad.ONSET_S
-        for (_, accident, _, _), raises in told.items()
-        if accident == "LOCA"
-        for at in raises
-    )
-    warned = {
-        f"{accident} {size} {sensor}": sum(
-            bool(told[seed, accident, size, sensor]) for seed in seeds
-        )
-        for accident, size in nppad.CONTROLS
-        for sensor in nppad.LIMITS
-    }
-    return Result(leads=tuple(leads), before=before, warned=warned)
+    false, warned = 0, {}
+    for run in runs:
+        onset, turn = _course(folder, *run[:2])
+        under = 0
+        for seed in seeds:
+            raises = [each.raised / _SECOND for each in told[seed, *run]]
+            false += sum(not onset <= at <= turn for at in raises)
+            under += any(onset <= at <= turn for at in raises)
+        if run[0] != "LOCA":
+            warned[" ".join(run)] = under
+    return Result(leads=tuple(leads), false=false, warned=warned)
 
 
-def _first(raises: Sequence[float]) -> float | None:
-    return min((at for at in raises if at >= nppad.ONSET_S), default=None)
+def _course(folder: Path, accident: str, size: str) -> tuple[float, float]:
+    """Return when a run leaves its calm (incidents.csv), and when pressure turns, seconds."""
+    if accident == "LOCA":
+        return nppad.ONSET_S, float("inf")
+    with (folder / "incidents.csv").open(encoding="utf-8", newline="") as rows:
+        left = {(row["acc"], row["sev"]): float(row["t_dev"]) for row in csv.DictReader(rows)}
+    second, exact = nppad.run(folder, accident, size, "P")
+    return left[accident, size], float(second[np.argmin(exact)])
 
 
 def _limit_s(folder: Path, size: int) -> float:

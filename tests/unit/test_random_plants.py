@@ -2,8 +2,8 @@
 
 Which test stands for which invariant of alarms.md 1.5:
 
-(i)   in any order, twice or late, the same occurrences of limits: test_late_laws,
-      test_backtest_late
+(i)   in any order, twice or late, the same occurrences: of limits test_late_laws and
+      test_backtest_late, of forecasts, rates, deviations and sensors test_rewind_laws
 (ii)  killed and started again, the same journal: here the law of restarts; processes end to end
 (iii) one open occurrence a key: here the law of turns; the record's index in test_alarm_record
 (iv)  loss of data never clears: here the law of silence
