@@ -4,15 +4,17 @@ Reads a copy's folder and a story, a line each; answers each pair with pytest's 
 pytest said lies beside the copy's rooms, in `said`.
 """
 
+import gc
 import importlib
 import os
 import sys
 from pathlib import Path
 from typing import Final
 
+import numba
 import pytest
 
-_SHARED: Final = ("hypothesis", "msgspec", "numba", "numpy", "pytest", "yaml")
+_SHARED: Final = ("hypothesis", "msgspec", "numpy", "yaml")
 """What stories and the core import from outside the copy: most of the time of a start."""
 
 
@@ -20,6 +22,8 @@ def main() -> None:
     """Answer until the input ends."""
     for name in _SHARED:
         importlib.import_module(name)
+    numba.njit(lambda: 0)()  # the first loop compiled loads what every other needs
+    gc.freeze()
     while folder := sys.stdin.readline().rstrip("\n"):
         story = sys.stdin.readline().rstrip("\n")
         child = os.fork()
