@@ -21,7 +21,7 @@ demo: $(VENV)/.product $(VENV)/.console
 	@$(BIN)/fengsui demo $(ARGS)
 
 test: provision check
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 provision:
 	@deploy/provision-tests.sh

@@ -17,6 +17,9 @@ from tests.processes import Command, Serve
 from tests.rabbitmq import RabbitMQ
 from tests.servers import Mosquitto, Postgres
 
+_TESTS = Path(__file__).parent
+_LONGEST_FIRST = ("e2e", "house", "integration", "unit", "contract")
+
 
 class Broker(NamedTuple):
     """A broker's address and a topic prefix nobody else uses."""
@@ -28,6 +31,11 @@ class Broker(NamedTuple):
 def pytest_sessionstart() -> None:
     """Compile the engine's loops once, before tests and their processes wait for them."""
     prepare()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the folders whose files take longest, so that no worker ends alone with one."""
+    items.sort(key=lambda item: _LONGEST_FIRST.index(item.path.relative_to(_TESTS).parts[0]))
 
 
 def pytest_report_header() -> str:
