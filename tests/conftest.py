@@ -11,7 +11,7 @@ import pytest
 
 from alarms.preparation import prepare
 from alarms.storage.migrate import migrate
-from tests import versions
+from tests import forking, processes, versions
 from tests.databases import Databases
 from tests.processes import Command, Serve
 from tests.rabbitmq import RabbitMQ
@@ -139,6 +139,22 @@ def rabbitmq() -> Iterator[Callable[..., RabbitMQ]]:
     yield make
     for server in made:
         server.close()
+
+
+@pytest.fixture(scope="session")
+def parent() -> Iterator[forking.Parent]:
+    """The process whose forks our commands may be."""
+    made = forking.Parent()
+    yield made
+    made.end()
+
+
+@pytest.fixture(scope="module")
+def forks(parent: forking.Parent) -> Iterator[None]:
+    """Start a file's commands as forks: where their start is not what is tested."""
+    processes.launch = parent.start
+    yield
+    processes.launch = processes.whole
 
 
 @pytest.fixture

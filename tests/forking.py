@@ -1,7 +1,8 @@
 """Start our commands as forks of one process that has imported them: starts without their imports.
 
 Each is `python -m fengsui …` but for what comes before its first line: a process group of its own,
-with its own environment, folder and files. The e2e tests and the house's start commands whole.
+with its own environment, folder and files. What a start itself does is seen where the e2e tests,
+the house's and some of each command's own start it whole.
 """
 
 import contextlib

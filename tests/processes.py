@@ -53,7 +53,7 @@ def whole(
 
 
 launch: Launch = whole
-"""How commands are started now; the integration tests set it to forks (tests.forking)."""
+"""How commands are started now; the fixture `forks` has it be as forks (tests.forking)."""
 
 
 class Command:

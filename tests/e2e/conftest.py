@@ -23,7 +23,7 @@ async def console() -> AsyncIterator[browsing.Open]:
 
 @pytest.fixture(scope="module")
 def house(
-    databases: Databases, tmp_path_factory: pytest.TempPathFactory
+    databases: Databases, forks: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[beacons.House]:
     """One server over one database for a file's tests, with the console built."""
     browsing.built()

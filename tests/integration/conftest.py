@@ -8,27 +8,16 @@ import pytest_asyncio
 
 from api import app as apps
 from ingest import preview
-from tests import asgi, beacons, forking, processes, rights_world, towers
+from tests import asgi, beacons, rights_world, towers
 from tests.beacons import House
 from tests.databases import Databases
 from tests.rights_world import World
 from tests.towers import Pair
 
 
-@pytest.fixture(scope="session")
-def parent() -> Iterator[forking.Parent]:
-    """The process whose forks our commands are here."""
-    made = forking.Parent()
-    yield made
-    made.end()
-
-
 @pytest.fixture(scope="module", autouse=True)
-def forks(parent: forking.Parent) -> Iterator[None]:
+def forked(forks: None) -> None:
     """Start commands as forks."""
-    processes.launch = parent.start
-    yield
-    processes.launch = processes.whole
 
 
 @pytest.fixture(scope="module")
