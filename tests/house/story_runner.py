@@ -9,7 +9,7 @@ import importlib
 import os
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numba
 import pytest
@@ -22,7 +22,8 @@ def main() -> None:
     """Answer until the input ends."""
     for name in _SHARED:
         importlib.import_module(name)
-    numba.njit(lambda: 0)()  # the first loop compiled loads what every other needs
+    first: Any = numba.njit(lambda: 0)
+    first()  # what the first loop loads, every other needs
     gc.freeze()
     while folder := sys.stdin.readline().rstrip("\n"):
         story = sys.stdin.readline().rstrip("\n")
