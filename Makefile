@@ -23,7 +23,7 @@ demo: $(VENV)/.prepared $(VENV)/.console
 # What waits for the network, for one core and for Node.js waits side by side; the tests have all cores.
 test:
 	@$(MAKE) --no-print-directory --output-sync -j 3 provision check $(VENV)/.prepared
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 provision:
 	@deploy/provision-tests.sh
