@@ -15,25 +15,35 @@ HASHED := install --require-hashes --no-deps -r
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_ROOT_USER_ACTION := ignore
 .DELETE_ON_ERROR:
-.PHONY: demo test check provision install picture evaluate lock clean
+.PHONY: demo test check style types fences console provision install picture evaluate lock clean
 
-demo: $(VENV)/.product $(VENV)/.console
+demo: $(VENV)/.prepared $(VENV)/.console
 	@$(BIN)/fengsui demo $(ARGS)
 
-test: provision check
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+# What waits for the network, for one core and for Node.js waits side by side; the tests have all cores.
+test:
+	@$(MAKE) --no-print-directory --output-sync -j 3 provision check $(VENV)/.prepared
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 provision:
 	@deploy/provision-tests.sh
 
-check: $(VENV)/.development $(VENV)/.console
+check: style types fences console
+
+style: $(VENV)/.development
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+types: $(VENV)/.development
 	$(BIN)/mypy
+
+fences: $(VENV)/.development
 	$(BIN)/lint-imports
+
+console: $(VENV)/.console
 	npm --prefix $(CONSOLE) run check
 
-install: $(VENV)/.product $(VENV)/.console
+install: $(VENV)/.prepared $(VENV)/.console
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Fengsui needs Python 3.11 or newer, this is " + sys.version)'
@@ -50,8 +60,12 @@ $(VENV)/.product: $(VENV)/.node requirements.lock pyproject.toml
 	@echo 'installing Fengsui into $(VENV) (once)' >&2
 	@$(PIP) $(HASHED) requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
-	@$(BIN)/python -c 'from alarms import preparation; preparation.prepare()'
 	@touch $@ $(VENV)/.console
+
+# The engine's loops, as machine code.
+$(VENV)/.prepared: $(VENV)/.product
+	@$(BIN)/python -c 'from alarms import preparation; preparation.prepare()'
+	@touch $@
 
 $(VENV)/.console: $(VENV)/.product $(CONSOLE_SOURCES)
 	@$(BIN)/python hatch_build.py

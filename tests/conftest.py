@@ -11,11 +11,14 @@ import pytest
 
 from alarms.preparation import prepare
 from alarms.storage.migrate import migrate
-from tests import versions
+from tests import forking, processes, versions
 from tests.databases import Databases
 from tests.processes import Command, Serve
 from tests.rabbitmq import RabbitMQ
 from tests.servers import Mosquitto, Postgres
+
+_TESTS = Path(__file__).parent
+_LONGEST_FIRST = ("e2e", "house", "integration", "unit", "contract")
 
 
 class Broker(NamedTuple):
@@ -28,6 +31,11 @@ class Broker(NamedTuple):
 def pytest_sessionstart() -> None:
     """Compile the engine's loops once, before tests and their processes wait for them."""
     prepare()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the folders whose files take longest, so that no worker ends alone with one."""
+    items.sort(key=lambda item: _LONGEST_FIRST.index(item.path.relative_to(_TESTS).parts[0]))
 
 
 def pytest_report_header() -> str:
@@ -131,6 +139,22 @@ def rabbitmq() -> Iterator[Callable[..., RabbitMQ]]:
     yield make
     for server in made:
         server.close()
+
+
+@pytest.fixture(scope="session")
+def parent() -> Iterator[forking.Parent]:
+    """The process whose forks our commands may be."""
+    made = forking.Parent()
+    yield made
+    made.end()
+
+
+@pytest.fixture(scope="module")
+def forks(parent: forking.Parent) -> Iterator[None]:
+    """Start a file's commands as forks: where their start is not what is tested."""
+    processes.launch = parent.start
+    yield
+    processes.launch = processes.whole
 
 
 @pytest.fixture

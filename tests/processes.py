@@ -6,10 +6,54 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from tests import servers
+
+
+class Process(Protocol):
+    """What we ask of a process, as `subprocess.Popen` answers it."""
+
+    @property
+    def pid(self) -> int:
+        """Return its id."""
+
+    def poll(self) -> int | None:
+        """Return how it ended; None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end and return how it ended."""
+
+
+class Launch(Protocol):
+    """A way to start `fengsui <words>`; its outputs go to files that are there."""
+
+    def __call__(
+        self, words: Sequence[str], *, env: Mapping[str, str], folder: Path, out: Path, err: Path
+    ) -> Process:
+        """Start it in a folder, with this environment and no other."""
+
+
+def whole(
+    words: Sequence[str], *, env: Mapping[str, str], folder: Path, out: Path, err: Path
+) -> Process:
+    """Start it as users do: Python from nothing."""
+    with out.open("wb") as output, err.open("wb") as errors:
+        return subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM", sys.executable, "-m", "fengsui", *words],
+            cwd=folder,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            start_new_session=True,
+        )
+
+
+launch: Launch = whole
+"""How commands are started now; the fixture `forks` has it be as forks (tests.forking)."""
 
 
 class Command:
@@ -21,7 +65,7 @@ class Command:
         self._folder = folder
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("FENGSUI_")}
         self._env = {**inherited, **env}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._runs = 0
 
     @property
@@ -44,16 +88,10 @@ class Command:
         """Start it (again) with the same words, environment and working folder."""
         assert not self.running, "it runs already"
         self._runs += 1
-        with self._file("out").open("wb") as out, self._file("err").open("wb") as err:
-            self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "TERM", sys.executable, "-m", "fengsui", *self.words],
-                cwd=self._folder,
-                env=self._env,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                start_new_session=True,
-            )
+        out, err = self._file("out"), self._file("err")
+        out.touch()
+        err.touch()
+        self._process = launch(self.words, env=self._env, folder=self._folder, out=out, err=err)
 
     def output(self) -> str:
         """Return what the present run wrote to standard output."""

@@ -5,6 +5,7 @@ import secrets
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import expect
 
 from alarms.alarm import Tier
@@ -20,7 +21,7 @@ async def operator(house: beacons.House) -> str:
     return await beacons.person(house.database, f"op-{secrets.token_hex(4)}")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def window(house: beacons.House, console: Open, operator: str) -> Console:
     """A signed-in operator's window, live."""
     made: Console = await console(house.serve.url)

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture
-def house(databases: Databases, tmp_path: Path) -> Iterator[beacons.House]:
+def house(databases: Databases, forks: None, tmp_path: Path) -> Iterator[beacons.House]:
     """A server of this test's own, to be stopped."""
     browsing.built()
     with beacons.house(databases, tmp_path) as served:

@@ -15,6 +15,11 @@ from tests.rights_world import World
 from tests.towers import Pair
 
 
+@pytest.fixture(scope="module", autouse=True)
+def forked(forks: None) -> None:
+    """Start commands as forks."""
+
+
 @pytest.fixture(scope="module")
 def house(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """One API server over one database for a file's tests; each makes alarms of its own."""

@@ -2,9 +2,10 @@
 
 import asyncio
 
+import argon2
 import pytest
 
-from api import permissions
+from api import identity, permissions
 from tests import beacons
 from tests.beacons import NEAR, House
 
@@ -66,6 +67,11 @@ async def test_a_change_by_cookie_without_our_header_is_refused(house: House) ->
         assert (await http.post(path, headers=foreign)).status_code == 403
         own = {"origin": house.serve.url}
         assert (await http.post(path, headers=own)).status_code == 200
+
+
+def test_an_unknown_name_is_verified_at_the_cost_of_a_known_one() -> None:
+    known = identity.hash_password(beacons.PASSWORD)
+    assert argon2.extract_parameters(identity._NOBODY) == argon2.extract_parameters(known)
 
 
 async def test_wrong_passwords_are_slowed_down_and_look_like_unknown_names(house: House) -> None:

@@ -209,7 +209,8 @@ async def _prepared(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Put there what a call that is let through takes away."""
     headers = caller.headers
-    async with await connection.connect(world.url) as conn:
+    # The app's own connections: one made for each of thousands of calls costs more than the call.
+    async with world.app.state.service.pool.connection() as conn:
         match door:
             case "DELETE warning-tables/{region}":
                 await conn.execute(TABLE_ROW, (places["region"],))

@@ -4,7 +4,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alarms.alarm import Tier
@@ -15,6 +15,7 @@ from fengsui.backtest import clockwork, rehearsal
 from fengsui.backtest.recorded import Chunk
 from tests.unit.plants import SECOND, START, at, plant, point
 from tests.unit.streams import POINTS, Step, small_plant, streams
+from tests.unit.tried import tried
 
 
 def chunk_of(steps: list[Step]) -> Chunk:
@@ -60,7 +61,7 @@ def every_second(steps: list[Step], until: int) -> list[Occurrence]:
 
 
 @given(streams(ticks=False), st.integers(0, 200))
-@settings(max_examples=80, deadline=None)
+@tried(25)
 def test_seconds_passed_over_are_seconds_in_which_a_tick_says_nothing(
     steps: list[Step], silence: int
 ) -> None:
@@ -71,7 +72,7 @@ def test_seconds_passed_over_are_seconds_in_which_a_tick_says_nothing(
 
 
 @given(streams(ticks=False), st.integers(1, 90))
-@settings(max_examples=80, deadline=None)
+@tried(25)
 def test_every_event_is_said_in_the_second_in_which_its_tick_comes(
     steps: list[Step], silence: int
 ) -> None:
@@ -112,7 +113,7 @@ def test_a_reading_of_the_ticks_own_instant_comes_before_it() -> None:
 
 
 @given(streams(ticks=False), st.frozensets(st.integers(1, 39)))
-@settings(max_examples=50, deadline=None)
+@tried(25)
 def test_however_a_recording_is_cut_into_chunks_the_occurrences_are_the_same(
     steps: list[Step], cuts: frozenset[int]
 ) -> None:

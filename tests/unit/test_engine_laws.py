@@ -2,7 +2,7 @@
 
 import msgspec
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alarms.alarm import ProcessEvent, Transition
@@ -10,6 +10,7 @@ from alarms.rules import RULES
 from fengsui.bench.one_by_one import OneByOne, Said
 from tests.unit.plants import START
 from tests.unit.streams import POINTS, Keeper, Step, small_plant, streams
+from tests.unit.tried import tried
 
 CUTS = st.frozensets(st.integers(0, 40))
 
@@ -41,7 +42,7 @@ def said(event: ProcessEvent) -> Said:
 
 
 @given(streams(), CUTS)
-@settings(max_examples=150, deadline=None)
+@tried(60)
 def test_however_a_stream_is_cut_into_batches_the_events_are_the_same(
     steps: list[Step], cuts: frozenset[int]
 ) -> None:
@@ -52,7 +53,7 @@ def test_however_a_stream_is_cut_into_batches_the_events_are_the_same(
 
 
 @given(streams(), CUTS)
-@settings(max_examples=150, deadline=None)
+@tried(60)
 def test_a_restart_at_any_batch_border_changes_nothing(
     steps: list[Step], cuts: frozenset[int]
 ) -> None:
@@ -64,7 +65,7 @@ def test_a_restart_at_any_batch_border_changes_nothing(
 
 
 @given(streams(), CUTS)
-@settings(max_examples=250, deadline=None)
+@tried(100)
 def test_the_vector_engine_says_what_the_one_by_one_engine_says(
     steps: list[Step], cuts: frozenset[int]
 ) -> None:
@@ -100,7 +101,7 @@ def test_the_vector_engine_says_what_the_one_by_one_engine_says(
         max_size=12,
     )
 )
-@settings(max_examples=100, deadline=None)
+@tried(40)
 def test_a_long_upload_of_one_point_says_what_its_readings_one_by_one_say(
     stretches: list[tuple[int, float, int, int]],
 ) -> None:
@@ -116,7 +117,7 @@ def test_a_long_upload_of_one_point_says_what_its_readings_one_by_one_say(
 
 
 @given(streams())
-@settings(max_examples=150, deadline=None)
+@tried(60)
 def test_loss_of_data_alone_never_clears(steps: list[Step]) -> None:
     """After the last reading only ticks: a level clears only if that reading was under it.
 
@@ -138,7 +139,7 @@ def test_loss_of_data_alone_never_clears(steps: list[Step]) -> None:
 
 
 @given(streams(), CUTS)
-@settings(max_examples=150, deadline=None)
+@tried(60)
 def test_each_rule_raises_and_returns_in_turn_and_never_before_it_raised(
     steps: list[Step], cuts: frozenset[int]
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alarms.alarm import ProcessEvent, Transition
@@ -14,6 +14,7 @@ from tests.unit.group_plants import GROUPS, POINTS, ROW, grouped
 from tests.unit.plants import SECOND, START
 from tests.unit.streams import Keeper, Step
 from tests.unit.test_engine_laws import exactly
+from tests.unit.tried import tried
 
 CUTS = st.frozensets(st.integers(0, 200))
 _VALUES = {
@@ -66,7 +67,7 @@ def of_groups(keeper: Keeper) -> list[ProcessEvent]:
 
 
 @given(streams(), CUTS)
-@settings(max_examples=120, deadline=None)
+@tried(40)
 def test_however_a_stream_is_cut_into_batches_the_groups_say_the_same(
     steps: list[Step], cuts: frozenset[int]
 ) -> None:
@@ -81,7 +82,7 @@ def test_however_a_stream_is_cut_into_batches_the_groups_say_the_same(
 
 
 @given(streams(), CUTS)
-@settings(max_examples=120, deadline=None)
+@tried(40)
 def test_a_restart_at_any_batch_border_changes_nothing(
     steps: list[Step], cuts: frozenset[int]
 ) -> None:
@@ -92,7 +93,7 @@ def test_a_restart_at_any_batch_border_changes_nothing(
 
 
 @given(streams(), st.lists(st.integers(0, 200), max_size=20))
-@settings(max_examples=100, deadline=None)
+@tried(40)
 def test_asking_twice_at_one_instant_says_nothing_twice(
     steps: list[Step], again: list[int]
 ) -> None:
@@ -105,7 +106,7 @@ def test_asking_twice_at_one_instant_says_nothing_twice(
 
 
 @given(streams())
-@settings(max_examples=100, deadline=None)
+@tried(40)
 def test_loss_of_data_alone_never_clears_a_group(steps: list[Step]) -> None:
     """After the last reading only ticks: what clears was no longer over when the last came."""
     keeper = ran(steps, frozenset())
@@ -124,7 +125,7 @@ def test_loss_of_data_alone_never_clears_a_group(steps: list[Step]) -> None:
 
 
 @given(streams(), CUTS)
-@settings(max_examples=60, deadline=None)
+@tried(30)
 def test_each_group_raises_and_returns_in_turn_and_never_before_it_raised(
     steps: list[Step], cuts: frozenset[int]
 ) -> None:
@@ -141,7 +142,7 @@ def test_each_group_raises_and_returns_in_turn_and_never_before_it_raised(
 
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.kind)
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@tried(20)
 def test_no_value_whatever_breaks_a_group(group: Group, data: st.DataObject) -> None:
     keeper = Keeper(grouped(group))
     rows = [ROW[tag] for tag in group.tags]

@@ -17,7 +17,7 @@ import json
 import math
 from collections.abc import Iterator
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alarms.alarm import Transition
@@ -30,6 +30,7 @@ from tests.unit.plants import SECOND, START, readings
 from tests.unit.random_plants import GATEWAYS, ODD, Step, Tick, plants, plants_and_streams
 from tests.unit.road import Road
 from tests.unit.test_engine_laws import exactly, said
+from tests.unit.tried import tried
 
 CASES = plants_and_streams()
 CUTS = st.frozensets(st.integers(0, 100), max_size=25)
@@ -39,7 +40,7 @@ _MOVES = {Transition.raised, Transition.returned, Transition.tier_up, Transition
 
 
 @given(CASES, CUTS)
-@settings(max_examples=80, deadline=None)
+@tried(30)
 def test_however_a_stream_is_cut_every_family_says_and_remembers_the_same(
     case: Case, cuts: frozenset[int]
 ) -> None:
@@ -52,7 +53,7 @@ def test_however_a_stream_is_cut_every_family_says_and_remembers_the_same(
 
 
 @given(CASES, CUTS)
-@settings(max_examples=80, deadline=None)
+@tried(30)
 def test_a_restart_at_any_batch_border_changes_nothing_for_any_family(
     case: Case, cuts: frozenset[int]
 ) -> None:
@@ -65,7 +66,7 @@ def test_a_restart_at_any_batch_border_changes_nothing_for_any_family(
 
 
 @given(CASES, CUTS)
-@settings(max_examples=120, deadline=None)
+@tried(50)
 def test_limit_alarms_are_those_of_the_plain_engine_behind_plain_rules_of_admission(
     case: Case, cuts: frozenset[int]
 ) -> None:
@@ -91,7 +92,7 @@ def test_limit_alarms_are_those_of_the_plain_engine_behind_plain_rules_of_admiss
 
 
 @given(CASES)
-@settings(max_examples=80, deadline=None)
+@tried(30)
 def test_loss_of_data_alone_clears_nothing_of_any_kind(case: Case) -> None:
     """After the last reading only ticks: what clears then had begun to while there was data.
 
@@ -129,7 +130,7 @@ def test_loss_of_data_alone_clears_nothing_of_any_kind(case: Case) -> None:
 
 
 @given(CASES, CUTS)
-@settings(max_examples=80, deadline=None)
+@tried(30)
 def test_every_alarm_raises_and_returns_in_turn_and_never_before_it_was_raised(
     case: Case, cuts: frozenset[int]
 ) -> None:
@@ -157,7 +158,7 @@ def test_every_alarm_raises_and_returns_in_turn_and_never_before_it_was_raised(
         max_size=30,
     ),
 )
-@settings(max_examples=80, deadline=None)
+@tried(30)
 def test_no_number_whatever_breaks_the_engine_or_its_record(
     plant: Plant, told: list[tuple[int, float, Quality]]
 ) -> None:
@@ -176,7 +177,7 @@ def test_no_number_whatever_breaks_the_engine_or_its_record(
 
 
 @given(CASES)
-@settings(max_examples=40, deadline=None)
+@tried(20)
 def test_what_is_kept_of_every_alarm_is_strict_json(case: Case) -> None:
     plant, steps = case
     for state in Road(plant).run(steps, frozenset()).states.values():

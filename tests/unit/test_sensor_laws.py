@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alarms.alarm import ProcessEvent, Transition
@@ -16,6 +16,7 @@ from alarms.peer_sensors import PeerSensors
 from alarms.readings import JUDGED, QUALITY_MASK, Quality, Readings
 from tests.unit.plants import SECOND, START, plant, point
 from tests.unit.sensor_streams import Signal, columns, engine_of, events_of, told
+from tests.unit.tried import tried
 
 BRISK: dict[str, Any] = {"params": {"sensor": {"hold_s": 120, "learn_s": 60}}, "period_s": 10.0}
 POINTS = (
@@ -125,7 +126,7 @@ def ran(readings: Readings, cuts: list[int], *, restart: bool = False) -> Run:
 
 
 @given(STREAMS, CUTS)
-@settings(max_examples=40, deadline=None)
+@tried(15)
 def test_however_a_stream_is_cut_sensor_alarms_and_memory_are_the_same(
     readings: Readings, cuts: list[int]
 ) -> None:
@@ -137,7 +138,7 @@ def test_however_a_stream_is_cut_sensor_alarms_and_memory_are_the_same(
 
 
 @given(STREAMS, CUTS)
-@settings(max_examples=40, deadline=None)
+@tried(15)
 def test_a_restart_with_saved_memory_and_what_followed_changes_nothing(
     readings: Readings, cuts: list[int]
 ) -> None:
@@ -147,7 +148,7 @@ def test_a_restart_with_saved_memory_and_what_followed_changes_nothing(
 
 
 @given(STREAMS)
-@settings(max_examples=30, deadline=None)
+@tried(15)
 def test_sensor_alarms_raise_and_return_in_turn(readings: Readings) -> None:
     standing: dict[tuple[str, str], int] = {}
     for event in ran(readings, []).events:
@@ -164,7 +165,7 @@ def _bare(event: ProcessEvent) -> tuple[str, str, str, int, str]:
 
 
 @given(STREAMS)
-@settings(max_examples=6, deadline=None)
+@tried(6)
 def test_compiled_and_plain_kernels_give_the_same_bits(readings: Readings) -> None:
     own, among = families(engine_of(plant(POINTS)))
     value = np.where(readings.quality == Quality.calibrating, np.nan, readings.value)
