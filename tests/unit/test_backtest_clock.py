@@ -42,10 +42,10 @@ def every_second(steps: list[Step], until: int) -> list[Occurrence]:
     for place, second in enumerate(clockwork.second_of(chunk.clock).tolist()):
         from_readings[second].append(place)
 
-    def commit(proposal: Any, now: int) -> None:
-        episodes.add(proposal.events, now=now)
-        engine.adopt(proposal)
+    def hear(events: Any, now: int) -> None:
+        episodes.add(events, now=now)
 
+    clocks = clockwork.Clockwork(engine, hear, started=started)
     for second in range(started // SECOND, until // SECOND + 1):
         if second in from_readings:
             part = chunk.take(np.array(from_readings[second]))
@@ -53,10 +53,9 @@ def every_second(steps: list[Step], until: int) -> list[Occurrence]:
                 point=part.point, time=part.stamp, value=part.value, quality=part.quality,
                 received=part.clock, stamp=part.stamp,
             )  # fmt: skip
-            commit(engine.judge(readings, now=second * SECOND), second * SECOND)
+            clocks.take(readings, Readings.none(), (), now=second * SECOND)
         if second > started // SECOND:
-            moment = second * SECOND
-            commit(engine.tick(now=moment, link_since=started), moment)
+            clocks.tick_at(second * SECOND)
     return episodes.found
 
 
@@ -160,3 +159,14 @@ def test_tiers_rise_and_fall_along_one_occurrence() -> None:
         "raised", "tier_up", "tier_down", "returned",
     ]  # fmt: skip
     assert occurrence.peak_tier is Tier.orange
+
+
+def test_a_reading_that_the_clock_has_overtaken_is_judged_again_as_it_is_live() -> None:
+    steps: list[Step] = [
+        (0, at(second), at(received), value, 0)
+        for second, received, value in ((0, 0, -6.0), (2, 2, -6.0), (11.5, 14, 0.5))
+    ]
+    until = at(14)
+    told = rehearsal.run(small_plant(), [chunk_of(steps)], until=until).occurrences
+    assert told == every_second(steps, until)
+    assert [each.tier for each in told] == [Tier.yellow]
