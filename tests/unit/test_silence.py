@@ -198,6 +198,30 @@ def test_a_point_belongs_to_the_gateway_that_reported_it_last_also_after_a_resta
     assert told(two) == [("gateway:gw-2", "comms.gateway", "raised", 30)]
 
 
+def test_a_gateway_whose_points_others_took_over_reports_again_not_for_the_first_time() -> None:
+    two = keeper({}, {}, gateways=("gw-1", "gw-2"))
+    first, second = (two.engine.gateways[name] for name in ("gw-1", "gw-2"))
+
+    def by(rows: list[Row], *gateways: int) -> None:
+        reported_by = np.array(gateways, np.int32)
+        proposal = two.engine.judge(readings(rows), now=rows[-1][2], reported_by=reported_by)
+        two.states |= {(state.key, state.rule): state for state in proposal.states}
+        two.engine.adopt(proposal)
+        two.events += proposal.events
+
+    by([row(0, 0), row(1, 0)], first, second)
+    for seconds in range(10, 40, 10):
+        by([row(0, seconds)], first)
+        pass_time(two, seconds, seconds + 10)
+    by([row(1, 50)], first)
+    two.last.time[:] = two.last.received[:] = at(50)
+    two.restart()
+    by([row(0, 60)], second)
+    assert [event.message_zh for event in two.events if event.rule == "comms.gateway"] == [
+        *("网关 gw-2 全部测点超时未上报", "网关 gw-2 恢复上报")
+    ]
+
+
 def out_of_range(seconds: float, value: float = 99.0) -> PointFault:
     return PointFault(
         reason="out_of_range", point=0, time=at(seconds), received=at(seconds), value=value
