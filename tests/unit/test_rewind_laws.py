@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -126,3 +127,25 @@ def test_after_restarts_and_late_readings_the_record_shows_what_stands(drawn: Dr
     assert shown(came) == standing(came).keys()
     ended(came, drawn, 5 * SECOND)
     assert shown(came) == standing(came).keys()
+
+
+@pytest.mark.parametrize("overtaken", [False, True])
+def test_a_forecast_that_the_clock_had_taken_over_ahead_of_the_readings_stays_so(
+    overtaken: bool,
+) -> None:
+    rising = point("A", limits={"h": 9.0}, on_delay_s=30.0, off_delay_s=0.0, period_s=60.0)
+    came: list[Row] = [(0, at(t), at(t), 5.0 + 0.08 * t, 0) for t in range(0, 54, 2)]
+    clock = len(came)
+    if overtaken:
+        came.append((0, at(55), at(86), 9.5, 0))
+    came += [(0, at(t), at(t), 9.5, 0) for t in (90, 100, 130)]
+    came.append((0, at(125), at(131), 9.5, 0))
+    ordered = sorted(came, key=lambda read: read[1])
+    none: frozenset[int] = frozenset()
+    drawn = Drawn((rising,), ordered, came, frozenset(range(len(came))), frozenset({clock}), none)
+    assert [
+        (each.rule, (each.t_returned or 0) - at(80))
+        for each in in_order(drawn).episodes.found
+        if each.rule == "forecast.h"
+    ] == [("forecast.h", 0)]
+    ends_alike(drawn)
