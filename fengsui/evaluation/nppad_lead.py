@@ -17,6 +17,8 @@ from fengsui.evaluation import foresight, nppad, recordings
 KNOWN_S: Final = {1: 1872, 2: 956, 3: 652, 4: 438, 5: 287, 6: 209, 7: 163, 8: 132, 9: 110, 10: 94}
 """Lead of a 60-s least-squares line without noise, seconds, by size of the leak in percent."""
 SAMPLE_S: Final = 10.0
+MERGE_S: Final = 600.0
+"""Raises of a sensor closer than this are one (the protocol's gap for fast recordings)."""
 SHARE: Final = 0.9
 FEW: Final = 0.05
 """Share of the readings that come late in the gentler of the two disturbed replays."""
@@ -98,12 +100,18 @@ def measure(folder: Path, *, seeds: Sequence[int], late: float | None = None) ->
         onset, turn = _course(folder, *run[:2])
         under = 0
         for seed in seeds:
-            raises = [each.raised / _SECOND for each in told[seed, *run]]
+            raises = _apart([each.raised / _SECOND for each in told[seed, *run]])
             false += sum(not onset <= at <= turn for at in raises)
             under += any(onset <= at <= turn for at in raises)
         if run[0] != "LOCA":
             warned[" ".join(run)] = under
     return Result(leads=tuple(leads), false=false, warned=warned)
+
+
+def _apart(raises: Sequence[float]) -> list[float]:
+    """Return raises without those that the protocol counts as one with the raise before."""
+    before = (-np.inf, *raises)
+    return [at for last, at in zip(before, raises, strict=False) if at - last > MERGE_S]
 
 
 def _course(folder: Path, accident: str, size: str) -> tuple[float, float]:
