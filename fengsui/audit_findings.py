@@ -247,7 +247,8 @@ def _compare_slot(
             continue
         nearest = min(near, key=lambda each: abs(each.moment - episode.moment))
         left.remove(nearest)
-        findings.mistimed.append(_pair(episode, nearest))
+        if not _moved(episode, nearest, behind):
+            findings.mistimed.append(_pair(episode, nearest))
     for episode in left:
         if span.has(episode.moment) and not episode.seeded:
             findings.checked += 1
@@ -301,6 +302,16 @@ def _agree(span: Span, told: Episode, other: Episode, behind: Sequence[int]) -> 
     if told.superseded and any(told.moment <= at <= max(ends) for at in behind):
         return True
     return not any(span.has(at) for at in ends)
+
+
+def _moved(told: Episode, other: Episode, behind: Sequence[int]) -> bool:
+    """Tell whether a late reading may have moved a raise of which the record keeps the first only.
+
+    An alarm that was raised again keeps its first raise: where it was told that it stands again,
+    and a reading before that came late, by how they came together it was told of one or of both.
+    """
+    first, last = sorted((told.moment, other.moment))
+    return told.began is None and any(first <= at <= last for at in behind)
 
 
 def _tiers(span: Span, each: Episode) -> list[str]:

@@ -1,6 +1,7 @@
 """What an audit calls missed or mistimed of alarms that were raised again."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -60,3 +61,24 @@ def test_what_was_over_before_an_alarm_was_ever_raised_is_missed() -> None:
     journal = [episode(100, 200, superseded=True), episode(300, None)]
     computed = [*journal, episode(30, 50, alarm="D", late=True)]
     assert len(compared(journal, computed).missed) == 1
+
+
+def again(began: int, returned: int | None) -> Episode:
+    """Return an episode of an alarm that was raised before: its begin is not kept."""
+    return replace(episode(began, returned), began=None)
+
+
+def test_a_late_reading_between_excuses_when_an_alarm_was_raised_again() -> None:
+    journal = [episode(100, 200, superseded=True), again(320, 400)]
+    computed = [episode(100, 200, alarm="B"), episode(300, 400, alarm="C")]
+    assert compared(journal, computed, behind=[300]).sound
+
+
+@pytest.mark.parametrize(
+    ("second", "behind"), [(again(320, 400), []), (again(320, 400), [250, 330]),
+                           (episode(320, 400), [300])]
+)  # fmt: skip
+def test_else_a_raise_at_another_time_is_mistimed(second: Episode, behind: list[int]) -> None:
+    journal = [episode(100, 200, superseded=True), second]
+    computed = [episode(100, 200, alarm="B"), episode(300, 400, alarm="C")]
+    assert len(compared(journal, computed, behind=behind).mistimed) == 1
