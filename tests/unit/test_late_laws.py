@@ -1,5 +1,6 @@
 """The law of late readings: in the end the occurrences are those of the readings in order."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,12 +79,12 @@ def ended(server: Server, drawn: Drawn, step: int) -> None:
             server.take([(row, time, max(time, arrived), 5.0, 0)])
 
 
-def occurrences(server: Server) -> list[Any]:
+def occurrences(server: Server, rules: Sequence[str] = RULES) -> list[Any]:
     return sorted(
         (each.key, each.rule, each.t_raised, each.t_returned, each.peak_tier,
          tuple((move.type.value, move.t_change, move.tier) for move in each.moves))
         for each in server.episodes.found
-        if each.rule in RULES and each.t_raised != each.t_returned
+        if each.rule in rules and each.t_raised != each.t_returned
     )  # fmt: skip
 
 
@@ -95,9 +96,9 @@ def records(server: Server) -> list[Any]:
     )
 
 
-def shown(server: Server) -> set[tuple[str, str]]:
-    """Return which limit alarms the record has as active."""
-    return {slot for slot, alarm in server.open.items() if alarm.active and slot[1] in RULES}
+def shown(server: Server, rules: Sequence[str] = RULES) -> set[tuple[str, str]]:
+    """Return which alarms of these rules the record has as active."""
+    return {slot for slot, alarm in server.open.items() if alarm.active and slot[1] in rules}
 
 
 def standing(server: Server) -> set[tuple[str, str]]:

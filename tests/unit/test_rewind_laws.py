@@ -14,7 +14,15 @@ from alarms.tales import RULES
 from tests.unit.late_streams import Server
 from tests.unit.plants import SECOND, at, point
 from tests.unit.streams import Row
-from tests.unit.test_late_laws import Drawn, as_it_came, ended, in_order, silence
+from tests.unit.test_late_laws import (
+    Drawn,
+    as_it_came,
+    ended,
+    in_order,
+    occurrences,
+    shown,
+    silence,
+)
 
 PARAMS: dict[str, Any] = {
     "deviation": {"learn": 12},
@@ -75,15 +83,6 @@ def drawn(draw: st.DrawFn) -> Drawn:
     return Drawn(several, ordered, came, draw(steps), draw(steps), draw(steps))
 
 
-def occurrences(server: Server) -> list[Any]:
-    return sorted(
-        (each.key, each.rule, each.t_raised, each.t_returned, each.peak_tier,
-         tuple((move.type.value, move.t_change, move.tier) for move in each.moves))
-        for each in server.episodes.found
-        if each.rule in RULES and each.t_raised != each.t_returned
-    )  # fmt: skip
-
-
 def learned(server: Server) -> dict[str, bytes]:
     return {
         family.name: family.memory.tobytes()
@@ -96,11 +95,6 @@ def standing(server: Server) -> dict[tuple[str, str], Any]:
     return {slot: state.process for slot, state in server.states.items() if slot[1] in RULES}
 
 
-def shown(server: Server) -> set[tuple[str, str]]:
-    """Return which of these alarms the record has as active."""
-    return {slot for slot, alarm in server.open.items() if alarm.active and slot[1] in RULES}
-
-
 def ends_alike(drawn: Drawn) -> None:
     ordered = in_order(drawn)
     came = as_it_came(drawn, acknowledges=True)
@@ -108,7 +102,7 @@ def ends_alike(drawn: Drawn) -> None:
         ended(server, drawn, 5 * SECOND)
     assert learned(came) == learned(ordered)
     assert standing(came) == standing(ordered)
-    assert occurrences(came) == occurrences(ordered)
+    assert occurrences(came, RULES) == occurrences(ordered, RULES)
 
 
 @given(drawn())
@@ -124,9 +118,9 @@ def test_whatever_order_readings_come_in_what_learns_from_them_is_that_of_their_
 @settings(max_examples=60, deadline=None)
 def test_after_restarts_and_late_readings_the_record_shows_what_stands(drawn: Drawn) -> None:
     came = as_it_came(drawn, acknowledges=True)
-    assert shown(came) == standing(came).keys()
+    assert shown(came, RULES) == standing(came).keys()
     ended(came, drawn, 5 * SECOND)
-    assert shown(came) == standing(came).keys()
+    assert shown(came, RULES) == standing(came).keys()
 
 
 @pytest.mark.parametrize("overtaken", [False, True])
