@@ -71,9 +71,9 @@ async def stored_after(
 ) -> AsyncIterator[Readings]:
     """Yield each point's readings after an event time, Micros, in order of time for each point.
 
-    Those stored behind a newer one are left out where nothing learned from them then: BEHIND and not
-    TAUGHT, two bits above it. Some that are not after the time may come too. A block holds a window
-    of event time. The database gathers the next one while the caller works.
+    Those stored behind a newer one are left out where nothing learned from them then: BEHIND, and
+    not TAUGHT, two bits above it. Some that are not after the time may come too. A block holds a
+    window of event time. The database gathers the next one while the caller works.
     """
     if len(since) == 0:
         return
