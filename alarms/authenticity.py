@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from alarms import sensor_bounds, wording_sensors
 from alarms.alarm import Transition
 from alarms.detectors import sensor_faults
-from alarms.family import RANK, Clock, Found, Seen, set_apart
+from alarms.family import RANK, Clock, Found, Seen, set_apart, write_at
 from alarms.plant import Plant
 from alarms.proposal import ChannelState
 from alarms.readings import QUALITY_MASK, Instants, Quality, Rows, Values
@@ -182,8 +182,7 @@ class Authenticity:
 
     def take(self, places: Rows, other: Self) -> None:
         """Stand at these places as `other`, judged apart, does."""
-        for mine, its in zip(self.columns, other.columns, strict=True):
-            mine[places] = its
+        write_at(self.columns, places, other.columns)
 
     def _process(self, slot: int, number: int) -> dict[str, int]:
         return {"t": int(self._since[slot, number]), "quiet": int(self._quiet[slot, number])}

@@ -185,6 +185,16 @@ class Rewindable(Learned, Family, Protocol):
         """Stand at these places as `other`, judged apart, does."""
 
 
+Columns = Sequence[NDArray[Any]]
+"""Columns of one family, each with one record for each of some places."""
+
+
+def write_at(columns: Columns, places: NDArray[np.integer[Any]], records: Columns) -> None:
+    """Write records, one for each of these places, into the columns of the same family."""
+    for column, its in zip(columns, records, strict=True):
+        column[places] = its
+
+
 Parting = TypeVar("Parting", bound=Rewindable)
 
 

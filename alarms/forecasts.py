@@ -13,7 +13,7 @@ from alarms.alarm import Tier, Transition
 from alarms.detectors import forecast, limits, trend_columns
 from alarms.detectors.forecast import Floats, Tasks
 from alarms.detectors.forecast_walk import MOST, MOVE, STEP, Records, taken_over, walk
-from alarms.family import RANK, Clock, Found, LevelMove, Seen, set_apart
+from alarms.family import RANK, Clock, Found, LevelMove, Seen, set_apart, write_at
 from alarms.parameters import parameter
 from alarms.plant import Plant, Point
 from alarms.proposal import ChannelState, LastReadings
@@ -197,8 +197,7 @@ class Forecasts:
 
     def take(self, places: Rows, other: Self) -> None:
         """Stand at these places as `other`, judged apart, does."""
-        for mine, its in zip(self.columns, other.columns, strict=True):
-            mine[places] = its
+        write_at(self.columns, places, other.columns)
 
     def _said(
         self, steps: Records, held: Callable[[int, int], Behind]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarms.alarm import Kind, ProcessEvent, Tier, Transition
-from alarms.family import RANK, Clock, Found, Seen, set_apart
+from alarms.family import RANK, Clock, Found, Seen, set_apart, write_at
 from alarms.plant import Plant, Point
 from alarms.proposal import ChannelState
 from alarms.readings import QUALITY_MASK, Instants, Quality, Rows, Values
@@ -179,7 +179,7 @@ class Learning:
 
     def take(self, places: Rows, other: Self) -> None:
         """Stand at these places as `other`, judged apart, does."""
-        self.memory[places], self.standing[places] = other.memory, other.standing
+        write_at(self.columns, places, other.columns)
         for at in places.tolist():
             if self.standing[at][0]:
                 self._stored.add(at)

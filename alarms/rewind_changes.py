@@ -1,5 +1,6 @@
 """What judging points again proposes to remember (alarms.rewinds)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -7,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarms.alarm import ProcessEvent
-from alarms.family import LevelMove
+from alarms.family import Columns, LevelMove
 from alarms.past import Told
 from alarms.readings import Instants, Rows
 from alarms.rewinding import Rewound
-from alarms.trails import Columns
 
 
 class Asked(NamedTuple):
@@ -39,8 +39,8 @@ class Marks:
     trails: Rows
     minute: Instants
     aged: NDArray[np.bool_]
-    before: list[Columns]
-    begin: list[Columns]
+    before: Sequence[Columns]
+    begin: Sequence[Columns]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

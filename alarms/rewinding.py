@@ -1,14 +1,14 @@
 """Judges points again from how they stood: readings in order, limits' moves among them."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from alarms.family import Found, LevelMove, Rewindable, Seen, Walk
+from alarms.family import Columns, Found, LevelMove, Rewindable, Seen, Walk, write_at
 from alarms.proposal import LastReadings, holds, judgeable
 from alarms.readings import Instants, Readings, Rows
-from alarms.trails import Columns
 
 
 class Rewound(NamedTuple):
@@ -28,8 +28,7 @@ def rewound(family: Rewindable, rows: Rows, start: Columns, legs: Sequence[Seen]
     places = family.place_of[rows]
     mine = places >= 0
     part = family.apart(places[mine])
-    for column, was in zip(part.columns, start, strict=True):
-        column[:] = was
+    write_at(part.columns, np.arange(len(part.rows)), start)
     ends: list[Columns] = []
     found: list[Found] = []
     for leg in legs:
@@ -67,12 +66,7 @@ def _seen(readings: Readings, moves: Iterable[LevelMove], newest: LastReadings) 
     for move in sorted(moves, key=lambda move: move.at):
         first, end = np.searchsorted(readings.point, [move.row, move.row + 1])
         place = first + np.searchsorted(readings.time[first:end], move.at)
-        placed.append(
-            LevelMove(
-                place=int(place), row=move.row, side=move.side, was=move.was, top=move.top,
-                at=move.at, lost=move.lost,
-            )
-        )  # fmt: skip
+        placed.append(replace(move, place=int(place)))
     return Seen(
         readings=readings,
         is_judged=is_judged,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from alarms import tales
 from alarms.alarm import ProcessEvent
 from alarms.corrections import corrections
-from alarms.family import Clock, Found, LevelMove, Rewindable, Seen
+from alarms.family import Clock, Columns, Found, LevelMove, Rewindable, Seen, write_at
 from alarms.past import MINUTE_US, Told, in_order
 from alarms.plant import Plant
 from alarms.proposal import ChannelState, LastReadings, Newest, Proposal, judgeable
@@ -26,7 +26,7 @@ from alarms.readings import FAR, QUALITY_MASK, TAUGHT, Instants, Quality, Readin
 from alarms.retelling import retold
 from alarms.rewind_changes import Again, Aside, Asked, Marks, Said, Settled, Ticked
 from alarms.rewinding import Rewound, legs_of, rewound
-from alarms.trails import Columns, Trails
+from alarms.trails import Trails
 
 _GHOSTS_US: Final = 4 * MINUTE_US
 
@@ -216,7 +216,7 @@ class Rewinds:
         trails, first, minute = trails[crossed], first[crossed], minute[crossed]
         rows = self._trails.row[trails]
         begin = self._trails.now(rows)
-        before = [[column.copy() for column in part] for part in begin]
+        before: list[Columns] = [[column.copy() for column in part] for part in begin]
         moved = {move.row for move in seen.moves} | self._aside.keys()
         slow = (first < minute * MINUTE_US) | np.isin(rows, np.array(sorted(moved), np.int32))
         if slow.any():
@@ -253,18 +253,19 @@ class Rewinds:
             start = [column[chosen[watched]] for column in begin[which]]
             for i, row in enumerate(rows[watched].tolist()):
                 if row in aside:
-                    for column, was in zip(start, aside[row].columns[which], strict=True):
-                        column[i] = was[0]
+                    write_at(start, np.array([i]), aside[row].columns[which])
             done = rewound(family, rows, start, legs)
             for kept, leg in zip((before, begin), done.legs, strict=True):
-                for column, found in zip(kept[which], leg, strict=True):
-                    column[chosen[watched]] = found
+                write_at(kept[which], chosen[watched], leg)
 
     def _mark(self, marks: Marks) -> None:
         trails = marks.trails
         self._trails.age(trails[marks.aged])
-        self._trails.write(self._trails.before, trails, marks.before, ~marks.aged)
-        self._trails.write(self._trails.begin, trails, marks.begin, np.ones(len(trails), np.bool_))
+        other = ~marks.aged
+        for which in range(len(self._families)):
+            before = [column[other] for column in marks.before[which]]
+            write_at(self._trails.before[which], trails[other], before)
+            write_at(self._trails.begin[which], trails, marks.begin[which])
         self._trails.minute[trails] = marks.minute
         for row in self._aside.keys() & set(self._trails.row[trails].tolist()):
             del self._aside[row]
@@ -304,8 +305,7 @@ class Rewinds:
             for kept, leg in zip(
                 (self._trails.before, self._trails.begin), done.legs, strict=False
             ):
-                for column, found in zip(kept[which], leg, strict=True):
-                    column[watched] = found
+                write_at(kept[which], watched, leg)
         for row in again.rows.tolist():
             self._aside.pop(row, None)
         for move in again.ahead:

@@ -6,22 +6,18 @@ the families remember of it.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alarms.family import Rewindable
+from alarms.family import Columns, Rewindable, write_at
 from alarms.past import MINUTE_US
 from alarms.readings import Instants, Rows
 
 FOLLOW_US: Final = 30 * MINUTE_US
 _NONE: Final = -1
 _LEAST: Final = 64
-
-Columns = list[NDArray[Any]]
-"""The columns of one family (alarms.family.Rewindable), one record for each of some rows."""
-Chosen = NDArray[np.bool_]
 
 
 class Trails:
@@ -66,7 +62,8 @@ class Trails:
         self.count += len(rows)
         standing = self.now(rows)
         for kept in (self.before, self.begin):
-            self.write(kept, trails, standing, np.ones(len(rows), np.bool_))
+            for columns, records in zip(kept, standing, strict=True):
+                write_at(columns, trails, records)
 
     def drop_quiet(self) -> None:
         """Follow no more those of which no reading has come late for long."""
@@ -79,29 +76,17 @@ class Trails:
 
     def now(self, rows: Rows) -> list[Columns]:
         """Return how rows stand now, one record a row; it means nothing where none is watched."""
-        found: list[Columns] = []
-        for family in self._families:
-            places = family.place_of[rows]
-            if len(family.rows):
-                found.append([column[places] for column in family.columns])
-            else:
-                blank = [np.zeros((len(rows), *c.shape[1:]), c.dtype) for c in family.columns]
-                found.append(blank)
-        return found
-
-    def write(
-        self, kept: Sequence[Columns], trails: Rows, found: Sequence[Columns], chosen: Chosen
-    ) -> None:
-        """Write the chosen of these records into `before` or `begin`."""
-        for columns, records in zip(kept, found, strict=True):
-            for into, record in zip(columns, records, strict=True):
-                into[trails[chosen]] = record[chosen]
+        return [
+            [column[family.place_of[rows]] for column in family.columns]
+            if len(family.rows)
+            else _blank(family, len(rows))
+            for family in self._families
+        ]
 
     def age(self, trails: Rows) -> None:
         """Let what was the beginning of the newest minute be that of the one before."""
         for older, newer in zip(self.before, self.begin, strict=True):
-            for into, column in zip(older, newer, strict=True):
-                into[trails] = column[trails]
+            write_at(older, trails, [column[trails] for column in newer])
 
     def _room_for(self, many: int) -> Rows:
         if len(self.row) - self.count < many:
@@ -114,11 +99,7 @@ class Trails:
         self.since: Instants = np.zeros(size, np.int64)
         self.late: Instants = np.zeros(size, np.int64)
         self.before, self.begin = (
-            [
-                [np.zeros((size, *each.shape[1:]), each.dtype) for each in family.columns]
-                for family in self._families
-            ]
-            for _ in range(2)
+            [_blank(family, size) for family in self._families] for _ in range(2)
         )
 
     def _resize(self, size: int) -> None:
@@ -134,5 +115,9 @@ class Trails:
         self.of[self.row[many]] = np.arange(len(followed), dtype=np.int32)
         for families, olds in zip((self.before, self.begin), kept, strict=True):
             for columns, was in zip(families, olds, strict=True):
-                for into, column in zip(columns, was, strict=True):
-                    into[many] = column[followed]
+                write_at(columns, np.arange(len(followed)), [each[followed] for each in was])
+
+
+def _blank(family: Rewindable, size: int) -> Columns:
+    """Return so many records of nothing in the form of a family's columns."""
+    return [np.zeros((size, *each.shape[1:]), each.dtype) for each in family.columns]

@@ -17,7 +17,7 @@ from fengsui.evaluation import foresight, nppad, recordings
 KNOWN_S: Final = {1: 1872, 2: 956, 3: 652, 4: 438, 5: 287, 6: 209, 7: 163, 8: 132, 9: 110, 10: 94}
 """Lead of a 60-s least-squares line without noise, seconds, by size of the leak in percent."""
 SAMPLE_S: Final = 10.0
-MERGE_S: Final = 600.0
+MERGE_US: Final = 600_000_000
 """Raises of a sensor closer than this are one (the protocol's gap for fast recordings)."""
 SHARE: Final = 0.9
 FEW: Final = 0.05
@@ -27,11 +27,10 @@ _SECOND: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lead:
-    """A leak: seconds to the trip's limit, and from the first alarm of each sensor to it."""
+    """A leak: seconds from its first alarm to the trip's limit."""
 
     size: int
     seed: int
-    limit_s: float
     lead_s: float | None
     """How long before the limit the first alarm of either sensor was raised, by the record."""
     told_s: float | None
@@ -90,7 +89,6 @@ def measure(folder: Path, *, seeds: Sequence[int], late: float | None = None) ->
                 Lead(
                     size=size,
                     seed=seed,
-                    limit_s=limit,
                     lead_s=None if raised is None else limit - raised / _SECOND,
                     told_s=None if spoken is None else limit - spoken / _SECOND,
                 )
@@ -100,18 +98,13 @@ def measure(folder: Path, *, seeds: Sequence[int], late: float | None = None) ->
         onset, turn = _course(folder, *run[:2])
         under = 0
         for seed in seeds:
-            raises = _apart([each.raised / _SECOND for each in told[seed, *run]])
+            every = np.array([each.raised for each in told[seed, *run]], np.int64)
+            raises = recordings.apart(every, MERGE_US) / _SECOND
             false += sum(not onset <= at <= turn for at in raises)
             under += any(onset <= at <= turn for at in raises)
         if run[0] != "LOCA":
             warned[" ".join(run)] = under
     return Result(leads=tuple(leads), false=false, warned=warned)
-
-
-def _apart(raises: Sequence[float]) -> list[float]:
-    """Return raises without those that the protocol counts as one with the raise before."""
-    before = (-np.inf, *raises)
-    return [at for last, at in zip(before, raises, strict=False) if at - last > MERGE_S]
 
 
 def _course(folder: Path, accident: str, size: str) -> tuple[float, float]:

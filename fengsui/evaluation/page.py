@@ -236,7 +236,7 @@ def _foresight_part(folder: Path) -> list[str]:
         (
             f"False alarms, raised in normal time (before a run leaves its calm, `t_dev` of"
             f" incidents.csv, or after pressure has turned; raises within"
-            f" {nppad_lead.MERGE_S / 60:.0f} minutes are one), over {len(_SEEDS)} seeds of"
+            f" {nppad_lead.MERGE_US / 60e6:.0f} minutes are one), over {len(_SEEDS)} seeds of"
             f" {len(nppad_lead.KNOWN_S)} leaks and {len(nppad.CONTROLS)} runs that never trip:"
             f" {told.false}; {stirred.false} with all readings late."
         ),

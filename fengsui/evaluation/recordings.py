@@ -150,4 +150,9 @@ def sifted(recording: Recording) -> Recording:
 
 def episodes(raises: NDArray[np.int64], gap: int) -> int:
     """Count raises, those closer than `gap` Micros to the one before as one."""
-    return int(len(raises) > 0) + int((np.diff(raises) > gap).sum())
+    return len(apart(raises, gap))
+
+
+def apart(raises: NDArray[np.int64], gap: int) -> NDArray[np.int64]:
+    """Return raises, Micros, without those closer than `gap` to the one before."""
+    return raises[np.diff(raises, prepend=np.iinfo(np.int64).min // 2) > gap]
