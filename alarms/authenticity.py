@@ -17,7 +17,7 @@ from alarms.detectors import sensor_faults
 from alarms.family import RANK, Clock, Found, Seen, set_apart, write_at
 from alarms.plant import Plant
 from alarms.proposal import ChannelState
-from alarms.readings import QUALITY_MASK, Instants, Quality, Rows, Values
+from alarms.readings import QUALITY_MASK, Instants, Mask, Quality, Readings, Rows, Values
 from alarms.rules import Ruleset
 
 RULES: Final = (
@@ -102,7 +102,7 @@ class Authenticity:
         walk, order = seen.walk, seen.walk.order
         slots, value = self.place_of[walk.rows], walk.value
         if not walk.is_judged.all():
-            slots, value = fed(self.place_of, seen)
+            slots, value = fed(self.place_of, readings, seen.is_judged)
             slots, value = slots[order], value[order]
         changed = Changed()
         found: list[Found] = self._end_orphans(readings.received, changed)
@@ -213,13 +213,12 @@ class Authenticity:
         return found
 
 
-def fed(slot_of: Rows, seen: Seen) -> tuple[Rows, Values]:
+def fed(slot_of: Rows, readings: Readings, is_judged: Mask) -> tuple[Rows, Values]:
     """Return what a sensor kernel walks: slots, -1 where not judged; values, NaN: calibrating."""
-    readings = seen.readings
     slots, value = slot_of[readings.point], readings.value
-    if not seen.is_judged.all():
+    if not is_judged.all():
         calibrating = (readings.quality & QUALITY_MASK) == Quality.calibrating
-        slots = np.where(seen.is_judged | calibrating, slots, -1).astype(np.int32)
+        slots = np.where(is_judged | calibrating, slots, -1).astype(np.int32)
         value = np.where(calibrating, np.nan, value)
     return slots, value
 

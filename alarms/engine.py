@@ -1,7 +1,7 @@
 """The engine: judges readings in columns, proposes what follows, and adopts it after the commit."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from alarms.proposal import (
     holds,
     judgeable,
 )
-from alarms.readings import Instants, Mask, Readings
+from alarms.readings import Instants, Mask, Readings, Rows
 from alarms.rewind_changes import Said
 from alarms.rules import HIGH, LOW, RULES, Ruleset, rules_of
 from alarms.silence import Heard, Watch
@@ -31,6 +31,9 @@ from alarms.sweep import Faced, Standing, stirring, sweep
 from alarms.wording import Behind, ended_event, limit_event, reading_behind
 
 __all__ = ["ChannelState", "Engine", "LastReadings", "PointFault", "Proposal"]
+
+
+_NO_ROWS: Final = np.zeros(0, np.int32)
 
 
 class _Ended:
@@ -111,11 +114,13 @@ class Engine:
         now: int,  # noqa: ARG002  # like tick; event time decides, the clock serves silence only
         reported_by: NDArray[np.int32] | None = None,
         faults: Sequence[PointFault] = (),
+        behind: Rows = _NO_ROWS,
     ) -> Proposal:
         """Say what follows from readings, in order of receipt, each newer than its point's last.
 
         `reported_by` has a gateway's index (see `gateways`) a reading, -1 where unknown; None:
         every point's own gateway. `faults` are readings of the same batch not taken as they came.
+        `behind` are the points of those that came behind newer ones: then `judge_late` follows.
         """
         is_judged = judgeable(readings)
         heard = Heard()
@@ -140,6 +145,7 @@ class Engine:
             swept=swept,
             stirred=stirred,
             faced=faced,
+            behind=behind,
         )
         told = [family.judge(seen) for family in self._families]
         newest = Newest(readings=readings, is_judged=is_judged)
@@ -154,8 +160,8 @@ class Engine:
     ) -> Proposal:
         """Say what readings behind their points' newest put right (alarms.md row 21).
 
-        `neighbours` are the stored readings that `around` asks for, without these. Adopt it after
-        `upon`, what the news of the same batch came to.
+        `neighbours` are the stored readings that `around` asks for, without these, which are new to
+        the record. Adopt it after `upon`, what the news of the same batch came to.
         """
         return latecomers.proposal(
             self.plant, self._families, self._standing, self.newest,
@@ -271,17 +277,9 @@ class Engine:
             place = int(places[finding.place])
             found.append((place, 2 + finding.rank, finding.at, event))
             moves.append(
-                LevelMove(
-                    place=place,
-                    row=row,
-                    side=finding.side,
-                    was=finding.was,
-                    top=finding.top,
-                    at=finding.at,
-                    lost=finding.lost,
-                    peak=finding.peak,
-                )
-            )
+                LevelMove(place=place, row=row, side=finding.side, was=finding.was,
+                          top=finding.top, at=finding.at, lost=finding.lost, peak=finding.peak)
+            )  # fmt: skip
         return swept.standing, chosen, found, moves
 
     def _run_out(

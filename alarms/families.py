@@ -42,13 +42,14 @@ class Families:
             Authenticity(plant, rules),
         )
         self.rewinds = Rewinds(plant, alone)
+        self.peers = PeerSensors(plant)
         self._each: tuple[Family, ...] = (
             self.pasts,
             self.rewinds,
             Trust(plant, rules, standing),
             Raising(plant, rules),
             *alone,
-            PeerSensors(plant),
+            self.peers,
             self._groups,
             self._suppressions,
         )

@@ -6,7 +6,7 @@ its changes are adopted. What must outlive the process goes into `states`.
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
@@ -81,6 +81,7 @@ class Seen:
     before the batch; `moves` are those of the limit alarms in it, `swept` how the points stand
     whose limits were judged, `stirred` their readings, `faced` what sides go by at each reading of
     the batch. Whoever goes by single points takes `walk`: it meets their memory in its order.
+    `behind` are the points of readings of the same batch that came behind newer ones.
     """
 
     readings: Readings
@@ -92,6 +93,7 @@ class Seen:
     swept: Standing | None
     stirred: Readings
     faced: Faced
+    behind: Rows = field(default_factory=lambda: np.zeros(0, np.int32))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +161,17 @@ class Learned(Protocol):
 
     def replay(self, rows: Rows, time: Instants, value: Values) -> None:
         """Learn stored readings; `rows` are the plant's."""
+
+
+@runtime_checkable
+class AnyOrder(Learned, Protocol):
+    """What learns the same whatever the order of readings: late ones as the others."""
+
+    def settled(self, places: Rows, newest: Instants) -> tuple[NDArray[np.void], Instants]:
+        """Return the records at places without what a late reading may add to yet.
+
+        And up to which event times that is, Micros; `newest` are those of the points there.
+        """
 
 
 @runtime_checkable

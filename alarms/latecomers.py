@@ -65,10 +65,12 @@ def proposal(
     events, kept, gone, again = families.rewinds.again(
         asked.others, readings, neighbours, moves, upon, newest
     )
+    found, moved = families.peers.judge_late(readings)
+    more, less = families.peers.states(moved)
     return replace(
         told,
-        events=families.cover((*told.events, *events)),
-        states=(*told.states, *kept),
-        gone=(*told.gone, *gone),
+        events=families.cover((*told.events, *events, *(each[3] for each in found))),
+        states=(*told.states, *kept, *more),
+        gone=(*told.gone, *gone, *less),
         memory=(*told.memory, Adoption(family=families.rewinds, changes=again)),
     )

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from alarms import confirmations
 from alarms.engine import Engine
-from alarms.family import Rewindable
+from alarms.family import AnyOrder, Rewindable
 from alarms.late import Around, judged_near
 from alarms.proposal import NEWEST, LastReadings, judgeable, judged
-from alarms.readings import BEHIND, QUALITY_MASK, Instants, Quality, Readings, Rows
+from alarms.readings import BEHIND, QUALITY_MASK, TAUGHT, Instants, Quality, Readings, Rows
 from alarms.wording import LATE_US
 
 CHUNK_BITS: Final = 10
@@ -96,10 +96,12 @@ class Rota:
             if len(mine):
                 records, watched = family.memory[mine], family.rows[mine]
                 until = newest.time[watched]
+                # What a late reading may still change is learned again at a start.
                 if isinstance(family, Rewindable):
-                    # What a late reading may still change is learned again at a start.
                     settled = self._engine.rewinds.settled(family, watched)
                     records[settled.at], until[settled.at] = settled.memory, settled.until
+                elif isinstance(family, AnyOrder):
+                    records, until = family.settled(mine, until)
                 yield self._part(family.name, chunk, watched, records, until)
 
     def _part(
@@ -191,7 +193,9 @@ class Recollection:
         for family in self._engine.learned:
             mine = usable & (self._places[family.name][readings.point] >= 0)
             mine &= readings.time > self._heard[family.name][readings.point]
-            if not isinstance(family, Rewindable):
+            if isinstance(family, Rewindable):
+                mine &= (readings.quality & (BEHIND | TAUGHT)) != BEHIND
+            elif not isinstance(family, AnyOrder):
                 mine &= (readings.quality & BEHIND) == 0
             family.replay(readings.point[mine], readings.time[mine], value[mine])
         self._engine.newest.follow(readings)

@@ -7,22 +7,24 @@ instruments that disagree nobody can say which is wrong.
 """
 
 import zlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alarms import sensor_bounds, wording_sensors
-from alarms.alarm import Transition
+from alarms.alarm import ProcessEvent, Transition
 from alarms.authenticity import Orphan, ended, fed
 from alarms.detectors import peers
 from alarms.family import RANK, Clock, Found, Seen
 from alarms.plant import Plant
-from alarms.proposal import ChannelState
-from alarms.readings import Instants, Rows, Values
+from alarms.proposal import ChannelState, judgeable
+from alarms.readings import FAR, Instants, Readings, Rows, Values
 from alarms.rules import DEFAULT_PERIOD_S, SECOND
+from alarms.wording import LATE_US
 
 COPIED: Final = "sensor.copied"
 DRIFT: Final = "sensor.drift"
@@ -30,7 +32,8 @@ DRIFT: Final = "sensor.drift"
 _RULES: Final = (COPIED, DRIFT)
 _SHARED: Final = frozenset({"level", "temperature", "pressure", "humidity", "oxygen"})
 """Quantities of which several sensors of one unit may show the same thing."""
-_BUCKET_S: Final = 60.0
+_BUCKET_S: Final = LATE_US / SECOND
+"""As much as a reading may be late: it falls in its sensor's newest bucket or the one before."""
 _QUIET: Final = 60
 """Buckets of good behaviour after which an alarm returns."""
 
@@ -63,6 +66,7 @@ class PeerSensors:
     """Every analogue sensor that has peers; `memory` runs along `rows`, point rows.
 
     `judge` lets memory and standing go on at once: a proposal is adopted or the engine built anew.
+    A late reading counts as one in time: readings of its group are held back until `judge_late`.
     """
 
     name = "peers"
@@ -77,13 +81,17 @@ class PeerSensors:
         self._slot_of = np.full(len(plant.points), -1, np.int32)
         self._slot_of[self.rows] = np.arange(k, dtype=np.int32)
         self._width = _widths(plant, groups)
-        self._links = _links(groups)
-        self._names = _names(plant, self.rows, self._links)
-        self._drifts = plant.columns.where(lambda point: point.quantity in _SHARED)[self.rows]
+        self._groups, self._group_of = _laid_out(groups)
+        shared = plant.columns.where(lambda point: point.quantity in _SHARED)[self.rows]
+        self._groups["drifts"] = shared[self._groups["first"]]
+        self._names = _names(plant, self.rows, self._groups, self._group_of)
+        self._is_found = False
         self._alive: dict[tuple[int, int], np.void] | None = None
         self._open: dict[tuple[int, str], _Open] = {}
         self._orphans: list[Orphan] = []
-        self._room = np.zeros(0, peers.FINDING)
+        self._held: list[Readings] = []
+        most = int(self._groups["size"].max(initial=0))
+        self._room = np.zeros(4 * peers.RING * peers.PEERS * most, peers.FINDING)
 
     @property
     def nbytes(self) -> int:
@@ -107,12 +115,22 @@ class PeerSensors:
                 self._open[slot, state.rule] = _Open(since=since, quiet=state.process["quiet"])
 
     def replay(self, rows: Rows, time: Instants, value: Values) -> None:
-        """Learn from judged readings, in order of receipt, that followed a saved `memory`.
+        """Learn from judged readings, late ones too, that followed a saved `memory`.
 
         NaN is a reading under calibration. No alarm moves.
         """
         self._alive = None
-        self._walk(self._slot_of[rows], time, value, np.zeros(0, peers.FINDING))
+        self._walk(self._slot_of[rows], time, value, 0, np.zeros(0, peers.FINDING))
+
+    def settled(self, places: Rows, newest: Instants) -> tuple[NDArray[np.void], Instants]:
+        """Return what no late reading can change any more, and up to which event times.
+
+        `newest` are those of the points at these places.
+        """
+        memory, width = self.memory[places], self._width[places]
+        border = np.maximum(newest - LATE_US, 0) // width
+        peers.forget(memory, border)
+        return memory, np.maximum(border * width - 1, 0)
 
     def judge(self, seen: Seen) -> tuple[list[Found], Changed]:
         """Return what a batch means, and which standing alarms moved."""
@@ -125,36 +143,24 @@ class PeerSensors:
             found = ended(self.plant, self._orphans, int(readings.received[0]))
             changed.gone += [(self.plant.points[row].key, rule) for row, rule, _ in self._orphans]
             self._orphans = []
-        slots, value = fed(self._slot_of, seen)
-        alive = self._states_of_pairs()
-        if len(self._room) < peers.LINKS * len(readings):
-            self._room = np.zeros(peers.LINKS * len(readings), peers.FINDING)
-        count = self._walk(slots, readings.time, value, self._room)
-        for finding in self._room[:count]:
-            keeper, number = int(finding["slot"]), int(finding["pair"])
-            alive.pop((keeper, number), None)
-            if finding["state"]:
-                alive[keeper, number] = finding.copy()
-            place = int(finding["place"])
-            received = int(readings.received[place])
-            at = int((finding["bucket"] + 1) * self._width[keeper])
-            other = int(self._links[keeper, 2 * number, 0])
-            for slot in (keeper, other):
-                for rule, said in ((COPIED, self._copies(slot)), (DRIFT, self._drifted(slot))):
-                    change = self._move(slot, rule, said, at, changed)
-                    if change is None:
-                        continue
-                    event = wording_sensors.sensor_event(
-                        self.plant,
-                        int(self.rows[slot]),
-                        rule,
-                        change,
-                        at=at,
-                        received=received,
-                        said=said if change is Transition.raised else None,
-                    )
-                    found.append((place, RANK, at, event))
+        slots, value = fed(self._slot_of, readings, seen.is_judged)
+        by_slot = replace(readings, point=slots, value=value)
+        if len(seen.behind) and len(self.rows):
+            by_slot = self._hold_back(by_slot, seen.behind)
+        found += self._judged(by_slot, changed)
         return found, changed
+
+    def judge_late(self, late: Readings) -> tuple[list[Found], Changed]:
+        """Return what late readings mean, with those of their groups that were held back.
+
+        Call it after `judge` with what of `behind` is news to the record, be it nothing.
+        """
+        changed = Changed()
+        near = late.take((late.quality & FAR) == 0)
+        slots, value = fed(self._slot_of, near, judgeable(near))
+        whole = Readings.joined([*self._held, replace(near, point=slots, value=value)])
+        self._held = []
+        return self._judged(whole.take(np.argsort(whole.time, kind="stable")), changed), changed
 
     def tick(self, clock: Clock) -> tuple[list[Found], Changed]:  # noqa: ARG002  # readings decide
         """Say nothing: silence is no evidence of a sensor's behaviour."""
@@ -176,6 +182,56 @@ class PeerSensors:
 
     def adopt(self, changes: Changed) -> None:
         """Do nothing: memory and standing went on when the batch was judged."""
+
+    def _hold_back(self, by_slot: Readings, behind: Rows) -> Readings:
+        """Hold back the readings of groups that late ones came for; return what leaves them out.
+
+        Where a batch holds some minutes, they would close the buckets that the late ones belong to.
+        """
+        late = self._slot_of[behind]
+        concerned = np.zeros(len(self._groups), np.bool_)
+        concerned[self._group_of[late[late >= 0]]] = True
+        slots = by_slot.point
+        mine = (slots >= 0) & concerned[self._group_of[slots]]
+        self._held.append(by_slot.take(mine))
+        return replace(by_slot, point=np.where(mine, -1, slots).astype(np.int32))
+
+    def _judged(self, by_slot: Readings, changed: Changed) -> list[Found]:
+        """Let readings be learned; return what the buckets say that are compared by then."""
+        found: list[Found] = []
+        start = 0
+        while start < len(by_slot):
+            alive = self._states_of_pairs()
+            count, start = self._walk(by_slot.point, by_slot.time, by_slot.value, start, self._room)
+            each = groupby(self._room[:count], lambda one: (int(one["place"]), int(one["bucket"])))
+            for (place, bucket), findings in each:
+                told: dict[int, None] = {}
+                for finding in findings:
+                    keeper, number = int(finding["slot"]), int(finding["pair"])
+                    alive.pop((keeper, number), None)
+                    if finding["state"]:
+                        alive[keeper, number] = finding.copy()
+                    told |= {keeper: None, self._peer(keeper, number + 1): None}
+                for slot in told:
+                    at = (bucket + 1) * int(self._width[slot])
+                    events = self._told(slot, at, int(by_slot.received[place]), changed)
+                    found += [(place, RANK, at, event) for event in events]
+        return found
+
+    def _told(self, slot: int, at: int, received: int, changed: Changed) -> Iterator[ProcessEvent]:
+        """Yield what a sensor's pairs say of it once all were compared in a bucket."""
+        for rule, said in ((COPIED, self._copies(slot)), (DRIFT, self._drifted(slot))):
+            change = self._move(slot, rule, said, at, changed)
+            if change is not None:
+                yield wording_sensors.sensor_event(
+                    self.plant,
+                    int(self.rows[slot]),
+                    rule,
+                    change,
+                    at=at,
+                    received=received,
+                    said=said if change is Transition.raised else None,
+                )
 
     def _move(
         self,
@@ -241,25 +297,41 @@ class PeerSensors:
                 self._alive[keeper, number] = found
         return self._alive
 
-    def _walk(self, slots: Rows, time: Instants, value: Values, room: NDArray[Any]) -> int:
+    def _walk(
+        self, slots: Rows, time: Instants, value: Values, start: int, room: NDArray[Any]
+    ) -> tuple[int, int]:
+        if not self._is_found:
+            peers.find(self._groups, self.memory)
+            self._is_found = True
         return peers.walk(
             self.memory,
+            self._groups,
+            self._group_of,
             self._width,
-            self._links,
             self._names,
-            self._drifts,
             slots,
             time,
             value,
+            start,
             room,
         )
 
+    def _peer(self, slot: int, step: int) -> int:
+        """Return the sensor so many places on in the ring of its group."""
+        group = self._groups[self._group_of[slot]]
+        first = int(group["first"])
+        return first + (slot - first + step) % int(group["size"])
+
     def _pairs(self, slot: int) -> list[_Pair]:
-        return [
-            _Pair(keeper=keeper, number=number, peer=peer, sign=1 if keeper == slot else -1)
-            for peer, keeper, number in self._links[slot].tolist()
-            if peer >= 0
-        ]
+        """Return a sensor's pairs: those that it keeps, and those that its peers keep."""
+        found: list[_Pair] = []
+        for number in range(peers.PEERS):
+            before, after = self._peer(slot, -number - 1), self._peer(slot, number + 1)
+            if self._names[slot, number]:
+                found.append(_Pair(keeper=slot, number=number, peer=after, sign=1))
+            if self._names[before, number]:
+                found.append(_Pair(keeper=before, number=number, peer=before, sign=-1))
+        return found
 
 
 def _groups(plant: Plant) -> list[list[int]]:
@@ -276,35 +348,30 @@ def _groups(plant: Plant) -> list[list[int]]:
     return [rows for rows in groups.values() if len(rows) > 1]
 
 
-def _links(groups: list[list[int]]) -> NDArray[np.int32]:
-    """Let each sensor of a group keep a pair with the next few after it, in a ring.
-
-    The pair with the one `step` after it is its number step - 1; peers.walk says what stands where.
-    """
-    sizes = np.array([len(group) for group in groups], np.int64)
-    size = np.repeat(sizes, sizes)
-    slot = np.arange(len(size))
-    index = slot - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    links = np.full((len(size), peers.LINKS, 3), -1, np.int32)
-    for step in range(1, peers.PEERS + 1):
-        number = step - 1
-        # Half way round the ring both ends would name the same pair.
-        keeps = (2 * step < size) | ((2 * step == size) & (index < step))
-        keeper = slot[keeps]
-        peer = (slot - index + (index + step) % size)[keeps]
-        links[keeper, 2 * number] = np.stack([peer, keeper, np.full_like(peer, number)], axis=1)
-        links[peer, 2 * number + 1] = np.stack([keeper, keeper, np.full_like(peer, number)], axis=1)
-    return links
+def _laid_out(groups: list[list[int]]) -> tuple[NDArray[np.void], NDArray[np.int32]]:
+    """Return the groups as the kernel knows them, and along the sensors the place of each one's."""
+    sizes = np.array([len(group) for group in groups], np.int32)
+    found = np.zeros(len(groups), peers.GROUP)
+    found["first"], found["size"] = np.cumsum(sizes) - sizes, sizes
+    return found, np.repeat(np.arange(len(groups), dtype=np.int32), sizes)
 
 
-def _names(plant: Plant, rows: Rows, links: NDArray[np.int32]) -> NDArray[np.uint32]:
-    """Return what stands in memory for each pair's peer, never 0: there memory is fresh."""
+def _names(
+    plant: Plant, rows: Rows, groups: NDArray[np.void], group_of: NDArray[np.int32]
+) -> NDArray[np.uint32]:
+    """Return what stands in memory for the peer of each pair a sensor keeps; 0: it keeps none."""
     enterprises, tags = plant.columns.enterprises, plant.columns.tags
     keys = (f"{enterprises[row]}/{tags[row]}" for row in rows.tolist())
     crc = (zlib.crc32(key.encode()) | 1 for key in keys)
     name = np.fromiter(crc, np.uint32, len(rows))
-    peer = links[:, ::2, 0]
-    return np.where(peer >= 0, name[peer], 0).astype(np.uint32)
+    first, size = groups["first"][group_of], groups["size"][group_of]
+    index = np.arange(len(rows)) - first
+    found = np.zeros((len(rows), peers.PEERS), np.uint32)
+    for step in range(1, peers.PEERS + 1):
+        # Half way round the ring both ends would name the same pair.
+        keeps = (2 * step < size) | ((2 * step == size) & (index < step))
+        found[keeps, step - 1] = name[(first + (index + step) % size)[keeps]]
+    return found
 
 
 def _widths(plant: Plant, groups: list[list[int]]) -> Instants:

@@ -176,6 +176,7 @@ class Pipeline:
                     now=now,
                     reported_by=derived.along(news.gateway)[fresh],
                     faults=sifted.faults,
+                    behind=behind.point,
                 )
             ]
             self._steps("judged")
@@ -184,7 +185,7 @@ class Pipeline:
             late = await self._store_late(conn, behind)
             arrived = behind.take(late.stored)
             wanted = self._engine.around(arrived, proposals[0])
-            if len(arrived) or len(wanted.readings.rows):
+            if len(behind) or len(wanted.readings.rows):
                 near = await neighbours.around(
                     conn, self._engine.plant, wanted.readings, without=arrived
                 )

@@ -1,8 +1,10 @@
 """What sensors of one unit and quantity tell about each other: one copies, one drifts away.
 
-Readings are averaged over buckets of event time. Two sensors are compared in a bucket once both
-have left it behind, so the verdict does not depend on whose readings arrive first, as long as one
-lags the other by no more than RING buckets.
+Readings are averaged over buckets of event time. Sensors are compared in a bucket, all of their
+group at once, when none of them can add to it any more: each has come to the second bucket after
+it. So the verdict does not depend on whose readings arrive first, nor on the order of one sensor's
+own, as long as a reading comes no later behind a newer one of its sensor than a bucket lasts, and
+no sensor lags another by more than RING - 2 buckets. One that is silent is waited for so long.
 """
 
 from typing import Any, Final
@@ -14,18 +16,18 @@ from alarms.compiled import kernel
 from alarms.readings import Instants, Values
 
 RING: Final = 8
-"""Buckets remembered of each sensor after it has left them."""
+"""Buckets remembered of each sensor, the newest among them."""
 PEERS: Final = 2
 """Peers after a sensor in its group with which it keeps a pair."""
-LINKS: Final = 2 * PEERS
 
 MEMORY: Final = np.dtype(
     [
-        ("bucket", "i8"),
-        ("total", "f8"),
-        ("count", "i8"),
-        ("closed", "i8", (RING,)),
-        ("mean", "f8", (RING,)),
+        ("newest", "u4"),
+        ("compared", "u4"),
+        ("rest", "f8", (2,)),
+        ("bucket", "u4", (RING,)),
+        ("count", "i4", (RING,)),
+        ("total", "f8", (RING,)),
         ("other", "u4", (PEERS,)),
         ("pairs", "i4", (PEERS,)),
         ("changes", "i4", (PEERS,)),
@@ -45,11 +47,30 @@ MEMORY: Final = np.dtype(
 )
 """What is remembered of a sensor that has peers, and of its pairs; all zero: nothing seen.
 
-`total` and `count` fill the open `bucket` (number since 1970); `closed` and `mean` are those before
-it. Of each pair: `other` names the peer; `pairs` and `changes` are counts; `own`, `theirs` the last
+A bucket has the number of its width since 1970. `newest` is that of the newest reading, `compared`
+the last one in which the group was compared. In a ring, by number: `bucket` which one lies there,
+`total` and `count` of its readings, `rest` what rounding took from the totals of the newest two.
+Of each pair: `other` names the peer; `pairs` and `changes` are counts; `own`, `theirs` the last
 means; `stride` the last change; `usual` and `spread` the learned distance; `low` and `high` how far
 each has moved meanwhile; `up` and `down` leaky sums; `share` of changes that agree; `state` bits,
 told for `stir` more buckets.
+"""
+
+GROUP: Final = np.dtype(
+    [
+        ("first", "i4"),
+        ("size", "i4"),
+        ("next", "i8"),
+        ("newest", "i8"),
+        ("awaited", "i4"),
+        ("drifts", "?"),
+    ]
+)
+"""A group of peers, the sensors `first` and those after it, and how far it is.
+
+`next` is the bucket to be compared next, `newest` that of its newest reading, `awaited` a sensor
+that has still to come to the second bucket after `next`. `drifts` says that distance means
+anything. All but the first two and the last follow from memory: see `found`.
 """
 
 COPIED: Final = 1
@@ -97,149 +118,263 @@ _ROUNDING: Final = 1e-12
 @kernel
 def walk(
     memory: NDArray[np.void],
+    groups: NDArray[np.void],
+    group_of: NDArray[np.int32],
     width: NDArray[np.int64],
-    links: NDArray[np.int32],
     names: NDArray[np.uint32],
-    drifts: NDArray[np.bool_],
     slots: NDArray[np.int32],
     time: Instants,
     value: Values,
+    start: int,
     findings: NDArray[np.void],
-) -> int:
-    """Learn from readings in order of receipt, compare closed buckets, return how many findings.
+) -> tuple[int, int]:
+    """Learn from readings from place `start` on; return how many findings, and where it stopped.
 
-    `memory` changes in place: the engine adopts what follows or is built anew. `width` is a bucket
-    in Micros; `links`, shape (k, LINKS, 3), holds for each sensor its peer, the slot that keeps the
-    pair and the pair's number there (-1: none), `names`, shape (k, PEERS), the peers' names,
-    `drifts` whether distance means anything. Every bucket of a pair whose state is not 0 makes a
-    finding, and LINGER after it. A slot of -1 is passed over; NaN is calibration:
-    its bucket is void and the usual distance is learned anew. With no room it only learns.
+    `memory` and `groups` change in place: the engine adopts what follows or is built anew. Along
+    the sensors, `group_of` is the place of each one's group, `width` a bucket in Micros and
+    `names`, shape (k, PEERS), names the peers of the pairs each one keeps, 0: none. Every bucket of
+    a pair whose state is not 0 makes a finding, and LINGER after it: those of one bucket and group
+    lie together. Where the room for them may not last it stops; with none it only learns. A slot
+    of -1 is passed over; NaN is calibration: its bucket is void and the usual distance is learned
+    anew.
     """
     count = 0
     room = len(findings)
-    for i in range(len(slots)):
+    for i in range(start, len(slots)):
         s = slots[i]
         if s < 0:
             continue
         m = memory[s]
         bucket = time[i] // width[s]
-        if bucket == m["bucket"]:
-            m["total"] = m["total"] + value[i]
-            m["count"] = m["count"] + 1
+        newest = np.int64(m["newest"])
+        if bucket <= m["compared"] or bucket < newest - 1:
             continue
-        left = m["bucket"]
-        mean = m["total"] / m["count"] if m["count"] > 0 else np.nan
-        m["bucket"] = bucket
-        m["total"] = value[i]
-        m["count"] = 1
-        if left == 0:
+        if bucket > newest:
+            group = groups[group_of[s]]
+            if 0 < room < count + 2 * RING * PEERS * group["size"]:
+                return count, i
+            m["newest"] = bucket
+            count = _go_on(memory, names, group, s, bucket, i, findings, count)
+        at = bucket % RING
+        if m["bucket"][at] != bucket:
+            m["bucket"][at] = bucket
+            m["total"][at] = value[i]
+            m["count"][at] = 1
+            m["rest"][bucket % 2] = 0.0
             continue
-        m["closed"][left % RING] = left
-        m["mean"][left % RING] = mean
-        for k in range(LINKS):
-            peer = links[s, k, 0]
-            if peer < 0:
+        total, rest = _sum(m["total"][at], value[i])
+        total, rest = _sum(total, m["rest"][bucket % 2] + rest)
+        m["total"][at] = total
+        m["rest"][bucket % 2] = rest
+        m["count"][at] += 1
+    return count, len(slots)
+
+
+@kernel
+def _sum(a: float, b: float) -> tuple[float, float]:
+    """Return a sum and what rounding took from it (Knuth's two-sum).
+
+    A total kept with its rest is exact, and so the same in any order, as long as the readings of a
+    bucket are within 2^40 (a million million) of one another, zeros apart.
+    """
+    total = a + b
+    part = total - a
+    return total, (a - (total - part)) + (b - part)
+
+
+@kernel
+def _go_on(
+    memory: NDArray[np.void],
+    names: NDArray[np.uint32],
+    group: np.void,
+    sensor: int,
+    bucket: int,
+    place: int,
+    findings: NDArray[np.void],
+    count: int,
+) -> int:
+    """Compare what can be compared now that a sensor has come to a bucket; return the findings.
+
+    A bucket that lies RING behind is compared, whoever may still be missing: its place is needed.
+    """
+    if bucket >= group["next"] + RING:
+        while group["next"] + RING <= bucket:
+            if group["next"] > group["newest"]:
+                group["next"] = bucket - RING
+            count = _compare(memory, names, group, place, findings, count)
+        group["newest"] = bucket
+        group["awaited"] = _awaited(memory, group, group["first"])
+    if bucket > group["newest"]:
+        group["newest"] = bucket
+    if sensor == group["awaited"] and bucket >= group["next"] + 2:
+        group["awaited"] = _awaited(memory, group, sensor + 1)
+    while group["awaited"] < 0 and group["next"] + 2 <= group["newest"]:
+        count = _compare(memory, names, group, place, findings, count)
+        group["awaited"] = _awaited(memory, group, group["first"])
+    return count
+
+
+@kernel
+def _awaited(memory: NDArray[np.void], group: np.void, start: int) -> int:
+    """Return the first sensor from `start` on that has still to come, -1 for none."""
+    for s in range(start, group["first"] + group["size"]):
+        if memory[s]["newest"] < group["next"] + 2:
+            return s
+    return -1
+
+
+@kernel
+def _compare(
+    memory: NDArray[np.void],
+    names: NDArray[np.uint32],
+    group: np.void,
+    place: int,
+    findings: NDArray[np.void],
+    count: int,
+) -> int:
+    """Compare a group's sensors in its next bucket; return how many findings there are then."""
+    bucket = np.int64(group["next"])
+    group["next"] = bucket + 1
+    at = bucket % RING
+    size = np.int64(group["size"])
+    for index in range(size):
+        s = group["first"] + index
+        p = memory[s]
+        p["compared"] = bucket
+        if p["bucket"][at] != bucket:
+            continue
+        for j in range(PEERS):
+            if names[s, j] == 0:
+                break
+            peer = memory[group["first"] + (index + j + 1) % size]
+            if peer["bucket"][at] != bucket:
                 continue
-            if memory[peer]["closed"][left % RING] != left:
-                continue
-            keeper = links[s, k, 1]
-            j = links[s, k, 2]
-            theirs = memory[peer]["mean"][left % RING]
-            a, b = (mean, theirs) if keeper == s else (theirs, mean)
-            p = memory[keeper]
-            if p["other"][j] != names[keeper, j]:
-                p["other"][j] = names[keeper, j]
+            a = p["total"][at] / p["count"][at]
+            b = peer["total"][at] / peer["count"][at]
+            if p["other"][j] != names[s, j]:
+                p["other"][j] = names[s, j]
                 p["pairs"][j] = 0
                 p["changes"][j] = 0
                 p["state"][j] = 0
                 p["stir"][j] = 0
                 p["own"][j] = np.nan
                 p["theirs"][j] = np.nan
-            state = np.int64(p["state"][j])
-            step_a = a - p["own"][j]
-            step_b = b - p["theirs"][j]
-            p["own"][j] = a
-            p["theirs"][j] = b
-            if not (a == a and b == b):
-                p["pairs"][j] = 0
-                p["up"][j] = 0.0
-                p["down"][j] = 0.0
+            is_number, usual = _learn(p, j, a, b, group["drifts"])
+            if not is_number:
                 continue
-
-            # Copied: every change of one is the other's; equal strides say nothing twice.
-            share: float = np.float64(p["share"][j])
-            rounding = _ROUNDING * max(abs(a), abs(b))
-            scale = max(abs(step_a), abs(step_b))
-            if scale > 1e3 * rounding and abs(step_a - p["stride"][j]) > _SAME * scale:
-                agrees = abs(step_a - step_b) <= _SAME * scale + rounding
-                changes = np.int64(p["changes"][j])
-                if changes == 0:
-                    share = 0.0
-                share += max(_BRIEF, 1.0 / (changes + 1.0)) * ((1.0 if agrees else 0.0) - share)
-                p["changes"][j] = min(changes + 1, _MOST)
-                p["share"][j] = share
-                p["stride"][j] = step_a
-            least = AGREE / 2.0 if state & COPIED else AGREE
-            new = COPIED if p["changes"][j] >= CHANGES and share >= least else 0
-
-            # Drifting: leaky sums of what their distance exceeds its habit by (CUSUM).
-            pairs = np.int64(p["pairs"][j])
-            gap = a - b
-            if pairs == 0:
-                p["usual"][j] = gap
-                p["spread"][j] = 0.0
-                p["low"][j, 0] = p["high"][j, 0] = a
-                p["low"][j, 1] = p["high"][j, 1] = b
-                p["up"][j] = 0.0
-                p["down"][j] = 0.0
-            usual = p["usual"][j]
-            spread = np.float64(p["spread"][j])
-            moved = min(
-                np.float64(p["high"][j, 0]) - np.float64(p["low"][j, 0]),
-                np.float64(p["high"][j, 1]) - np.float64(p["low"][j, 1]),
-            )
-            sigma = 1.25 * spread + 1e-3 * moved
-            off = gap - usual
-            if drifts[s]:
-                if pairs < LEARN or moved < TOGETHER * 1.25 * spread:
-                    gain = 1.0 / (pairs + 1.0)
-                    if pairs > LEARN // 10:
-                        off = min(max(off, -_CLIP * sigma), _CLIP * sigma)
-                    p["usual"][j] = usual + gain * off
-                    p["spread"][j] = spread + gain * (abs(off) - spread)
-                    p["low"][j, 0] = min(np.float64(p["low"][j, 0]), a)
-                    p["high"][j, 0] = max(np.float64(p["high"][j, 0]), a)
-                    p["low"][j, 1] = min(np.float64(p["low"][j, 1]), b)
-                    p["high"][j, 1] = max(np.float64(p["high"][j, 1]), b)
-                    p["pairs"][j] = min(pairs + 1, _MOST)
-                elif sigma > 0.0:
-                    z = min(max(off / sigma, -_CLIP), _CLIP)
-                    up = max((1.0 - _LEAK) * np.float64(p["up"][j]) + z - SLACK, 0.0)
-                    down = max((1.0 - _LEAK) * np.float64(p["down"][j]) - z - SLACK, 0.0)
-                    p["up"][j] = up = min(up, 2.0 * DRIFTED)
-                    p["down"][j] = down = min(down, 2.0 * DRIFTED)
-                    material = abs(off) > 3.0 * sigma and abs(off) > 0.02 * moved
-                    if (up >= DRIFTED and material) or (state & UP and up > DRIFTED / 2.0):
-                        new |= UP
-                    if (down >= DRIFTED and material) or (state & DOWN and down > DRIFTED / 2.0):
-                        new |= DOWN
-            p["state"][j] = new
-            stir = LINGER if new else p["stir"][j]
+            stir = LINGER if p["state"][j] else np.int64(p["stir"][j])
             p["stir"][j] = max(stir - 1, 0)
-            if room > 0 and stir > 0:
+            if len(findings) > 0 and stir > 0:
                 f = findings[count]
-                f["place"] = i
-                f["slot"] = keeper
+                f["place"] = place
+                f["slot"] = s
                 f["pair"] = j
-                f["state"] = new
-                f["bucket"] = left
-                f["distance"] = gap
+                f["state"] = p["state"][j]
+                f["bucket"] = bucket
+                f["distance"] = a - b
                 f["usual"] = usual
-                f["share"] = share
+                f["share"] = p["share"][j]
                 count += 1
     return count
+
+
+@kernel
+def _learn(p: np.void, j: int, a: float, b: float, drifts: np.bool_) -> tuple[bool, float]:
+    """Let pair j of a sensor learn two means of one bucket.
+
+    Return whether both are a number, and the usual distance until then.
+    """
+    state = np.int64(p["state"][j])
+    step_a = a - p["own"][j]
+    step_b = b - p["theirs"][j]
+    p["own"][j] = a
+    p["theirs"][j] = b
+    if not (a == a and b == b):
+        p["pairs"][j] = 0
+        p["up"][j] = 0.0
+        p["down"][j] = 0.0
+        return False, 0.0
+
+    # Copied: every change of one is the other's; equal strides say nothing twice.
+    share: float = np.float64(p["share"][j])
+    rounding = _ROUNDING * max(abs(a), abs(b))
+    scale = max(abs(step_a), abs(step_b))
+    if scale > 1e3 * rounding and abs(step_a - p["stride"][j]) > _SAME * scale:
+        agrees = abs(step_a - step_b) <= _SAME * scale + rounding
+        changes = np.int64(p["changes"][j])
+        if changes == 0:
+            share = 0.0
+        share += max(_BRIEF, 1.0 / (changes + 1.0)) * ((1.0 if agrees else 0.0) - share)
+        p["changes"][j] = min(changes + 1, _MOST)
+        p["share"][j] = share
+        p["stride"][j] = step_a
+    least = AGREE / 2.0 if state & COPIED else AGREE
+    new = COPIED if p["changes"][j] >= CHANGES and share >= least else 0
+
+    # Drifting: leaky sums of what their distance exceeds its habit by (CUSUM).
+    pairs = np.int64(p["pairs"][j])
+    gap = a - b
+    if pairs == 0:
+        p["usual"][j] = gap
+        p["spread"][j] = 0.0
+        p["low"][j, 0] = p["high"][j, 0] = a
+        p["low"][j, 1] = p["high"][j, 1] = b
+        p["up"][j] = 0.0
+        p["down"][j] = 0.0
+    usual = p["usual"][j]
+    spread = np.float64(p["spread"][j])
+    moved = min(
+        np.float64(p["high"][j, 0]) - np.float64(p["low"][j, 0]),
+        np.float64(p["high"][j, 1]) - np.float64(p["low"][j, 1]),
+    )
+    sigma = 1.25 * spread + 1e-3 * moved
+    off = gap - usual
+    if drifts:
+        if pairs < LEARN or moved < TOGETHER * 1.25 * spread:
+            gain = 1.0 / (pairs + 1.0)
+            if pairs > LEARN // 10:
+                off = min(max(off, -_CLIP * sigma), _CLIP * sigma)
+            p["usual"][j] = usual + gain * off
+            p["spread"][j] = spread + gain * (abs(off) - spread)
+            p["low"][j, 0] = min(np.float64(p["low"][j, 0]), a)
+            p["high"][j, 0] = max(np.float64(p["high"][j, 0]), a)
+            p["low"][j, 1] = min(np.float64(p["low"][j, 1]), b)
+            p["high"][j, 1] = max(np.float64(p["high"][j, 1]), b)
+            p["pairs"][j] = min(pairs + 1, _MOST)
+        elif sigma > 0.0:
+            z = min(max(off / sigma, -_CLIP), _CLIP)
+            up = max((1.0 - _LEAK) * np.float64(p["up"][j]) + z - SLACK, 0.0)
+            down = max((1.0 - _LEAK) * np.float64(p["down"][j]) - z - SLACK, 0.0)
+            p["up"][j] = up = min(up, 2.0 * DRIFTED)
+            p["down"][j] = down = min(down, 2.0 * DRIFTED)
+            material = abs(off) > 3.0 * sigma and abs(off) > 0.02 * moved
+            if (up >= DRIFTED and material) or (state & UP and up > DRIFTED / 2.0):
+                new |= UP
+            if (down >= DRIFTED and material) or (state & DOWN and down > DRIFTED / 2.0):
+                new |= DOWN
+    p["state"][j] = new
+    return True, usual
 
 
 def fresh(sensors: int) -> NDArray[Any]:
     """Return the memory of so many sensors of which nothing has been seen."""
     return np.zeros(sensors, MEMORY)
+
+
+@kernel
+def find(groups: NDArray[np.void], memory: NDArray[np.void]) -> None:
+    """Find in the memory of its sensors how far each group is."""
+    for i in range(len(groups)):
+        group = groups[i]
+        compared = newest = np.int64(0)
+        for s in range(group["first"], group["first"] + group["size"]):
+            compared = max(compared, np.int64(memory[s]["compared"]))
+            newest = max(newest, np.int64(memory[s]["newest"]))
+        group["next"] = compared + 1
+        group["newest"] = newest
+        group["awaited"] = _awaited(memory, group, group["first"])
+
+
+def forget(memory: NDArray[np.void], border: Instants) -> None:
+    """Forget the readings of each sensor's buckets from the number `border` on."""
+    memory["bucket"][memory["bucket"] >= border[:, None]] = 0

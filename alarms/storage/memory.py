@@ -11,7 +11,7 @@ from alarms import instants
 from alarms.late import Around
 from alarms.memory import CHUNK_BITS, Part
 from alarms.plant import Plant
-from alarms.readings import BEHIND, FAR, JUDGED, QUALITY_MASK, Instants, Readings
+from alarms.readings import FAR, JUDGED, QUALITY_MASK, Instants, Readings
 from alarms.storage import unpacking
 from alarms.storage.ahead import ahead
 
@@ -71,9 +71,9 @@ async def stored_after(
 ) -> AsyncIterator[Readings]:
     """Yield each point's readings after an event time, Micros, in order of time for each point.
 
-    Those stored behind a newer one are left out where nothing learned from them then: BEHIND, and
-    not TAUGHT, two bits above it. Some that are not after the time may come too. A block holds a
-    window of event time. The database gathers the next one while the caller works.
+    Those that came too far behind a newer one are left out: nothing learned from them then. Some
+    that are not after the time may come too. A block holds a window of event time. The database
+    gathers the next one while the caller works.
     """
     if len(since) == 0:
         return
@@ -128,11 +128,11 @@ async def _lagging(
              cross join lateral (
                    select string_agg({unpacking.PACKED}, '') as packed from reading
                     where point_id = asked.id and ts > asked.since
-                      and (quality & ~(quality >> 2) & %s) = 0
+                      and quality & %s = 0
              ) r
              where packed is not null
             """,  # noqa: S608  # a constant
-            (ids.tolist(), [instants.to_datetime(at) for at in since.tolist()], BEHIND),
+            (ids.tolist(), [instants.to_datetime(at) for at in since.tolist()], FAR),
         )
         while rows := await cursor.fetchmany(_TOGETHER):
             yield unpack.readings(b"".join(packed for (packed,) in rows))
@@ -152,12 +152,12 @@ async def _window(
             f"""
             select string_agg({unpacking.PACKED}, '') from reading
              where ts > %s and ts <= %s
-               and (quality & ~(quality >> 2) & %s) = 0
+               and quality & %s = 0
                and point_id >> %s between %s and %s
                and (point_id >> %s <= %s or point_id >> %s >= %s)
             """,  # noqa: S608  # a constant
             (
-                *(instants.to_datetime(start), instants.to_datetime(end), BEHIND),
+                *(instants.to_datetime(start), instants.to_datetime(end), FAR),
                 *(CHUNK_BITS, int(chunks[0]), int(chunks[-1])),
                 *(CHUNK_BITS, below, CHUNK_BITS, above),
             ),

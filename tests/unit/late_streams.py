@@ -58,11 +58,11 @@ class Server:
         now = int(batch.received[-1])
         fresh, behind = parted(batch, self.engine.last, bound=LATE_US)
         news = batch.take(fresh)
-        proposals = [self.engine.judge(news, now=now)]
+        proposals = [self.engine.judge(news, now=now, behind=behind.point)]
         self._store(news)
         arrived = behind.take(self._store(behind))
         wanted = self.engine.around(arrived, proposals[0])
-        if len(arrived) or len(wanted.readings.rows):
+        if len(behind) or len(wanted.readings.rows):
             near = self._near(wanted.readings, arrived)
             proposals.append(self.engine.judge_late(arrived, near, wanted, proposals[0]))
         self._commit(proposals, now)

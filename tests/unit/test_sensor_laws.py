@@ -181,19 +181,22 @@ def test_compiled_and_plain_kernels_give_the_same_bits(readings: Readings) -> No
     assert results[0] == results[1]
     among_results = []
     for walk in (peers.walk, peers.walk.py_func):  # type: ignore[attr-defined]  # numba's own
-        memory, room = among.memory.copy(), np.zeros(peers.LINKS * len(readings), peers.FINDING)
-        count = walk(
+        memory, room = among.memory.copy(), np.zeros(4 * len(readings), peers.FINDING)
+        groups = among._groups.copy()
+        peers.find(groups, memory)
+        count, _ = walk(
             memory,
+            groups,
+            among._group_of,
             among._width,
-            among._links,
             among._names,
-            among._drifts,
             among._slot_of[readings.point],
             readings.time,
             value,
+            0,
             room,
         )
-        among_results.append((count, memory.tobytes(), room.tobytes()))
+        among_results.append((count, memory.tobytes(), groups.tobytes(), room.tobytes()))
     assert among_results[0] == among_results[1]
 
 
