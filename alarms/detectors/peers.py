@@ -24,15 +24,18 @@ MEMORY: Final = np.dtype(
     [
         ("newest", "u4"),
         ("compared", "u4"),
-        ("rest", "f8", (2,)),
+        ("total", "f8"),
+        ("rest", "f8"),
+        ("rest_before", "f8"),
+        ("count", "i4"),
         ("bucket", "u4", (RING,)),
-        ("count", "i4", (RING,)),
-        ("total", "f8", (RING,)),
+        ("counts", "i4", (RING,)),
         ("other", "u4", (PEERS,)),
         ("pairs", "i4", (PEERS,)),
         ("changes", "i4", (PEERS,)),
-        ("state", "i4", (PEERS,)),
-        ("stir", "i4", (PEERS,)),
+        ("state", "u1", (PEERS,)),
+        ("stir", "u1", (PEERS,)),
+        ("totals", "f8", (RING,)),
         ("own", "f8", (PEERS,)),
         ("theirs", "f8", (PEERS,)),
         ("stride", "f8", (PEERS,)),
@@ -47,9 +50,10 @@ MEMORY: Final = np.dtype(
 )
 """What is remembered of a sensor that has peers, and of its pairs; all zero: nothing seen.
 
-A bucket has the number of its width since 1970. `newest` is that of the newest reading, `compared`
-the last one in which the group was compared. In a ring, by number: `bucket` which one lies there,
-`total` and `count` of its readings, `rest` what rounding took from the totals of the newest two.
+A bucket has the number of its width since 1970. `newest` is that of the newest reading, `total` and
+`count` are of its readings, `rest` is what rounding took from the total. `bucket`, `totals` and
+`counts` are of those before it, each in the place of its number in a ring, `rest_before` is of the
+one just before. `compared` is the last bucket in which the group was compared.
 Of each pair: `other` names the peer; `pairs` and `changes` are counts; `own`, `theirs` the last
 means; `stride` the last change; `usual` and `spread` the learned distance; `low` and `high` how far
 each has moved meanwhile; `up` and `down` leaky sums; `share` of changes that agree; `state` bits,
@@ -146,81 +150,85 @@ def walk(
             continue
         m = memory[s]
         bucket = time[i] // width[s]
-        newest = np.int64(m["newest"])
-        if bucket <= m["compared"] or bucket < newest - 1:
-            continue
-        if bucket > newest:
+        if bucket != m["newest"]:
+            if bucket <= m["compared"] or bucket + 1 < m["newest"]:
+                continue
+            if bucket < m["newest"]:
+                _add_before(m, bucket, value[i])
+                continue
             group = groups[group_of[s]]
             if 0 < room < count + 2 * RING * PEERS * group["size"]:
                 return count, i
-            m["newest"] = bucket
-            count = _go_on(memory, names, group, s, bucket, i, findings, count)
-        at = bucket % RING
-        if m["bucket"][at] != bucket:
-            m["bucket"][at] = bucket
-            m["total"][at] = value[i]
-            m["count"][at] = 1
-            m["rest"][bucket % 2] = 0.0
-            continue
-        total, rest = _sum(m["total"][at], value[i])
-        total, rest = _sum(total, m["rest"][bucket % 2] + rest)
-        m["total"][at] = total
-        m["rest"][bucket % 2] = rest
-        m["count"][at] += 1
+            _leave(m, bucket)
+            # A bucket RING behind is compared, whoever may still be missing: its place is needed.
+            while s == group["awaited"] or group["next"] + RING <= bucket:
+                if group["next"] + RING > bucket:
+                    end = group["first"] + group["size"]
+                    while s < end and memory[s]["newest"] >= group["next"] + 2:
+                        s += 1
+                    if s < end:
+                        group["awaited"] = s
+                        break
+                elif group["next"] > group["newest"]:
+                    group["next"] = bucket - RING
+                count = _compare(memory, names, group, i, findings, count)
+                group["awaited"] = s = group["first"]
+            if bucket > group["newest"]:
+                group["newest"] = bucket
+        m["total"], m["rest"] = _sum(m["total"], m["rest"], value[i])
+        m["count"] += 1
     return count, len(slots)
 
 
 @kernel
-def _sum(a: float, b: float) -> tuple[float, float]:
-    """Return a sum and what rounding took from it (Knuth's two-sum).
-
-    A total kept with its rest is exact, and so the same in any order, as long as the readings of a
-    bucket are within 2^40 (a million million) of one another, zeros apart.
-    """
-    total = a + b
-    part = total - a
-    return total, (a - (total - part)) + (b - part)
-
-
-@kernel
-def _go_on(
-    memory: NDArray[np.void],
-    names: NDArray[np.uint32],
-    group: np.void,
-    sensor: int,
-    bucket: int,
-    place: int,
-    findings: NDArray[np.void],
-    count: int,
-) -> int:
-    """Compare what can be compared now that a sensor has come to a bucket; return the findings.
-
-    A bucket that lies RING behind is compared, whoever may still be missing: its place is needed.
-    """
-    if bucket >= group["next"] + RING:
-        while group["next"] + RING <= bucket:
-            if group["next"] > group["newest"]:
-                group["next"] = bucket - RING
-            count = _compare(memory, names, group, place, findings, count)
-        group["newest"] = bucket
-        group["awaited"] = _awaited(memory, group, group["first"])
-    if bucket > group["newest"]:
-        group["newest"] = bucket
-    if sensor == group["awaited"] and bucket >= group["next"] + 2:
-        group["awaited"] = _awaited(memory, group, sensor + 1)
-    while group["awaited"] < 0 and group["next"] + 2 <= group["newest"]:
-        count = _compare(memory, names, group, place, findings, count)
-        group["awaited"] = _awaited(memory, group, group["first"])
-    return count
+def _add_before(m: np.void, bucket: int, value: float) -> None:
+    """Let a sensor learn a reading of the bucket before its newest."""
+    at = bucket % RING
+    if m["bucket"][at] != bucket:
+        m["bucket"][at] = bucket
+        m["totals"][at] = m["rest_before"] = 0.0
+        m["counts"][at] = 0
+    m["totals"][at], m["rest_before"] = _sum(m["totals"][at], m["rest_before"], value)
+    m["counts"][at] += 1
 
 
 @kernel
-def _awaited(memory: NDArray[np.void], group: np.void, start: int) -> int:
-    """Return the first sensor from `start` on that has still to come, -1 for none."""
-    for s in range(start, group["first"] + group["size"]):
-        if memory[s]["newest"] < group["next"] + 2:
-            return s
-    return -1
+def _leave(m: np.void, bucket: int) -> None:
+    """Put a sensor's newest bucket in the ring, where it holds anything, and begin another."""
+    if m["count"] > 0:
+        at = m["newest"] % RING
+        m["bucket"][at] = m["newest"]
+        m["totals"][at] = m["total"]
+        m["counts"][at] = m["count"]
+        m["rest_before"] = m["rest"]
+    m["newest"] = bucket
+    m["total"] = m["rest"] = 0.0
+    m["count"] = 0
+
+
+@kernel
+def _sum(total: float, rest: float, value: float) -> tuple[float, float]:
+    """Add to a total and what rounding took from it: Knuth's two-sum, then Dekker's.
+
+    Both are exact, and so the same in any order, as long as the readings of a bucket are within
+    2^40 (a million million) of one another, zeros apart.
+    """
+    first = total + value
+    part = first - total
+    rest += (total - (first - part)) + (value - part)
+    second = first + rest
+    return second, rest - (second - first)
+
+
+@kernel
+def _mean(m: np.void, bucket: np.int64) -> tuple[bool, float]:
+    """Return whether a sensor has readings in a bucket, and their mean."""
+    if m["newest"] == bucket and m["count"] > 0:
+        return True, m["total"] / m["count"]
+    at = bucket % RING
+    if m["bucket"][at] == bucket:
+        return True, m["totals"][at] / m["counts"][at]
+    return False, 0.0
 
 
 @kernel
@@ -235,22 +243,20 @@ def _compare(
     """Compare a group's sensors in its next bucket; return how many findings there are then."""
     bucket = np.int64(group["next"])
     group["next"] = bucket + 1
-    at = bucket % RING
     size = np.int64(group["size"])
     for index in range(size):
         s = group["first"] + index
         p = memory[s]
         p["compared"] = bucket
-        if p["bucket"][at] != bucket:
+        known, a = _mean(p, bucket)
+        if not known:
             continue
         for j in range(PEERS):
             if names[s, j] == 0:
                 break
-            peer = memory[group["first"] + (index + j + 1) % size]
-            if peer["bucket"][at] != bucket:
+            known, b = _mean(memory[group["first"] + (index + j + 1) % size], bucket)
+            if not known:
                 continue
-            a = p["total"][at] / p["count"][at]
-            b = peer["total"][at] / peer["count"][at]
             if p["other"][j] != names[s, j]:
                 p["other"][j] = names[s, j]
                 p["pairs"][j] = 0
@@ -372,9 +378,16 @@ def find(groups: NDArray[np.void], memory: NDArray[np.void]) -> None:
             newest = max(newest, np.int64(memory[s]["newest"]))
         group["next"] = compared + 1
         group["newest"] = newest
-        group["awaited"] = _awaited(memory, group, group["first"])
+        awaited = group["first"]
+        last = group["first"] + group["size"] - 1
+        while awaited < last and memory[awaited]["newest"] >= group["next"] + 2:
+            awaited += 1
+        group["awaited"] = awaited
 
 
 def forget(memory: NDArray[np.void], border: Instants) -> None:
     """Forget the readings of each sensor's buckets from the number `border` on."""
     memory["bucket"][memory["bucket"] >= border[:, None]] = 0
+    begun = memory["newest"] >= border
+    for name in ("total", "rest", "count"):
+        memory[name][begun] = 0
