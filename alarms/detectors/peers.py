@@ -74,7 +74,7 @@ GROUP: Final = np.dtype(
 
 `next` is the bucket to be compared next, `newest` that of its newest reading, `awaited` a sensor
 that has still to come to the second bucket after `next`. `drifts` says that distance means
-anything. All but the first two and the last follow from memory: see `found`.
+anything. All but the first two and the last follow from memory (`find`).
 """
 
 COPIED: Final = 1

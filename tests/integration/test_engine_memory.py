@@ -88,6 +88,15 @@ async def test_a_restart_finds_what_was_learned_with_parts_saved_and_without(
     same(running._engine, (await pipeline(conn, START + ROUND + 60 * SECOND))._engine)
 
 
+async def test_readings_that_come_late_soon_after_a_start_are_known_after_the_next(
+    conn: AsyncConnection,
+) -> None:
+    await feed(await pipeline(conn, START), conn, START, range(40))
+    again = await pipeline(conn, START + 40 * SECOND)
+    await feed(again, conn, START, range(40, 80))
+    same(again._engine, (await pipeline(conn, START + 80 * SECOND))._engine)
+
+
 async def test_a_part_of_another_layout_is_learned_again_from_the_readings(
     conn: AsyncConnection,
 ) -> None:
