@@ -3,9 +3,9 @@
 Like the limits (alarms.late): a followed point (alarms.trails) is judged again from how it stood a
 minute ago or two, with all its readings in order, and where what follows is not what was told, a
 `late` event says so. So forecasts, rates, deviations and sensors' own alarms are in the end those
-of the readings in order of event time, and what was learned is, too. A point begins to be followed
-with its first reading; later, where none had come late for long, with the first that does: that one
-and those of the minute after it are not learned from.
+of the readings in order of event time, and what was learned is, too. A plant is followed from its
+first readings on, or from a start; a large one's points that had none late for long, from the first
+that is: that one, and those within a minute or two of a start or of it, are not learned from.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -52,6 +52,14 @@ class Rewinds:
     def recall(self, states: Iterable[ChannelState], row_of: Mapping[str, int]) -> None:  # noqa: ARG002  # as other families do
         """Take up which alarms stand; points are followed from their next late reading."""
         self._told = tales.standing(states, self.plant)
+
+    def settle(self, newest: LastReadings) -> None:
+        """Follow every point that has reported, where a plant is followed whole."""
+        if self._trails.whole:
+            reported = (newest.time > 0) & (self._trails.of < 0)
+            rows = np.flatnonzero(reported).astype(np.int32)
+            minute = newest.time[rows] // MINUTE_US
+            self._trails.follow(rows, minute, since=(minute + 1) * MINUTE_US)
 
     def judge(self, seen: Seen) -> tuple[list[Found], Marks | None]:
         """Mark where points stand whose newest minute ends; ask before the families judge."""

@@ -1,8 +1,8 @@
 """Where points stood at the beginnings of their newest two minutes: kept of those that need it.
 
-Followed is a point from its first reading on, and again from a reading that came late; no longer,
-once none has come late for FOLLOW_US of its own clock. A point costs as much again as twice what
-the families remember of it.
+A plant of up to WHOLE points is followed whole. Of a larger one, a point is followed from its first
+reading on, and again from a reading that came late; no longer, once none has come late for
+FOLLOW_US of its own clock. A point costs as much again as twice what the families remember of it.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,8 @@ from alarms.past import MINUTE_US
 from alarms.readings import Instants, Rows
 
 FOLLOW_US: Final = 30 * MINUTE_US
+WHOLE: Final = 50_000
+"""Points whose trails are always kept, some 170 MB; more of them cost too much for what it buys."""
 _NONE: Final = -1
 _LEAST: Final = 64
 
@@ -43,6 +45,11 @@ class Trails:
         columns = (each for kept in (self.before, self.begin) for part in kept for each in part)
         return int(self.of.nbytes + 28 * len(self.row) + sum(each.nbytes for each in columns))
 
+    @property
+    def whole(self) -> bool:
+        """Tell whether every point that has reported is followed at all times."""
+        return len(self.of) <= WHOLE
+
     def border(self, trails: Rows) -> Instants:
         """Return the beginning of the minute before the newest: points are judged again from it."""
         border: Instants = (self.minute[trails] - 1) * MINUTE_US
@@ -66,7 +73,9 @@ class Trails:
                 write_at(columns, trails, records)
 
     def drop_quiet(self) -> None:
-        """Follow no more those of which no reading has come late for long."""
+        """Follow no more those of which no reading has come late for long, in a large plant."""
+        if self.whole:
+            return
         quiet = (self.minute * MINUTE_US - self.late > FOLLOW_US) & (self.row != _NONE)
         self.of[self.row[quiet]] = _NONE
         self.row[quiet] = _NONE
