@@ -79,6 +79,7 @@ class Families:
         """Let those that go by points' newest readings know them."""
         self._groups.take_up(newest)
         self.pasts.settle(newest)
+        self.rewinds.settle(newest)
 
     def cover(self, events: Iterable[ProcessEvent]) -> tuple[ProcessEvent, ...]:
         """Return events of late readings, covered by suppressions."""

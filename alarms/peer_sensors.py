@@ -72,16 +72,14 @@ class PeerSensors:
     name = "peers"
 
     def __init__(self, plant: Plant) -> None:
-        groups = _groups(plant)
-        rows = [row for group in groups for row in group]
-        k = len(rows)
         self.plant = plant
-        self.rows: Rows = np.array(rows, np.int32)
+        self.rows, sizes = _groups(plant)
+        k = len(self.rows)
         self.memory = peers.fresh(k)
         self._slot_of = np.full(len(plant.points), -1, np.int32)
         self._slot_of[self.rows] = np.arange(k, dtype=np.int32)
-        self._width = _widths(plant, groups)
-        self._groups, self._group_of = _laid_out(groups)
+        self._width = _widths(plant, self.rows, sizes)
+        self._groups, self._group_of = _laid_out(sizes)
         shared = plant.columns.where(lambda point: point.quantity in _SHARED)[self.rows]
         self._groups["drifts"] = shared[self._groups["first"]]
         self._names = _names(plant, self.rows, self._groups, self._group_of)
@@ -334,35 +332,39 @@ class PeerSensors:
         return found
 
 
-def _groups(plant: Plant) -> list[list[int]]:
-    """Return the rows of every group of peers, two at least."""
+def _groups(plant: Plant) -> tuple[Rows, NDArray[np.int64]]:
+    """Return the rows of every group of peers, two at least, group after group, and their sizes."""
     columns = plant.columns
     units = dict[tuple[str, str], int]()
     measured = [(point.quantity, point.engineering_unit) for point in columns.like]
     of = np.array([units.setdefault(each, len(units)) for each in measured], np.int64)
-    rows = np.flatnonzero(columns.where(sensor_bounds.is_watched))
+    rows = np.flatnonzero(columns.where(sensor_bounds.is_watched)).astype(np.int32)
     peers_of = columns.at[rows] * np.int64(len(units)) + of[columns.of[rows]]
-    groups: dict[int, list[int]] = {}
-    for row, group in zip(rows.tolist(), peers_of.tolist(), strict=True):
-        groups.setdefault(group, []).append(row)
-    return [rows for rows in groups.values() if len(rows) > 1]
+    _, first, group, size = np.unique(
+        peers_of, return_index=True, return_inverse=True, return_counts=True
+    )
+    order = np.argsort(first[group], kind="stable")
+    sizes = size[np.argsort(first)]
+    return rows[order[(size > 1)[group[order]]]], sizes[sizes > 1]
 
 
-def _laid_out(groups: list[list[int]]) -> tuple[NDArray[np.void], NDArray[np.int32]]:
+def _laid_out(sizes: NDArray[np.int64]) -> tuple[NDArray[np.void], NDArray[np.int32]]:
     """Return the groups as the kernel knows them, and along the sensors the place of each one's."""
-    sizes = np.array([len(group) for group in groups], np.int32)
-    found = np.zeros(len(groups), peers.GROUP)
+    found = np.zeros(len(sizes), peers.GROUP)
     found["first"], found["size"] = np.cumsum(sizes) - sizes, sizes
-    return found, np.repeat(np.arange(len(groups), dtype=np.int32), sizes)
+    return found, np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
 
 
 def _names(
     plant: Plant, rows: Rows, groups: NDArray[np.void], group_of: NDArray[np.int32]
 ) -> NDArray[np.uint32]:
     """Return what stands in memory for the peer of each pair a sensor keeps; 0: it keeps none."""
-    enterprises, tags = plant.columns.enterprises, plant.columns.tags
-    keys = (f"{enterprises[row]}/{tags[row]}" for row in rows.tolist())
-    crc = (zlib.crc32(key.encode()) | 1 for key in keys)
+    columns = plant.columns
+    begun = [zlib.crc32(f"{enterprise}/".encode()) for enterprise, _, _ in columns.places]
+    crc = (
+        zlib.crc32(columns.tags[row].encode(), begun[place]) | 1
+        for row, place in zip(rows.tolist(), columns.at[rows].tolist(), strict=True)
+    )
     name = np.fromiter(crc, np.uint32, len(rows))
     first, size = groups["first"][group_of], groups["size"][group_of]
     index = np.arange(len(rows)) - first
@@ -374,13 +376,11 @@ def _names(
     return found
 
 
-def _widths(plant: Plant, groups: list[list[int]]) -> Instants:
+def _widths(plant: Plant, rows: Rows, sizes: NDArray[np.int64]) -> Instants:
     """Return the length of each sensor's buckets in Micros: a minute, or two of its periods."""
     columns = plant.columns
     periods = np.array([point.period_s or DEFAULT_PERIOD_S for point in columns.like], np.float64)
-    period_of = periods[columns.of].tolist()
-    widths: list[int] = []
-    for group in groups:
-        period = max(period_of[row] for row in group)
-        widths += [round(max(_BUCKET_S, 2 * period) * SECOND)] * len(group)
-    return np.array(widths, np.int64)
+    first = np.cumsum(sizes) - sizes
+    period = np.maximum.reduceat(periods[columns.of[rows]], first) if len(rows) else periods[:0]
+    width = np.round(np.maximum(_BUCKET_S, 2 * period) * SECOND).astype(np.int64)
+    return np.repeat(width, sizes)

@@ -33,7 +33,8 @@ class Settled(NamedTuple):
 class Marks:
     """Trails that have come to a new minute, and how their points stood at its beginning.
 
-    `aged` are those of them whose beginning of the minute before is known as that of the newest.
+    `aged` are those of them whose beginning of the minute before is known as that of the newest;
+    `before` has it of the others.
     """
 
     trails: Rows

@@ -3,9 +3,9 @@
 Like the limits (alarms.late): a followed point (alarms.trails) is judged again from how it stood a
 minute ago or two, with all its readings in order, and where what follows is not what was told, a
 `late` event says so. So forecasts, rates, deviations and sensors' own alarms are in the end those
-of the readings in order of event time, and what was learned is, too. A point begins to be followed
-with its first reading; later, where none had come late for long, with the first that does: that one
-and those of the minute after it are not learned from.
+of the readings in order of event time, and what was learned is, too. A plant is followed from its
+first readings on, or from a start; a large one's points that had none late for long, from the first
+that is: that one, and those within a minute or two of a start or of it, are not learned from.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -53,6 +53,14 @@ class Rewinds:
         """Take up which alarms stand; points are followed from their next late reading."""
         self._told = tales.standing(states, self.plant)
 
+    def settle(self, newest: LastReadings) -> None:
+        """Follow every point that has reported, where a plant is followed whole."""
+        if self._trails.whole:
+            reported = (newest.time > 0) & (self._trails.of < 0)
+            rows = np.flatnonzero(reported).astype(np.int32)
+            minute = newest.time[rows] // MINUTE_US
+            self._trails.follow(rows, minute, since=(minute + 1) * MINUTE_US)
+
     def judge(self, seen: Seen) -> tuple[list[Found], Marks | None]:
         """Mark where points stand whose newest minute ends; ask before the families judge."""
         minute = int(seen.readings.time.max(initial=0)) // MINUTE_US
@@ -87,10 +95,9 @@ class Rewinds:
         at = at[self._trails.minute[trails[at]] * MINUTE_US >= self._trails.since[trails[at]]]
         trails = trails[at]
         which, can = self._families.index(family), self._trails.can(trails)
-        memory = self._trails.begin[which][0][trails]
-        memory[can] = self._trails.before[which][0][trails[can]]
-        until = np.where(can, self._trails.border(trails), self._trails.minute[trails] * MINUTE_US)
-        return Settled(memory=memory, until=until - 1, at=at)
+        minute = self._trails.minute[trails] - can
+        memory = self._trails.at(which, trails, minute)[0]
+        return Settled(memory=memory, until=minute * MINUTE_US - 1, at=at)
 
     def teach(self, late: Readings) -> Readings:
         """Return late readings, those marked that points are judged again with: TAUGHT."""
@@ -143,9 +150,10 @@ class Rewinds:
         done: list[Rewound] = []
         kept: list[ChannelState] = []
         gone: list[tuple[str, str]] = []
-        for family, columns in zip(self._families, self._trails.before, strict=True):
+        for which, family in enumerate(self._families):
             watched = trails[family.place_of[rows] >= 0]
-            each = rewound(family, rows, [column[watched] for column in columns], legs)
+            before = self._trails.at(which, watched, self._trails.minute[watched] - 1)
+            each = rewound(family, rows, before, legs)
             done.append(each)
             for i, at in enumerate(each.places.tolist()):
                 key = self.plant.points[int(family.rows[at])].key
@@ -215,19 +223,14 @@ class Rewinds:
             return None
         trails, first, minute = trails[crossed], first[crossed], minute[crossed]
         rows = self._trails.row[trails]
+        aged = minute == self._trails.minute[trails] + 1
         begin = self._trails.now(rows)
-        before: list[Columns] = [[column.copy() for column in part] for part in begin]
+        before: list[Columns] = [[column[~aged] for column in part] for part in begin]
         moved = {move.row for move in seen.moves} | self._aside.keys()
         slow = (first < minute * MINUTE_US) | np.isin(rows, np.array(sorted(moved), np.int32))
         if slow.any():
-            self._walk_on(seen, rows, minute, slow, before, begin)
-        return Marks(
-            trails=trails,
-            minute=minute,
-            aged=minute == self._trails.minute[trails] + 1,
-            before=before,
-            begin=begin,
-        )
+            self._walk_on(seen, rows, minute, slow, aged, before, begin)
+        return Marks(trails=trails, minute=minute, aged=aged, before=before, begin=begin)
 
     def _walk_on(
         self,
@@ -235,10 +238,12 @@ class Rewinds:
         rows: Rows,
         minute: Instants,
         slow: NDArray[np.bool_],
+        aged: NDArray[np.bool_],
         before: list[Columns],
         begin: list[Columns],
     ) -> None:
         """Find how points stand at beginnings of minutes that lie within their readings."""
+        place_of = np.cumsum(~aged) - 1
         chosen = np.flatnonzero(slow)
         chosen = chosen[np.argsort(rows[chosen])]
         rows, ends = rows[chosen], minute[chosen] * MINUTE_US
@@ -255,17 +260,17 @@ class Rewinds:
                 if row in aside:
                     write_at(start, np.array([i]), aside[row].columns[which])
             done = rewound(family, rows, start, legs)
-            for kept, leg in zip((before, begin), done.legs, strict=True):
-                write_at(kept[which], chosen[watched], leg)
+            places = chosen[watched]
+            far = ~aged[places]
+            older, newer = done.legs
+            write_at(before[which], place_of[places[far]], [column[far] for column in older])
+            write_at(begin[which], places, newer)
 
     def _mark(self, marks: Marks) -> None:
-        trails = marks.trails
-        self._trails.age(trails[marks.aged])
-        other = ~marks.aged
+        trails, jumped = marks.trails, ~marks.aged
         for which in range(len(self._families)):
-            before = [column[other] for column in marks.before[which]]
-            write_at(self._trails.before[which], trails[other], before)
-            write_at(self._trails.begin[which], trails, marks.begin[which])
+            self._trails.put(which, trails[jumped], marks.minute[jumped] - 1, marks.before[which])
+            self._trails.put(which, trails, marks.minute, marks.begin[which])
         self._trails.minute[trails] = marks.minute
         for row in self._aside.keys() & set(self._trails.row[trails].tolist()):
             del self._aside[row]
@@ -301,11 +306,9 @@ class Rewinds:
         for which, done in enumerate(again.rewound):
             family = self._families[which]
             family.take(done.places, done.ended)
-            watched = trails[family.place_of[again.rows] >= 0]
-            for kept, leg in zip(
-                (self._trails.before, self._trails.begin), done.legs, strict=False
-            ):
-                write_at(kept[which], watched, leg)
+            watched = family.place_of[again.rows] >= 0
+            for minute, leg in zip((again.minute - 1, again.minute), done.legs, strict=False):
+                self._trails.put(which, trails[watched], minute[watched], leg)
         for row in again.rows.tolist():
             self._aside.pop(row, None)
         for move in again.ahead:

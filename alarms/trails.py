@@ -1,8 +1,8 @@
 """Where points stood at the beginnings of their newest two minutes: kept of those that need it.
 
-Followed is a point from its first reading on, and again from a reading that came late; no longer,
-once none has come late for FOLLOW_US of its own clock. A point costs as much again as twice what
-the families remember of it.
+A plant of up to WHOLE points is followed whole. Of a larger one, a point is followed from its first
+reading on, and again from a reading that came late; no longer, once none has come late for
+FOLLOW_US of its own clock. A point costs as much again as twice what the families remember of it.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,8 @@ from alarms.past import MINUTE_US
 from alarms.readings import Instants, Rows
 
 FOLLOW_US: Final = 30 * MINUTE_US
+WHOLE: Final = 50_000
+"""Points whose trails are always kept, some 170 MB; more of them cost too much for what it buys."""
 _NONE: Final = -1
 _LEAST: Final = 64
 
@@ -24,8 +26,9 @@ class Trails:
     """The trails of a plant's points; `of` has that of each row, -1 for none.
 
     By trail: `row` (-1: free), `minute` of the point's newest reading, `since` when it can be
-    judged again (Micros), `late` when one came late last. `before` and `begin` are, by family, the
-    columns at the beginning of the minute before `minute` and of `minute`.
+    judged again (Micros), `late` when one came late last. Columns are kept, by family, as they were
+    at the beginning of `minute` and of the minute before: even minutes and odd ones apart, so that
+    a minute that passes writes over the older one alone.
     """
 
     def __init__(self, families: Sequence[Rewindable], points: int) -> None:
@@ -40,8 +43,13 @@ class Trails:
     @property
     def nbytes(self) -> int:
         """Return the size of its columns in bytes."""
-        columns = (each for kept in (self.before, self.begin) for part in kept for each in part)
+        columns = (each for kept in self._kept for part in kept for each in part)
         return int(self.of.nbytes + 28 * len(self.row) + sum(each.nbytes for each in columns))
+
+    @property
+    def whole(self) -> bool:
+        """Tell whether every point that has reported is followed at all times."""
+        return len(self.of) <= WHOLE
 
     def border(self, trails: Rows) -> Instants:
         """Return the beginning of the minute before the newest: points are judged again from it."""
@@ -61,12 +69,14 @@ class Trails:
         self.since[trails], self.late[trails] = since, minute * MINUTE_US
         self.count += len(rows)
         standing = self.now(rows)
-        for kept in (self.before, self.begin):
+        for kept in self._kept:
             for columns, records in zip(kept, standing, strict=True):
                 write_at(columns, trails, records)
 
     def drop_quiet(self) -> None:
-        """Follow no more those of which no reading has come late for long."""
+        """Follow no more those of which no reading has come late for long, in a large plant."""
+        if self.whole:
+            return
         quiet = (self.minute * MINUTE_US - self.late > FOLLOW_US) & (self.row != _NONE)
         self.of[self.row[quiet]] = _NONE
         self.row[quiet] = _NONE
@@ -83,10 +93,28 @@ class Trails:
             for family in self._families
         ]
 
-    def age(self, trails: Rows) -> None:
-        """Let what was the beginning of the newest minute be that of the one before."""
-        for older, newer in zip(self.before, self.begin, strict=True):
-            write_at(older, trails, [column[trails] for column in newer])
+    def at(self, family: int, trails: Rows, minute: Instants) -> Columns:
+        """Return a family's columns at the beginnings of minutes, each trail's newest or the last.
+
+        `minute` has one for each of the trails.
+        """
+        odd = minute % 2 == 1
+        even_columns, odd_columns = (kept[family] for kept in self._kept)
+        if odd.all():
+            return [column[trails] for column in odd_columns]
+        found = [column[trails] for column in even_columns]
+        if odd.any():
+            write_at(found, np.flatnonzero(odd), [column[trails[odd]] for column in odd_columns])
+        return found
+
+    def put(self, family: int, trails: Rows, minute: Instants, columns: Columns) -> None:
+        """Keep a family's columns as those at the beginnings of minutes; see `at`."""
+        for parity, kept in enumerate(self._kept):
+            mine = minute % 2 == parity
+            if mine.all():
+                write_at(kept[family], trails, columns)
+            elif mine.any():
+                write_at(kept[family], trails[mine], [column[mine] for column in columns])
 
     def _room_for(self, many: int) -> Rows:
         if len(self.row) - self.count < many:
@@ -98,22 +126,20 @@ class Trails:
         self.minute: Instants = np.zeros(size, np.int64)
         self.since: Instants = np.zeros(size, np.int64)
         self.late: Instants = np.zeros(size, np.int64)
-        self.before, self.begin = (
-            [_blank(family, size) for family in self._families] for _ in range(2)
-        )
+        self._kept = tuple([_blank(family, size) for family in self._families] for _ in range(2))
 
     def _resize(self, size: int) -> None:
         """Lay the trails that are followed out anew, one after the other."""
         followed = np.flatnonzero(self.row != _NONE)
         row, old = self.row, (self.minute, self.since, self.late)
-        kept = self.before, self.begin
+        kept = self._kept
         self._clear(size)
         many = slice(len(followed))
         for into, column in zip((self.minute, self.since, self.late), old, strict=True):
             into[many] = column[followed]
         self.row[many] = row[followed]
         self.of[self.row[many]] = np.arange(len(followed), dtype=np.int32)
-        for families, olds in zip((self.before, self.begin), kept, strict=True):
+        for families, olds in zip(self._kept, kept, strict=True):
             for columns, was in zip(families, olds, strict=True):
                 write_at(columns, np.arange(len(followed)), [each[followed] for each in was])
 

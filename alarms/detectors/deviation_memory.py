@@ -99,6 +99,6 @@ def haste(spacing: float) -> float:
 
 def fresh(points: int) -> Records:
     """Return the memory of so many points of which nothing has been seen."""
-    memory = np.zeros(points, MEMORY)
-    memory["thins"] = 0.3
-    return memory
+    one = np.zeros(1, MEMORY)
+    one["thins"] = 0.3
+    return np.repeat(one, points)

@@ -96,11 +96,11 @@ _MANY: Final = 1_000_000
 
 def blank(points: int) -> Trends:
     """Return the memory of so many points that have not reported yet."""
-    trends: Trends = np.zeros(points, ROW)
+    one: Trends = np.zeros(1, ROW)
     for name in ("origin", "last", "held", "before"):
-        trends["head"][name] = np.nan
-    trends["rungs"]["value"] = np.nan
-    return trends
+        one["head"][name] = np.nan
+    one["rungs"]["value"] = np.nan
+    return np.repeat(one, points)
 
 
 @kernel

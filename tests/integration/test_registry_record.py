@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import psycopg
@@ -62,6 +62,45 @@ async def test_an_example_comes_back_from_the_record_as_it_was_written(
     assert tuple(loaded.enterprises.values()) == found.enterprises
     assert tuple(loaded.groups) == found.groups
     assert found.groups
+
+
+_OTHER: dict[str, object] = {
+    "quantity": "pressure",
+    "engineering_unit": "kPa",
+    "range": (0.0, 9.0),
+    "period_s": 7.0,
+    "limits": {"h": 7.0},
+    "deadband": 0.7,
+    "on_delay_s": 7.0,
+    "off_delay_s": 7.0,
+    "tiers": {"h": "red"},
+    "detect": ("limit",),
+    "substance": "ammonia",
+    "sector": "natural_gas",
+    "latching": True,
+    "needs_closeout": True,
+    "params": {"deviation": {"learn": 70}},
+    "compute": "1.0",
+    "suppress": {"when": "false"},
+}
+"""A value for each setting that is not a plain point's."""
+
+
+async def test_points_that_differ_in_one_setting_alone_are_told_apart(
+    conn: AsyncConnection,
+) -> None:
+    found = await example(conn)
+    plain = replace(
+        found.points[0], latching=False, needs_closeout=False, sector=None, compute=None
+    )
+    own = {"enterprise", "source", "unit", "tag", "name", "gateway"}
+    assert {each.name for each in fields(Point)} == own | _OTHER.keys()
+    points = [
+        replace(plain, tag=f"T{number}", **{name: value})  # type: ignore[arg-type]  # fields
+        for number, (name, value) in enumerate(_OTHER.items())
+    ]
+    await apply(conn, replace(found, points=(plain, *points), groups=()))
+    assert list((await plant.load(conn)).points) == [plain, *points]
 
 
 async def test_importing_the_same_file_twice_changes_nothing(conn: AsyncConnection) -> None:

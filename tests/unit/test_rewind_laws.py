@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from alarms import trails
 from alarms.family import Rewindable
 from alarms.plant import Point
 from alarms.readings import Quality
@@ -143,3 +144,32 @@ def test_a_forecast_that_the_clock_had_taken_over_ahead_of_the_readings_stays_so
         if each.rule == "forecast.h"
     ] == [("forecast.h", 0)]
     ends_alike(drawn)
+
+
+def one_late_after(seconds: float, *, restarts: frozenset[int] = frozenset()) -> Drawn:
+    """Return an hour of readings in order, but for the one of an instant, which comes 40 s late."""
+    watched = point("A", limits={"h": 9.0}, period_s=60.0, detect=DETECTORS, params=PARAMS)
+    ordered: list[Row] = [
+        (0, at(t), at(t), 5.0 + 12.0 * NOISE[n % 9], 0) for n, t in enumerate(range(0, 3600, 10))
+    ]
+    late = [read for read in ordered if read[1] == at(seconds)]
+    came = [read for read in ordered if read[1] != at(seconds)]
+    came = sorted([*came, (0, at(seconds), at(seconds + 40), late[0][3], 0)], key=lambda r: r[2])
+    return Drawn((watched,), ordered, came, frozenset(range(len(came))), frozenset(), restarts)
+
+
+@pytest.mark.parametrize("restarts", [frozenset[int](), frozenset({180})])
+def test_a_late_reading_after_long_order_is_learned_from(restarts: frozenset[int]) -> None:
+    ends_alike(one_late_after(3300, restarts=restarts))
+    ends_alike(one_late_after(2000, restarts=restarts))
+
+
+def test_of_a_plant_too_large_to_be_followed_whole_it_is_only_stored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(trails, "WHOLE", 0)
+    drawn = one_late_after(3300)
+    ordered, came = in_order(drawn), as_it_came(drawn, acknowledges=True)
+    assert learned(came) != learned(ordered)
+    assert occurrences(came, RULES) == occurrences(ordered, RULES)
+    ends_alike(one_late_after(1200))
