@@ -4,7 +4,7 @@ Readings are averaged over buckets of event time. Sensors are compared in a buck
 group at once, when none of them can add to it any more: each has come to the second bucket after
 it. So the verdict does not depend on whose readings arrive first, nor on the order of one sensor's
 own, as long as a reading comes no later behind a newer one of its sensor than a bucket lasts, and
-no sensor lags another by more than RING - 2 buckets. One that is silent is waited for so long.
+no sensor lags another by more than RING - 3 buckets. One that is silent is waited for so long.
 """
 
 from typing import Any, Final

@@ -172,8 +172,7 @@ def test_in_whatever_order_and_batches_readings_come_peers_say_what_they_do_in_o
     readings: Readings, seed: int, share: float, most: int
 ) -> None:
     ordered, came = Run(), Run()
-    for batch in batches(readings, 0, 1000):
-        ordered.batch(batch)
+    ordered.batch(readings)
     for batch in batches(as_it_came(readings, seed, share, 60), seed, most):
         came.batch(batch)
     same(came, ordered)
