@@ -182,7 +182,7 @@ def proposal(
         newest=newest,
     )
     standing, kept, gone = record.changes(plant, pasts.rules, live, again.standing)
-    more, less = pasts.states(again.changes)
+    more, less = pasts.states(again.changes, part.changes)
     return Proposal(
         events=(*far, *again.events),
         states=(*kept, *more),

@@ -179,6 +179,18 @@ def test_what_was_withdrawn_stays_so_when_another_of_the_same_raise_is_put_right
     ends_alike(Drawn((level,), sorted(came), came, each, ticks, each), 5 * SECOND)
 
 
+def test_what_a_late_reading_takes_back_of_its_own_batch_is_taken_back_in_the_record() -> None:
+    level = point("A", limits={"h": 9.0}, on_delay_s=0.0, off_delay_s=15.0, period_s=60.0)
+    server = Server(plant((level,)), acknowledges=True)
+    server.take([(0, at(24), at(24), 9.2, 0), (0, at(25), at(25), 5.0, 0)])
+    server.take([(0, at(40), at(58), 8.7, 3), (0, at(26), at(58), 9.7, 0)])
+    past = server.engine.pasts.of(0)
+    server.restart()
+    assert past == server.engine.pasts.of(0)
+    assert past is not None
+    assert past.open[1] is not None
+
+
 @given(drawn())
 @settings(max_examples=35, deadline=None)
 def test_whatever_order_readings_come_in_the_occurrences_are_those_of_their_order(
