@@ -50,8 +50,8 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def newest(self) -> int:
-        """Return the newest instant at which anything of it was told, Micros."""
-        return max(at for at, _ in (*self.path, *self.spoken))
+        """Return how far it has come: to its last level, or what spoke after that, Micros."""
+        return max(self.path[-1][0], *(at for at, _ in self.spoken), 0)
 
     def until(self, instant: int) -> "Course":
         """Return what of it was before an instant that lies after its raise."""
@@ -65,6 +65,14 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
         """Tell whether it began before an instant and had not returned by then."""
         return self.since < instant and (self.returned is None or self.returned >= instant)
 
+    def awaits(self, raises: Sequence[Raise], peaks: Iterable[Met], until: int) -> bool:
+        """Tell whether a condition that has not spoken is met by these peaks or that instant."""
+        heard = {number for _, number in self.spoken}
+        met = {number for _, number in peaks} | {
+            number for at, number in durations(raises, self.since) if at <= until
+        }
+        return bool(met - heard)
+
 
 class Gone(NamedTuple):
     """A course gone on: what was heard on the way, and how much of that ends its path."""
@@ -72,6 +80,15 @@ class Gone(NamedTuple):
     course: Course
     heard: list[Met]
     last: int
+
+
+def durations(raises: Sequence[Raise], since: int) -> list[Met]:
+    """Return when an alarm raised at an instant will have lasted for each duration."""
+    return [
+        (since + round(each.lasting_s * 1e6), number)
+        for number, each in enumerate(raises)
+        if each.lasting_s is not None
+    ]
 
 
 def went_on(
@@ -92,12 +109,7 @@ def went_on(
     since = own[0].at if course is None else course.since
     path = [] if course is None else list(course.path)
     spoken = {} if course is None else {number: at for at, number in course.spoken}
-    lasted = [
-        (since + round(each.lasting_s * 1e6), number)
-        for number, each in enumerate(raises)
-        if each.lasting_s is not None
-    ]
-    due = [(at, 1, number) for at, number in lasted if at <= until]
+    due = [(at, 1, number) for at, number in durations(raises, since) if at <= until]
     due += [(at, 2, number) for at, number in extents]
     due += [(at, 3, number) for at, number in peaks]
     news: list[tuple[int, int, int]] = [(each.at, 0, place) for place, each in enumerate(own)]

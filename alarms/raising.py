@@ -295,14 +295,14 @@ class Raising:
         self, slot: Slot, until: int, changes: Changes, peaks: Iterable[Met] = ()
     ) -> Iterator[tuple[Slot, Met]]:
         """Let time pass, and the value of a reading speak; yield what is heard."""
-        course = self.now(slot, changes)
+        course, raises = self.now(slot, changes), self.raises[slot[0]]
         if course is None:
             return
         peaks = [met for met in peaks if met[0] >= course.since]
-        gone = went_on(course, self.raises[slot[0]], side=slot[1], peaks=peaks, until=until)
-        if gone.course.spoken != course.spoken:
+        if course.awaits(raises, peaks, until):
+            gone = went_on(course, raises, side=slot[1], peaks=peaks, until=until)
             changes.open[slot] = gone.course
-        yield from ((slot, met) for met in gone.heard)
+            yield from ((slot, met) for met in gone.heard)
 
     def _peaks(self, slot: Slot, behind: Behind) -> Iterator[Met]:
         sign = -1 if slot[1] == 0 else 1

@@ -72,7 +72,7 @@ def regraded(
 
     `wanted` rows were judged again with these `readings` and `neighbours`, after `upon`.
     """
-    rows = [row for row in wanted.rows.tolist() if row in raising.raises]
+    rows = [row for row in wanted.rows.tolist() if row in raising.raises] if raising.raises else []
     if not rows:
         return told
     judged = Judged(raising, pasts, wanted, rows, Readings.joined([neighbours, readings]), told)

@@ -116,6 +116,14 @@ def test_what_the_clock_let_last_is_taken_back_where_it_had_ended_before() -> No
     assert story.paths() == [[(60, "yellow"), (99, "-")]]
 
 
+def test_what_the_clock_let_last_stays_where_a_late_reading_moves_its_raise() -> None:
+    story = Story.of()
+    story.read((60, 9.1, 60))
+    story.server.tick(at(103))
+    story.read((55, 9.1, 104))
+    assert story.paths() == [[(55, "yellow"), (95, "orange")]]
+
+
 def test_an_alarm_that_ends_as_its_duration_is_met_has_not_lasted_so_long() -> None:
     story = Story.of()
     story.read((60, 9.1, 60), (100, 5.0, 100))
