@@ -27,7 +27,7 @@ from alarms.plant import Raise
 from alarms.proposal import Adoption, Proposal, judgeable
 from alarms.raising import Changes, Raising, Slot
 from alarms.readings import FAR, Readings
-from alarms.rules import RULES
+from alarms.rules import HIGH, LOW, RULES
 from alarms.sweep import Standing
 from alarms.wording import behind_at
 
@@ -109,11 +109,11 @@ class Judged:
         self._since = dict(zip(wanted.rows.tolist(), wanted.since.tolist(), strict=True))
         mine = np.isin(readings.point, rows) & ((readings.quality & FAR) == 0)
         self._taken = in_order(readings.take(mine))
-        self._peaks: dict[tuple[int, int], float] = {}
+        self._peaks: dict[Slot, float] = {}
+        self._due: dict[Slot, int] = {}
         for part in told.memory:
             if isinstance(part, Standing):
-                for row, (low, high) in zip(part.rows.tolist(), part.peak.tolist(), strict=True):
-                    self._peaks[row, 0], self._peaks[row, 1] = -low, high
+                self._take(part)
 
     def row(self, row: int, changes: Changes) -> list[Graded]:
         """Return a row's occurrences with their courses, and remember these in the changes."""
@@ -182,6 +182,19 @@ class Judged:
         for each in left.values():
             yield from self._otherwise(each)
 
+    def _take(self, standing: Standing) -> None:
+        """Take up sides' peaks, and when the first of their running delays is met."""
+        phase = standing.phase
+        due = limits.due_at(
+            phase, standing.t0, limits.Levels.gather(self._raising.rules, standing.rows)
+        )
+        running = (phase == limits.PEND_ON) | (phase == limits.PEND_OFF)
+        due = np.where(running, due, np.iinfo(np.int64).max)
+        for i, row in enumerate(standing.rows.tolist()):
+            for side, (slots, sign) in enumerate(((LOW, -1), (HIGH, 1))):
+                self._peaks[row, side] = sign * float(standing.peak[i, side])
+                self._due[row, side] = int(due[i, slots].min())
+
     def _graded(self, row: int, told: Told, olds: Sequence[Course]) -> Graded:
         since = self._since[row]
         begun = None
@@ -212,11 +225,15 @@ class Judged:
         extents: Sequence[Met] = (),
         came: int = 0,
     ) -> Gone:
-        """Work out a course by all that was judged again; `came` is how far the clock had come."""
+        """Work out a course by all that was judged again; `came` is how far the clock had come.
+
+        From where a delay is met that runs now, all is open again.
+        """
         raises = self._raising.raises[row]
         own = self._own(row, told, 0 if begun is None else self._since[row])
         first, last = np.searchsorted(self._taken.point, (row, row + 1)).tolist()
         read = int(self._taken.time[last - 1]) if last > first else 0
+        came = min(came, self._due[row, told.side] - 1)
         steps = (at for at, _ in told.path)
         return went_on(
             begun,

@@ -124,6 +124,16 @@ def test_what_the_clock_let_last_stays_where_a_late_reading_moves_its_raise() ->
     assert story.paths() == [[(55, "yellow"), (95, "orange")]]
 
 
+def test_what_the_clock_let_last_waits_where_an_end_may_come_before_it() -> None:
+    story = Story.of(point("A", **(LEVEL | {"off_delay_s": 3.0})))
+    story.read((60, 9.1, 60))
+    story.server.tick(at(110))
+    story.read((94, 5.0, 111))
+    assert story.paths() == [[(60, "yellow")]]
+    story.read((98, 5.0, 112))
+    assert story.paths() == [[(60, "yellow"), (97, "-")]]
+
+
 def test_an_alarm_that_ends_as_its_duration_is_met_has_not_lasted_so_long() -> None:
     story = Story.of()
     story.read((60, 9.1, 60), (100, 5.0, 100))
