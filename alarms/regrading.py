@@ -231,8 +231,8 @@ class Judged:
         """
         raises = self._raising.raises[row]
         own = self._own(row, told, 0 if begun is None else self._since[row])
-        first, last = np.searchsorted(self._taken.point, (row, row + 1)).tolist()
-        read = int(self._taken.time[last - 1]) if last > first else 0
+        taken = self._readings(row)
+        read = int(taken.time.max(initial=0))
         came = min(came, self._due[row, told.side] - 1)
         steps = (at for at, _ in told.path)
         return went_on(
@@ -241,16 +241,21 @@ class Judged:
             side=told.side,
             own=own,
             extents=extents,
-            peaks=self._reached(row, told, raises),
+            peaks=self._reached(taken, told, max(told.t_raised, self._since[row]), raises),
             until=max(read, came, *steps) if told.t_returned is None else told.t_returned,
             returned=told.t_returned,
         )
 
-    def _reached(self, row: int, told: Told, raises: Sequence[Raise]) -> Iterator[Met]:
-        """Yield the first judged reading of an occurrence that reaches each peak."""
-        taken = self._taken
-        mine = (taken.point == row) & judgeable(taken)
-        mine &= taken.time >= max(told.t_raised, self._since[row])
+    def _readings(self, row: int) -> Readings:
+        """Return the readings of a row, in order."""
+        first, last = np.searchsorted(self._taken.point, (row, row + 1)).tolist()
+        return self._taken.take(np.arange(first, last))
+
+    def _reached(
+        self, taken: Readings, told: Told, since: int, raises: Sequence[Raise]
+    ) -> Iterator[Met]:
+        """Yield the first judged reading of an occurrence since then that reaches each peak."""
+        mine = judgeable(taken) & (taken.time >= since)
         if told.t_returned is not None:
             mine &= taken.time < told.t_returned
         time, value = taken.time[mine], taken.value[mine]
