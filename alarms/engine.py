@@ -302,7 +302,7 @@ class Engine:
         phase, t0, lost = limits.hold(phase, t0, levels, stale_at, stale_at <= settled)
         found: list[Found] = []
         moves: list[LevelMove] = []
-        for rank, steps in enumerate([*elapsed, lost]):
+        for steps in (*elapsed, lost):
             if steps is None:
                 continue
             for i, side, was, top, at in steps.each():
@@ -324,7 +324,7 @@ class Engine:
                     still_over=top != limits.NONE,
                     lost="stale" if steps is lost else None,
                 )
-                found.append((row, 2 + rank, at, event))
+                found.append((row, 3 if steps is lost else 2, at, event))
                 moves.append(
                     LevelMove(place=row, row=row, side=side, was=was, top=top, at=at,
                               lost=steps is lost, peak=shown)

@@ -33,6 +33,7 @@ class Families:
         self.confirmations = Confirmations(rules)
         self.floods = Floods()
         self.pasts = Pasts(plant, rules, standing)
+        self.raising = Raising(plant, rules)
         self._groups = Groups(plant, rules)
         self._suppressions = Suppressions(plant, rules)
         alone = (
@@ -47,7 +48,7 @@ class Families:
             self.pasts,
             self.rewinds,
             Trust(plant, rules, standing),
-            Raising(plant, rules),
+            self.raising,
             *alone,
             self.peers,
             self._groups,

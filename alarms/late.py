@@ -11,7 +11,7 @@ other families of rules (alarms.family) are told of limits' moves; those that go
 are judged again themselves (alarms.rewinds).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -110,11 +110,17 @@ class Again:
     changes: Changes
 
 
-def around(pasts: Pasts, newest: LastReadings, late: Readings, upon: Proposal) -> Around:
+def around(
+    pasts: Pasts,
+    newest: LastReadings,
+    late: Readings,
+    upon: Proposal,
+    overtaken: Iterable[int] = (),
+) -> Around:
     """Return which readings are judged again: those of points that late ones can matter to.
 
     `newest` was adopted before the batch. A point that was at rest for two minutes is stirred only
-    by what is not calm.
+    by what is not calm. `overtaken` are rows of which more than limits ran ahead of the news.
     """
     part = Upon.of(upon, pasts)
     changes = part.changes
@@ -127,6 +133,7 @@ def around(pasts: Pasts, newest: LastReadings, late: Readings, upon: Proposal) -
              if (past := pasts.of(row)) is not None}  # fmt: skip
     stirs &= close.time >= np.array([blind.get(row, 0) for row in close.point.tolist()], np.int64)
     rows = {*close.point[stirs].tolist(), *(r for r, each in changes.items() if each.overtaken)}
+    rows |= {row for row in overtaken if (past := pasts.of(row)) is None or not past.blind}
     chosen = np.array(sorted(rows), np.int32)
     since = [(pasts.of(row) or pasts.rested(row, newest)).since for row in chosen.tolist()]
     return Around(
@@ -175,7 +182,7 @@ def proposal(
         newest=newest,
     )
     standing, kept, gone = record.changes(plant, pasts.rules, live, again.standing)
-    more, less = pasts.states(again.changes)
+    more, less = pasts.states(again.changes, part.changes)
     return Proposal(
         events=(*far, *again.events),
         states=(*kept, *more),

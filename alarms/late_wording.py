@@ -21,10 +21,10 @@ def right(
     if new is None:
         assert old is not None  # noqa: S101  a correction has one of the two
         never = msgspec.structs.replace(old, t_returned=old.t_raised, path=old.path[:1])
-        event = _late_event(plant, rules, row, taken, never, None)
+        event = late_event(plant, rules, row, taken, never, None)
         return [msgspec.structs.replace(event, instead=instead)]
     peak = peak_of(now, new.side) if new.t_returned is None else new.peak
-    event = _late_event(plant, rules, row, taken, new, peak)
+    event = late_event(plant, rules, row, taken, new, peak)
     if instead is not None or new.t_returned is not None:
         return [msgspec.structs.replace(event, instead=instead)]
     told: list[ProcessEvent] = []
@@ -40,19 +40,14 @@ def judged_alone(
     plant: Plant, rules: Ruleset, row: int, heard: Readings, each: Told
 ) -> ProcessEvent:
     """Say what may be part of something longer: its path is not known."""
-    event = _late_event(plant, rules, row, heard, each, each.peak)
+    event = late_event(plant, rules, row, heard, each, each.peak)
     return msgspec.structs.replace(event, path=())
 
 
-def peak_of(snap: Snap, side: int) -> float | None:
-    """Return the most extreme value of a side since it left rest."""
-    peak = snap.peak[side]
-    return None if peak is None else -peak if side == 0 else peak
-
-
-def _late_event(
+def late_event(
     plant: Plant, rules: Ruleset, row: int, taken: Readings, each: Told, peak: float | None
 ) -> ProcessEvent:
+    """Say what an occurrence was, of the tiers of its limits' own levels."""
     at, worst = max(each.path, key=lambda step: step[1])
     event = _step(plant, rules, row, taken, each.side, limits.NONE, worst, at, peak)
     return msgspec.structs.replace(
@@ -63,6 +58,12 @@ def _late_event(
         still_over=each.t_returned is None,
         path=tuple((at, Tier(int(rules.tier[row, slot]))) for at, slot in each.path),
     )  # fmt: skip
+
+
+def peak_of(snap: Snap, side: int) -> float | None:
+    """Return the most extreme value of a side since it left rest."""
+    peak = snap.peak[side]
+    return None if peak is None else -peak if side == 0 else peak
 
 
 def _step(

@@ -11,6 +11,7 @@ from alarms.late import Around, Upon, moves_of
 from alarms.plant import Plant
 from alarms.proposal import Adoption, LastReadings, Proposal
 from alarms.readings import Readings
+from alarms.regrading import regraded
 from alarms.rewind_changes import Asked
 from alarms.sweep import Standing
 
@@ -25,7 +26,8 @@ class Wanted(NamedTuple):
 
 def wanted(families: Families, newest: LastReadings, late: Readings, upon: Proposal) -> Wanted:
     """Return which readings late ones are judged with, `upon` what their batch brought."""
-    limits = limits_again.around(families.pasts, newest, late, upon)
+    overtaken = families.raising.proposed(upon).overtaken
+    limits = limits_again.around(families.pasts, newest, late, upon, overtaken)
     others = families.rewinds.around(late, limits.rows)
     rows = np.union1d(limits.rows, others.rows).astype(np.int32)
     since = np.full(len(rows), np.iinfo(np.int64).max)
@@ -61,6 +63,9 @@ def proposal(
         plant, families.pasts, families.confirmations, standing, newest,
         readings=readings, neighbours=neighbours, wanted=asked.limits, upon=upon,
     )  # fmt: skip
+    told = regraded(
+        families.raising, families.pasts, asked.limits, readings, neighbours, told, upon
+    )
     moves = moves_of(families.pasts, *asked.others, upon, told)
     events, kept, gone, again = families.rewinds.again(
         asked.others, readings, neighbours, moves, upon, newest

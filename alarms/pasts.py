@@ -31,6 +31,7 @@ from alarms.rules import Ruleset
 from alarms.sweep import Faced, Standing
 
 STATE: Final = "limit.past"
+_NOTHING: Final[Mapping[int, Followed]] = {}
 _NEVER: Final = -1
 
 
@@ -172,8 +173,13 @@ class Pasts:
             )
         return [], Changes(pasts=changes, paid=bool(self._owed))
 
-    def states(self, changes: Changes) -> tuple[list[ChannelState], list[tuple[str, str]]]:
-        """Return the rows of the record that follow from changes: to upsert, and to delete."""
+    def states(
+        self, changes: Changes, upon: Mapping[int, Followed] = _NOTHING
+    ) -> tuple[list[ChannelState], list[tuple[str, str]]]:
+        """Return the rows of the record that follow from changes: to upsert, and to delete.
+
+        `upon` is what is written and adopted before them.
+        """
         kept: list[ChannelState] = []
         gone = [
             (self.plant.points[row].key, STATE)
@@ -182,10 +188,11 @@ class Pasts:
         ]
         for row, change in changes.pasts.items():
             key = self.plant.points[row].key
+            known = upon[row].past if row in upon else self._past.get(row)
             if change.past is None:
-                if row in self._past:
+                if known is not None:
                     gone.append((key, STATE))
-            elif change.past != self._past.get(row):
+            elif change.past != known:
                 process = msgspec.to_builtins(change.past)
                 kept.append(ChannelState(key=key, rule=STATE, process=process))
         return kept, gone

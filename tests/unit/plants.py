@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from alarms.plant import Enterprise, Gateway, Plant, Point, Source, Unit
+from alarms.plant import Enterprise, Gateway, Plant, Point, Source, Tiering, Unit
 from alarms.readings import Readings
 
 SECOND = 1_000_000
@@ -26,9 +26,13 @@ def point(tag: str = "TK101.LT", **settings: Any) -> Point:
 
 
 def plant(
-    points: Sequence[Point], *, gateways: Sequence[str] = ("gw-1",), kind: str = "tank_farm"
+    points: Sequence[Point],
+    *,
+    gateways: Sequence[str] = ("gw-1",),
+    kind: str = "tank_farm",
+    tierings: Sequence[Tiering] = (),
 ) -> Plant:
-    """Return one enterprise with one tank and these points, registered at START."""
+    """Return one enterprise in 510603 with one tank and these points, registered at START."""
     return Plant(
         enterprises={
             "DY-CHEM-01": Enterprise(code="DY-CHEM-01", name="某化工有限公司", region="510603")
@@ -51,6 +55,7 @@ def plant(
         gateways={name: Gateway(id=name, enterprise="DY-CHEM-01") for name in gateways},
         point_ids=list(range(1, len(points) + 1)),
         registered=[START] * len(points),
+        tierings=tierings,
     )
 
 

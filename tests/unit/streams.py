@@ -11,6 +11,7 @@ from alarms.engine import ChannelState, Engine, LastReadings, Proposal
 from alarms.pasts import STATE
 from alarms.plant import Plant
 from alarms.proposal import judged
+from alarms.raising import PAST
 from tests.unit.plants import SECOND, START, plant, point, readings
 
 Row = tuple[int, int, int, float, int]
@@ -148,7 +149,7 @@ class Keeper:
 
     def standing(self) -> dict[tuple[str, str], ChannelState]:
         """Leave out the pasts: how long one is kept after a rest depends on what a batch held."""
-        return {slot: state for slot, state in self.states.items() if slot[1] != STATE}
+        return {slot: state for slot, state in self.states.items() if slot[1] not in (STATE, PAST)}
 
     def limits(self) -> dict[str, np.ndarray]:
         """Return the standing limit columns."""

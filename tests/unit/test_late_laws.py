@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from alarms.detectors import limits
-from alarms.plant import Point
+from alarms.plant import Point, Tiering
 from alarms.rules import RULES
 from tests.unit.late_streams import VALUES, Server
 from tests.unit.plants import SECOND, at, plant, point
@@ -26,6 +26,7 @@ class Drawn:
     cuts: frozenset[int]
     ticks: frozenset[int]
     restarts: frozenset[int]
+    tierings: tuple[Tiering, ...] = ()
 
 
 @st.composite
@@ -109,14 +110,14 @@ def standing(server: Server) -> set[tuple[str, str]]:
 
 
 def in_order(drawn: Drawn) -> Server:
-    server = Server(plant(drawn.points), acknowledges=True)
+    server = Server(plant(drawn.points, tierings=drawn.tierings), acknowledges=True)
     for row in drawn.ordered:
         server.take([row])
     return server
 
 
 def as_it_came(drawn: Drawn, *, acknowledges: bool) -> Server:
-    server = Server(plant(drawn.points), acknowledges=acknowledges)
+    server = Server(plant(drawn.points, tierings=drawn.tierings), acknowledges=acknowledges)
     batch: list[Row] = []
     for number, row in enumerate(drawn.arrived):
         cut = {number} & (drawn.cuts | drawn.ticks | drawn.restarts)
@@ -176,6 +177,18 @@ def test_what_was_withdrawn_stays_so_when_another_of_the_same_raise_is_put_right
     came: list[Row] = [(0, at(time), at(when), value, 0) for time, when, value in read]
     each, ticks = frozenset(range(len(came))), frozenset({6, 7})
     ends_alike(Drawn((level,), sorted(came), came, each, ticks, each), 5 * SECOND)
+
+
+def test_what_a_late_reading_takes_back_of_its_own_batch_is_taken_back_in_the_record() -> None:
+    level = point("A", limits={"h": 9.0}, on_delay_s=0.0, off_delay_s=15.0, period_s=60.0)
+    server = Server(plant((level,)), acknowledges=True)
+    server.take([(0, at(24), at(24), 9.2, 0), (0, at(25), at(25), 5.0, 0)])
+    server.take([(0, at(40), at(58), 8.7, 3), (0, at(26), at(58), 9.7, 0)])
+    past = server.engine.pasts.of(0)
+    server.restart()
+    assert past == server.engine.pasts.of(0)
+    assert past is not None
+    assert past.open[1] is not None
 
 
 @given(drawn())

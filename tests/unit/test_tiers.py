@@ -113,7 +113,7 @@ def test_what_lasted_before_the_reading_that_ends_it_is_told_before_the_end() ->
     one = Keeper(with_tiering(methane(off_delay_s=0.0), raises=RAISES))
     one.feed([row(0, 1.2), row(601, 0.5)])
     assert [change for _, change, *_ in told(one)] == ["raised", "tier_up", "returned"]
-    assert [rule for _, rule in one.states] == ["limit.past", "flood"]
+    assert [rule for _, rule in one.states] == ["limit.past", "tiers.past", "flood"]
 
 
 def test_a_bad_signal_lets_the_time_go_on() -> None:
@@ -173,12 +173,8 @@ def test_a_limit_above_of_a_lower_tier_does_not_lower_what_was_raised() -> None:
 def raised_plant() -> Plant:
     table = (Raise(tier="red", peak=9.9), Raise(tier="orange", lasting_s=9.0),
              Raise(tier="red", points=2))  # fmt: skip
-    built = plant(POINTS)
-    return Plant(
-        **{name: getattr(built, name) for name in ("enterprises", "sources", "units", "points",
-           "gateways", "point_ids", "registered")},
-        tierings=[Tiering(region="510603", quantity=q, raises=table) for q in ("level", "methane")],
-    )  # fmt: skip
+    each = [Tiering(region="510603", quantity=q, raises=table) for q in ("level", "methane")]
+    return plant(POINTS, tierings=each)
 
 
 @given(streams(), st.frozensets(st.integers(0, 40)))
