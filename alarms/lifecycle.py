@@ -270,16 +270,21 @@ def touches(alarm: Alarm | None, event: ProcessEvent) -> bool:
     return begin <= (alarm.t_returned or end) and alarm.t_raised <= end
 
 
-def touched(closed: Iterable[Alarm], event: ProcessEvent) -> Alarm | None:
-    """Return which closed alarm of its slot a late occurrence goes to: what it stands `instead` of.
+def meant(known: Alarm | None, closed: Iterable[Alarm], event: ProcessEvent) -> Alarm | None:
+    """Return which alarm of its slot an event goes to: the `known` one, or a closed one it touches.
 
-    Otherwise the newest it touches. One that was withdrawn may have another's raise.
+    A late occurrence goes to what it stands `instead` of, otherwise to the newest it touches: one
+    that was withdrawn may have another's raise. What is begun again stands in its slot alone: where
+    an alarm is open, that one is raised again.
     """
-    return max(
+    if event.change is not Transition.late or (known is not None and touches(known, event)):
+        return known
+    touched = max(
         (alarm for alarm in closed if touches(alarm, event)),
         key=lambda alarm: ((alarm.t_raised, alarm.t_returned) == event.instead, alarm.t_raised),
         default=None,
     )
+    return known if known is not None and event.t_end is None else touched or known
 
 
 def _rule_changed(alarm: Alarm | None, event: RuleChange, now: int) -> Outcome:

@@ -37,11 +37,8 @@ async def apply_events(conn: AsyncConnection, events: Sequence[ProcessEvent], *,
     entries: list[Entry] = []
     for event in events:
         slot = event.subject.key, event.rule
-        known = current.get(slot)
-        if known is None or not lifecycle.touches(known, event):
-            other = _touched_by(closed, event)
-            # What is begun again stands in its slot alone.
-            known = known if known and other and event.t_end is None else other or known
+        mine = (each for each in closed.values() if (each.subject.key, each.rule) == slot)
+        known = lifecycle.meant(current.get(slot), mine, event)
         outcome = lifecycle.step(known or last.get(slot), event, now=now)
         while _is_named(outcome, named):
             event = msgspec.structs.replace(event, again=event.again + 1)
@@ -335,15 +332,6 @@ def _is_named(outcome: lifecycle.Outcome, named: set[AlarmId]) -> bool:
     """Tell whether a new occurrence would have the name of another, which was moved since."""
     first = outcome.entries[0].alarm if outcome.entries else None
     return first is not None and first.rev == 1 and first.id in named
-
-
-def _touched_by(closed: dict[AlarmId, Alarm], event: ProcessEvent) -> Alarm | None:
-    """Return which of these closed occurrences a `late` event goes to."""
-    if event.change is not Transition.late:
-        return None
-    slot = event.subject.key, event.rule
-    mine = (each for each in closed.values() if (each.subject.key, each.rule) == slot)
-    return lifecycle.touched(mine, event)
 
 
 async def _write(

@@ -7,10 +7,10 @@ import msgspec
 import numpy as np
 
 from alarms import tales
-from alarms.alarm import Alarm, AlarmId, ProcessEvent, Tier, Transition
+from alarms.alarm import Alarm, AlarmId, ProcessEvent, Tier
 from alarms.engine import ChannelState, Engine, LastReadings, Proposal
 from alarms.late import Around, judged_near
-from alarms.lifecycle import Action, Deed, step, touched, touches
+from alarms.lifecycle import Action, Deed, meant, step
 from alarms.occurrences import Episodes, Occurrence
 from alarms.plant import Plant, Point
 from alarms.proposal import judgeable
@@ -114,13 +114,12 @@ class Server:
         if event.rule not in RULES and event.rule not in tales.RULES:
             return
         known = self.open.get(slot)
-        if event.change is Transition.late and (known is None or not touches(known, event)):
-            closed = [
-                each
-                for each in self.alarms.values()
-                if (each.subject.key, each.rule) == slot and each.t_closed is not None
-            ]
-            known = touched(closed, event) or known
+        closed = [
+            each
+            for each in self.alarms.values()
+            if (each.subject.key, each.rule) == slot and each.t_closed is not None
+        ]
+        known = meant(known, closed, event)
         self._write(known, event, now)
         alarm = self.open.get(slot)
         if self.acknowledges and alarm is not None and alarm.acks["site"] is None:

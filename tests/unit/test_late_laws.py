@@ -204,3 +204,26 @@ def test_whatever_order_readings_come_in_the_occurrences_are_those_of_their_orde
 def test_what_was_taken_for_silence_is_put_right_when_its_readings_come(drawn: Drawn) -> None:
     assume(silence(drawn, 4 * SECOND) < 30 * SECOND)
     ends_alike(drawn, 4 * SECOND)
+
+
+def test_an_alarm_recorded_apart_that_stands_after_all_is_the_open_one_raised_again() -> None:
+    """One alarm waits to be acknowledged; of another, told of late, a reading shows that it goes on."""
+    two_of_three = {"limit": {"confirm_n": 1, "confirm_m": 3}}
+    one = point("A", limits={"h": 9.0}, on_delay_s=0.0, off_delay_s=0.0, params=two_of_three)
+    in_time = [
+        (4.0, 9.2),
+        (4.5, -6.0),
+        (5.0, -6.0),
+        (7.5, 9.2),
+        (8.0, -6.0),
+        (9.0, -6.0),
+        (9.5, -6.0),
+    ]
+    came: list[Row] = [(0, at(t), at(t), value, 0) for t, value in in_time]
+    came += [(0, at(5.5), at(57.5), -6.0, 0), (0, at(8.5), at(68.5), 9.2, 0)]
+    none: frozenset[int] = frozenset()
+    ordered = sorted(came, key=lambda read: read[1])
+    server = as_it_came(
+        Drawn((one,), ordered, came, frozenset(range(len(came))), none, none), acknowledges=False
+    )
+    assert [alarm.reraise_count for alarm in server.open.values() if alarm.active] == [1]
