@@ -22,7 +22,7 @@ from alarms.family import Clock, Columns, Found, LevelMove, Rewindable, Seen, wr
 from alarms.past import MINUTE_US, Told, in_order
 from alarms.plant import Plant
 from alarms.proposal import ChannelState, LastReadings, Newest, Proposal, judgeable
-from alarms.readings import FAR, QUALITY_MASK, TAUGHT, Instants, Quality, Readings, Rows
+from alarms.readings import BEHIND, FAR, QUALITY_MASK, TAUGHT, Instants, Quality, Readings, Rows
 from alarms.retelling import retold
 from alarms.rewind_changes import Again, Aside, Asked, Marks, Said, Settled, Ticked
 from alarms.rewinding import Rewound, legs_of, rewound
@@ -100,9 +100,12 @@ class Rewinds:
         return Settled(memory=memory, until=minute * MINUTE_US - 1, at=at)
 
     def teach(self, late: Readings) -> Readings:
-        """Return late readings, those marked that points are judged again with: TAUGHT."""
+        """Return late readings, those marked that points are judged again with: TAUGHT.
+
+        What is stored already (BEHIND) keeps its mark: so an audit learns what was learned.
+        """
         trails = self._trails.of[late.point]
-        taught = (trails >= 0) & ((late.quality & FAR) == 0)
+        taught = (trails >= 0) & ((late.quality & (FAR | BEHIND)) == 0)
         taught[taught] = self._trails.can(trails[taught])
         flag = np.where(taught, np.int16(TAUGHT), np.int16(0))
         return replace(late, quality=late.quality | flag)
@@ -110,9 +113,10 @@ class Rewinds:
     def around(self, late: Readings, rows: Rows) -> Asked:
         """Return which followed points are judged again.
 
-        They have one of these late readings, or are among `rows`, whose limits are judged again.
+        They have one of these late readings, marked by `teach`, or are among `rows`, whose limits
+        are judged again.
         """
-        close = _close(late)
+        close = _close(late.take((late.quality & TAUGHT) != 0))
         both = np.unique(np.concatenate([close.point, rows]))
         trails = self._trails.of[both]
         both, trails = both[trails >= 0], trails[trails >= 0]
@@ -132,10 +136,12 @@ class Rewinds:
         """Say what late readings put right: events, rows to upsert and to delete, what to adopt.
 
         `neighbours` are the stored readings since then, `moves` what limit alarms did since, `upon`
-        what the news of the same batch came to; nothing of that is adopted yet.
+        what the news of the same batch came to; nothing of that is adopted yet. What came late and
+        was not learned from then is not learned from now either: a start does not know it.
         """
         rows, since = asked
-        taken = Readings.joined([neighbours, late])
+        known = neighbours.take((neighbours.quality & (BEHIND | TAUGHT)) != BEHIND)
+        taken = Readings.joined([known, late.take((late.quality & TAUGHT) != 0)])
         place = np.minimum(np.searchsorted(rows, taken.point), max(len(rows) - 1, 0))
         mine = np.zeros(len(taken), np.bool_)
         if len(rows):

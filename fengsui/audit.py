@@ -19,6 +19,7 @@ from psycopg import AsyncConnection
 from alarms.alarm import ProcessEvent
 from alarms.engine import Engine, LastReadings
 from alarms.occurrences import Episodes
+from alarms.past import MINUTE_US
 from alarms.plant import Plant
 from alarms.readings import BEHIND, FAR, Readings, newer_than
 from alarms.storage import plant as registered
@@ -155,7 +156,12 @@ class _Road:
 
     def _judge(self, readings: Readings) -> None:
         seconds = second_of(readings.received)
-        borders = np.flatnonzero(np.diff(seconds, prepend=-1, append=-1))
+        # A feed that is sent faster than it was measured is cut by its own minutes, too.
+        stamped = np.where(readings.time > readings.received, 0, readings.time)
+        minutes = np.maximum.accumulate(stamped) // MINUTE_US
+        borders = np.flatnonzero(
+            np.diff(seconds, prepend=-1, append=-1) | np.diff(minutes, prepend=-1, append=-1)
+        )
         for first, end in zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True):
             part = readings.take(np.arange(first, end))
             arrived = int(part.received[0])

@@ -60,6 +60,7 @@ class Server:
         news = batch.take(fresh)
         proposals = [self.engine.judge(news, now=now, behind=behind.point)]
         self._store(news)
+        behind = self.engine.rewinds.teach(behind)
         arrived = behind.take(self._store(behind))
         wanted = self.engine.around(arrived, proposals[0])
         if len(behind) or len(wanted.readings.rows):

@@ -207,7 +207,7 @@ def test_what_was_taken_for_silence_is_put_right_when_its_readings_come(drawn: D
 
 
 def test_an_alarm_recorded_apart_that_stands_after_all_is_the_open_one_raised_again() -> None:
-    """One alarm waits to be acknowledged; of another, told of late, a reading shows that it goes on."""
+    """One waits to be acknowledged; of another, told of late, a reading shows that it goes on."""
     two_of_three = {"limit": {"confirm_n": 1, "confirm_m": 3}}
     one = point("A", limits={"h": 9.0}, on_delay_s=0.0, off_delay_s=0.0, params=two_of_three)
     in_time = [
