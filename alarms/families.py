@@ -33,7 +33,7 @@ class Families:
         self.confirmations = Confirmations(rules)
         self.floods = Floods()
         self.pasts = Pasts(plant, rules, standing)
-        self._groups = Groups(plant, rules)
+        self.groups = Groups(plant, rules)
         self._suppressions = Suppressions(plant, rules)
         alone = (
             Forecasts(plant, rules),
@@ -49,7 +49,7 @@ class Families:
             Raising(plant, rules),
             *alone,
             PeerSensors(plant),
-            self._groups,
+            self.groups,
             self._suppressions,
         )
 
@@ -76,7 +76,7 @@ class Families:
 
     def settle(self, newest: LastReadings) -> None:
         """Let those that go by points' newest readings know them."""
-        self._groups.take_up(newest)
+        self.groups.take_up(newest)
         self.pasts.settle(newest)
 
     def cover(self, events: Iterable[ProcessEvent]) -> tuple[ProcessEvent, ...]:

@@ -65,10 +65,16 @@ def proposal(
     events, kept, gone, again = families.rewinds.again(
         asked.others, readings, neighbours, moves, upon, newest
     )
+    of_groups, courses = families.groups.judge_late(readings, upon)
+    more, less = families.groups.states(courses)
     return replace(
         told,
-        events=families.cover((*told.events, *events)),
-        states=(*told.states, *kept),
-        gone=(*told.gone, *gone),
-        memory=(*told.memory, Adoption(family=families.rewinds, changes=again)),
+        events=families.cover((*told.events, *events, *of_groups)),
+        states=(*told.states, *kept, *more),
+        gone=(*told.gone, *gone, *less),
+        memory=(
+            *told.memory,
+            Adoption(family=families.rewinds, changes=again),
+            Adoption(family=families.groups, changes=courses),
+        ),
     )

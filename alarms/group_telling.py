@@ -1,0 +1,168 @@
+"""What readings and time mean to a group: told once and, where it was told otherwise, put right."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+import msgspec
+
+from alarms import group_past
+from alarms.alarm import ProcessEvent, Transition
+from alarms.corrections import corrections
+from alarms.group_course import Course, Heard, Standing
+from alarms.group_past import Past, Placed, Run, Said
+from alarms.group_rules import GroupRule
+from alarms.past import Told
+from alarms.plant import Plant
+from alarms.retelling import put_right
+from alarms.wording_groups import corrected_event
+
+
+def heard(
+    plant: Plant, rule: GroupRule, past: Past, arrivals: Sequence[tuple[int, Heard]]
+) -> tuple[Past, list[Placed]]:
+    """Return a group's past after readings in order of receipt, with their places, and events.
+
+    None of them was heard before; of one member they may come in any order.
+    """
+    events: list[Placed] = []
+    clock = past.alone.clock
+    settled = max(group_past.border(clock) - 1, past.blind)
+    waiting: list[tuple[int, Heard]] = []
+    for place, each in arrivals:
+        if each.time > settled:
+            waiting.append((place, each))
+            if each.time > clock:
+                clock = each.time
+                settled = max(group_past.border(clock) - 1, past.blind)
+            continue
+        past, told = _in_time(plant, rule, past, waiting)
+        events += told
+        waiting = []
+        past, told = _too_late(plant, rule, past, place, each)
+        events += told
+        settled = max(group_past.border(clock) - 1, past.blind)
+    past, told = _in_time(plant, rule, past, waiting)
+    return past, events + told
+
+
+def ticked(
+    plant: Plant, rule: GroupRule, past: Past, until: int
+) -> tuple[Past, list[ProcessEvent]]:
+    """Return a group's past after time has passed up to an instant, the same one if to no effect.
+
+    `until` is later than the group's clock and than it has waited before.
+    """
+    now, said, events = group_past.waiting(plant, rule, past.alone, until)
+    if said == past.said and now.process() == past.now.process():
+        return past, []
+    run = Run(past.marks, past.alone, now, said, [(0, event) for event in events])
+    told, ghosts = _told(plant, rule, past, run)
+    later = replace(past, now=now, said=said, ghosts=ghosts, waited=until)
+    return later, [event for _, event in told]
+
+
+def replayed(plant: Plant, rule: GroupRule, past: Past, log: list[Heard]) -> Past | None:
+    """Return a past that has only its base, after its readings since.
+
+    None where they do not say what was told: the rule is another than then.
+    """
+    run = group_past.run(plant, rule, past, log, 0, {}, 0)
+    if run.said != past.said:
+        return None
+    return replace(past, log=log, marks=run.marks, alone=run.alone, now=run.now)
+
+
+def _in_time(
+    plant: Plant, rule: GroupRule, past: Past, arrivals: Sequence[tuple[int, Heard]]
+) -> tuple[Past, list[Placed]]:
+    """Judge readings that belong after the base, each at its instant."""
+    if not arrivals:
+        return past, []
+    places = {each.time: place for place, each in arrivals}
+    log = group_past.logged(past.log, [each for _, each in arrivals])
+    run = group_past.run(plant, rule, past, log, min(places), places, arrivals[-1][0])
+    return _after(plant, rule, past, log, run)
+
+
+def _after(
+    plant: Plant, rule: GroupRule, past: Past, log: list[Heard], run: Run
+) -> tuple[Past, list[Placed]]:
+    told, ghosts = _told(plant, rule, past, run)
+    later = Past(
+        log=log,
+        marks=run.marks,
+        alone=run.alone,
+        now=run.now,
+        said=run.said,
+        ghosts=ghosts,
+        waited=past.waited if past.waited > run.alone.clock else 0,
+        blind=past.blind,
+    )
+    return group_past.settled(later), told
+
+
+def _too_late(
+    plant: Plant, rule: GroupRule, past: Past, place: int, one: Heard
+) -> tuple[Past, list[Placed]]:
+    """Take a reading older than the base, or than what is judged again.
+
+    Where its member has a newer one it only is what that member said at the base, if anything.
+    """
+    base = past.base
+    if one.time > past.alone.standing.time[one.member]:
+        now = past.now.copy()
+        course = Course(plant, rule, now)
+        course.belated(one)
+        said = (*group_past.raise_of(past.now, past.said), *map(group_past.step_of, course.told))
+        later = group_past.begins(now, said, blind=now.clock)
+        return later, [(place, _as_it_is(event, now)) for event in course.told]
+    if one.time <= base.standing.time[one.member]:
+        return past, []
+    standing = base.standing.copy()
+    standing.take(one)
+    anew = base._replace(standing=standing, clock=standing.clock)
+    begun = replace(past, marks=[anew], alone=anew)
+    run = group_past.run(plant, rule, begun, past.log, 0, {}, place)
+    return _after(plant, rule, past, past.log, run)
+
+
+def _told(
+    plant: Plant, rule: GroupRule, past: Past, run: Run
+) -> tuple[list[Placed], tuple[Told, ...]]:
+    """Return what tells of a run, given what was told, and what is withdrawn by then."""
+    before, new = past.said, len(run.said) - len(past.said)
+    if run.said[: len(before)] == before and not (new and past.ghosts):
+        news = run.events[len(run.events) - new :]
+        return [(place, _as_it_is(event, run.now)) for place, event in news], past.ghosts
+    place = max((place for place, _ in run.events), default=0)
+    found = [event for _, event in run.events]
+    due, ghosts = corrections(_told_of(rule, before), _told_of(rule, run.said), past.ghosts)
+    newest = run.alone.standing.newest
+    events: list[ProcessEvent] = []
+    for one in due:
+        events += put_right(one, found, partial(corrected_event, plant, rule, newest))
+    doubted = past.now.active and bool(past.now.unsure)
+    if run.now.active and doubted != bool(run.now.unsure):
+        course = Course(plant, rule, run.now)
+        course.doubt()
+        events += course.told
+    return [(place, event) for event in events], ghosts
+
+
+def _as_it_is(event: ProcessEvent, now: Standing) -> ProcessEvent:
+    """Say of a late event whether its alarm still stands."""
+    if not event.late:
+        return event
+    return msgspec.structs.replace(event, still_over=now.active)
+
+
+def _told_of(rule: GroupRule, said: Said) -> list[Told]:
+    """Return what was told as occurrences."""
+    found: list[Told] = []
+    for change, at, value in said:
+        if change == Transition.raised:
+            found.append(Told(side=0, t_raised=at, path=((at, int(rule.tier)),), peak=value))
+        elif change == Transition.returned:
+            found[-1] = msgspec.structs.replace(found[-1], t_returned=at)
+    return found
