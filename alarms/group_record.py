@@ -44,6 +44,14 @@ def rows_of(rule: GroupRule, past: Past) -> Rows:
     return {rule.name: process}
 
 
+def stood(began: int, value: float | None) -> dict[str, Any]:
+    """Return the row of a group of which only is known when its alarm was raised, Micros."""
+    standing = Standing.never(0)
+    standing.phase = ACTIVE
+    said = ["raised", began, value]
+    return {**standing.process(), "said": [said], "ghosts": [], "waited": 0, "blind": 0}
+
+
 def begins_here(rule: GroupRule, rows: Rows, standing: Standing) -> Past:
     """Return a group that is judged by what is to come, from its members' newest readings on.
 
@@ -56,7 +64,7 @@ def begins_here(rule: GroupRule, rows: Rows, standing: Standing) -> Past:
         opened = rows.get(rule.name + OPEN)
         process = {**process, "memory": _joined(process["memory"], opened)}
         _recall(standing, process)
-        said: Said = ((("raised", 0, None),) if standing.active else ())
+        said: Said = (("raised", 0, None),) if standing.active else ()
         return begins(standing, said, blind=standing.clock)
     said = _said(process)
     stands = bool(said) and said[-1][0] != "returned"

@@ -32,9 +32,7 @@ def newest(rule: GroupRule, last: LastReadings) -> Standing:
     return standing
 
 
-def wanted(
-    rules: Sequence[GroupRule], recorded: Sequence[Rows], last: LastReadings
-) -> Around:
+def wanted(rules: Sequence[GroupRule], recorded: Sequence[Rows], last: LastReadings) -> Around:
     """Return which stored readings groups are judged again with at a start."""
     since: dict[int, int] = {}
     for rule, rows in zip(rules, recorded, strict=True):

@@ -1,5 +1,6 @@
 """What readings and time mean to a group: told once and, where it was told otherwise, put right."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,16 +18,20 @@ from alarms.plant import Plant
 from alarms.retelling import put_right
 from alarms.wording_groups import corrected_event
 
+Clocks = list[tuple[int, int]]
+"""A group's clock after receipts, both Micros and ascending."""
+
 
 def heard(
     plant: Plant, rule: GroupRule, past: Past, arrivals: Sequence[tuple[int, Heard]]
-) -> tuple[Past, list[Placed]]:
-    """Return a group's past after readings in order of receipt, with their places, and events.
+) -> tuple[Past, list[Placed], Clocks]:
+    """Return a group's past after news in order of receipt, with their places; events; its clocks.
 
-    None of them was heard before; of one member they may come in any order.
+    What comes before the base by the clock of its receipt is news at the clock.
     """
     events: list[Placed] = []
     clock = past.alone.clock
+    clocks = [(0, clock)]
     settled = max(group_past.border(clock) - 1, past.blind)
     waiting: list[tuple[int, Heard]] = []
     for place, each in arrivals:
@@ -34,16 +39,52 @@ def heard(
             waiting.append((place, each))
             if each.time > clock:
                 clock = each.time
+                clocks.append((each.received, clock))
                 settled = max(group_past.border(clock) - 1, past.blind)
             continue
         past, told = _in_time(plant, rule, past, waiting)
         events += told
         waiting = []
-        past, told = _too_late(plant, rule, past, place, each)
+        past, told = _belated(plant, rule, past, place, each)
         events += told
-        settled = max(group_past.border(clock) - 1, past.blind)
+        settled = past.blind
     past, told = _in_time(plant, rule, past, waiting)
-    return past, events + told
+    return past, events + told, clocks
+
+
+def heard_late(
+    plant: Plant,
+    rule: GroupRule,
+    past: Past,
+    arrivals: Sequence[tuple[int, Heard]],
+    clocks: Clocks,
+) -> tuple[Past, list[Placed]]:
+    """Return a group's past after readings behind their members' newest, and events.
+
+    `clocks` are those of the batch: by that of its receipt it is told whether a reading belongs
+    before the base. Then it only is what its member said at the base, if nothing newer is.
+    """
+    known: list[tuple[int, Heard]] = []
+    early: list[Heard] = []
+    for place, each in arrivals:
+        clock = clocks[max(bisect_left(clocks, (each.received, 0)) - 1, 0)][1]
+        if each.time > max(group_past.border(clock) - 1, past.blind):
+            known.append((place, each))
+        else:
+            early.append(each)
+    past, events = _in_time(plant, rule, past, known)
+    past = group_past.settled(past)
+    base = past.base.standing.copy()
+    newer = [each for each in sorted(early) if each.time > base.time[each.member]]
+    if not newer:
+        return past, events
+    for each in newer:
+        base.take(each)
+    anew = past.base._replace(standing=base, clock=base.clock)
+    begun = replace(past, marks=[anew], alone=anew)
+    run = group_past.run(plant, rule, begun, past.log, 0, {}, arrivals[-1][0])
+    past, more = _after(plant, rule, past, past.log, run)
+    return past, events + more
 
 
 def ticked(
@@ -99,32 +140,19 @@ def _after(
         waited=past.waited if past.waited > run.alone.clock else 0,
         blind=past.blind,
     )
-    return group_past.settled(later), told
+    return later, told
 
 
-def _too_late(
+def _belated(
     plant: Plant, rule: GroupRule, past: Past, place: int, one: Heard
 ) -> tuple[Past, list[Placed]]:
-    """Take a reading older than the base, or than what is judged again.
-
-    Where its member has a newer one it only is what that member said at the base, if anything.
-    """
-    base = past.base
-    if one.time > past.alone.standing.time[one.member]:
-        now = past.now.copy()
-        course = Course(plant, rule, now)
-        course.belated(one)
-        said = (*group_past.raise_of(past.now, past.said), *map(group_past.step_of, course.told))
-        later = group_past.begins(now, said, blind=now.clock)
-        return later, [(place, _as_it_is(event, now)) for event in course.told]
-    if one.time <= base.standing.time[one.member]:
-        return past, []
-    standing = base.standing.copy()
-    standing.take(one)
-    anew = base._replace(standing=standing, clock=standing.clock)
-    begun = replace(past, marks=[anew], alone=anew)
-    run = group_past.run(plant, rule, begun, past.log, 0, {}, place)
-    return _after(plant, rule, past, past.log, run)
+    """Judge its member's newest reading, older than the base, at the clock: all begins anew."""
+    now = past.now.copy()
+    course = Course(plant, rule, now)
+    course.belated(one)
+    said = (*group_past.raise_of(past.now, past.said), *map(group_past.step_of, course.told))
+    later = group_past.begins(now, said, blind=now.clock)
+    return later, [(place, _as_it_is(event, now)) for event in course.told]
 
 
 def _told(

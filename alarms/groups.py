@@ -10,9 +10,10 @@ from alarms.alarm import ProcessEvent
 from alarms.detectors.vote import Vote
 from alarms.family import RANK, Clock, Found, Seen
 from alarms.group_course import Heard, Standing
-from alarms.group_past import Past, begins
+from alarms.group_past import Past, begins, settled
 from alarms.group_record import Rows
 from alarms.group_rules import rules_of
+from alarms.group_telling import Clocks
 from alarms.late import Around
 from alarms.plant import Plant
 from alarms.proposal import Adoption, ChannelState, LastReadings, Proposal, judgeable
@@ -25,11 +26,17 @@ _READING_BYTES: Final = 200
 
 
 class Change(NamedTuple):
-    """A group's past to adopt, and its rows of the record before and after."""
+    """What is to be adopted of a group: its past, and its rows of the record before and after.
+
+    `clocks` are those of a batch; late readings of the same batch are judged with `whole`, which
+    begins where it did before the batch.
+    """
 
     past: Past
     before: Rows
     after: Rows
+    whole: Past
+    clocks: Clocks
 
 
 Changes = dict[int, Change]
@@ -97,7 +104,15 @@ class Groups:
         """Return what a batch means, and what to adopt."""
         if not self.rules:
             return [], {}
-        return self._heard(seen.readings, seen.is_judged, {})
+        found: list[Found] = []
+        changes: Changes = {}
+        for index, mine in self._arrivals(seen.readings, seen.is_judged).items():
+            whole, told, clocks = group_telling.heard(
+                self.plant, self.rules[index], self._past[index], mine
+            )
+            changes[index] = self._change(index, whole, self._recorded[index], clocks)
+            found += ((place, RANK, event.t_change, event) for place, event in told)
+        return found, changes
 
     def judge_late(self, late: Readings, upon: Proposal) -> tuple[list[ProcessEvent], Changes]:
         """Return what readings behind their points' newest put right, and what to adopt.
@@ -108,8 +123,18 @@ class Groups:
             return [], {}
         near = late.take((late.quality & FAR) == 0)
         news = [each for each in upon.memory if isinstance(each, Adoption) and each.family is self]
-        found, changes = self._heard(near, judgeable(near), news[0].changes if news else {})
-        return [event for *_, event in found], changes
+        known: Changes = news[0].changes if news else {}
+        events: list[ProcessEvent] = []
+        changes: Changes = {}
+        for index, mine in self._arrivals(near, judgeable(near)).items():
+            past, before = self._past[index], self._recorded[index]
+            clocks = [(0, past.alone.clock)]
+            if index in known:
+                _, _, before, past, clocks = known[index]
+            past, told = group_telling.heard_late(self.plant, self.rules[index], past, mine, clocks)
+            changes[index] = self._change(index, past, before, clocks)
+            events += (event for _, event in told)
+        return events, changes
 
     def tick(self, clock: Clock) -> tuple[list[Found], Changes]:
         """Return what time alone means: delays met, members gone stale."""
@@ -130,7 +155,7 @@ class Groups:
                 continue
             later, events = group_telling.ticked(self.plant, rule, past, reach)
             if later is not past:
-                changes[index] = self._change(index, later, None)
+                changes[index] = self._change(index, later, self._recorded[index], [])
             found += ((0, RANK, event.t_change, event) for event in events)
         return found, changes
 
@@ -138,14 +163,14 @@ class Groups:
         """Return the rows of the record that follow from changes: to upsert, and to delete."""
         kept: list[ChannelState] = []
         gone = list(self._orphans)
-        for index, (_, before, after) in changes.items():
-            key = self.rules[index].group.key
+        for index, change in changes.items():
+            key, before = self.rules[index].group.key, change.before
             kept += (
                 ChannelState(key=key, rule=name, process=process)
-                for name, process in after.items()
+                for name, process in change.after.items()
                 if before.get(name) != process
             )
-            gone += ((key, name) for name in before if name not in after)
+            gone += ((key, name) for name in before if name not in change.after)
         return kept, gone
 
     def adopt(self, changes: Changes) -> None:
@@ -155,34 +180,26 @@ class Groups:
             self._recorded[index] = change.after
             self._stand(index, change.past)
 
-    def _heard(
-        self, readings: Readings, is_judged: Mask, upon: Changes
-    ) -> tuple[list[Found], Changes]:
-        """Judge groups with readings in order of receipt, after changes not adopted yet."""
+    def _arrivals(self, readings: Readings, is_judged: Mask) -> dict[int, list[tuple[int, Heard]]]:
+        """Return readings by the groups they are a member's of, in order of receipt; places."""
         places = np.flatnonzero(self._member[readings.point])
         chosen = readings.take(places)
         value = np.where(is_judged[places] & np.isfinite(chosen.value), chosen.value, np.nan)
         flags = chosen.quality & np.int16(HISTORY)
         columns = (places, chosen.point, chosen.time, chosen.received, value, flags)
-        arrivals: dict[int, list[tuple[int, Heard]]] = {}
-        for place, row, *rest in zip(*(column.tolist() for column in columns), strict=True):
-            time, received, number, flag = rest
+        found: dict[int, list[tuple[int, Heard]]] = {}
+        for place, row, time, received, number, flag in zip(
+            *(column.tolist() for column in columns), strict=True
+        ):
             for index, member in self._of[row]:
                 heard = Heard(time, member, received, number, flag)
-                arrivals.setdefault(index, []).append((place, heard))
-        found: list[Found] = []
-        changes: Changes = {}
-        for index, mine in arrivals.items():
-            known = upon.get(index)
-            past = self._past[index] if known is None else known.past
-            later, told = group_telling.heard(self.plant, self.rules[index], past, mine)
-            changes[index] = self._change(index, later, known)
-            found += ((place, RANK, event.t_change, event) for place, event in told)
-        return found, changes
+                found.setdefault(index, []).append((place, heard))
+        return found
 
-    def _change(self, index: int, past: Past, upon: Change | None) -> Change:
-        before = self._recorded[index] if upon is None else upon.after
-        return Change(past, before, group_record.rows_of(self.rules[index], past))
+    def _change(self, index: int, whole: Past, before: Rows, clocks: Clocks) -> Change:
+        past = settled(whole)
+        after = group_record.rows_of(self.rules[index], past)
+        return Change(past, before, after, whole, clocks)
 
     def _stand(self, index: int, past: Past) -> None:
         """Keep a group's past; time alone can change it: a vote may pass when a member is lost."""

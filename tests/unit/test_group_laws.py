@@ -40,8 +40,10 @@ def streams(draw: st.DrawFn, *, in_order: bool = False) -> list[Step]:
     newest = dict.fromkeys(range(len(POINTS)), START - 10 * SECOND)
     some = draw(st.sampled_from(GROUPS))
     rows = [ROW[tag] for tag in some.tags]
-    lags = {row: -1000 * place for place, row in enumerate(rows)} if in_order else (
-        dict.fromkeys(rows, 0) | {draw(st.sampled_from(rows)): draw(st.sampled_from(_LAGS))}
+    lags = (
+        {row: -1000 * place for place, row in enumerate(rows)}
+        if in_order
+        else (dict.fromkeys(rows, 0) | {draw(st.sampled_from(rows)): draw(st.sampled_from(_LAGS))})
     )
     steps: list[Step] = []
     for _ in range(draw(st.integers(1, 5))):

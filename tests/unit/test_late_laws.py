@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from alarms.detectors import limits
-from alarms.plant import Point
+from alarms.plant import Plant, Point
 from alarms.rules import RULES
 from tests.unit.late_streams import VALUES, Server
 from tests.unit.plants import SECOND, at, plant, point
@@ -26,6 +26,10 @@ class Drawn:
     cuts: frozenset[int]
     ticks: frozenset[int]
     restarts: frozenset[int]
+
+    @property
+    def plant(self) -> Plant:
+        return plant(self.points)
 
 
 @st.composite
@@ -109,14 +113,14 @@ def standing(server: Server) -> set[tuple[str, str]]:
 
 
 def in_order(drawn: Drawn) -> Server:
-    server = Server(plant(drawn.points), acknowledges=True)
+    server = Server(drawn.plant, acknowledges=True)
     for row in drawn.ordered:
         server.take([row])
     return server
 
 
 def as_it_came(drawn: Drawn, *, acknowledges: bool) -> Server:
-    server = Server(plant(drawn.points), acknowledges=acknowledges)
+    server = Server(drawn.plant, acknowledges=acknowledges)
     batch: list[Row] = []
     for number, row in enumerate(drawn.arrived):
         cut = {number} & (drawn.cuts | drawn.ticks | drawn.restarts)
