@@ -9,7 +9,7 @@ below.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 from alarms.alarm import ProcessEvent, Tier, Transition
 from alarms.detectors.balance import Balance
@@ -21,21 +21,14 @@ from alarms.wording import is_late
 from alarms.wording_groups import Evidence, group_event
 
 NAN: Final = float("nan")
+Heard = tuple[int, int, int, float, int]
+"""A reading of a member: when it was taken, the member, when it came, its value and flags.
+
+Times in Micros; the value is NaN where it says nothing. The flags are what makes what follows from
+it late: HISTORY or 0. A plain tuple: there are many, and the collector does not look at them.
+"""
 _DOUBT: Final = 60_000_000
 """A doubt lasts at least so long, Micros."""
-
-
-class Heard(NamedTuple):
-    """A reading of a member: NaN where it says nothing, times in Micros.
-
-    Of its quality only what makes what follows from it late: HISTORY or 0.
-    """
-
-    time: int
-    member: int
-    received: int
-    value: float
-    quality: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -113,9 +106,9 @@ class Standing:
 
     def take(self, heard: Heard) -> None:
         """Let a reading be the newest of its member."""
-        member = heard.member
-        self.time[member], self.received[member] = heard.time, heard.received
-        self.value[member], self.quality[member] = heard.value, heard.quality
+        time, member, received, value, flags = heard
+        self.time[member], self.received[member] = time, received
+        self.value[member], self.quality[member] = value, flags
 
     def process(self) -> dict[str, Any]:
         """Return what must outlive the process beside the members' readings."""
@@ -139,7 +132,7 @@ class Course:
 
     def read(self, heard: Sequence[Heard]) -> None:
         """Judge members' readings of one instant after the clock."""
-        standing, at = self.standing, heard[0].time
+        standing, at = self.standing, heard[0][0]
         if standing.clock:
             if isinstance(self.rule.detector, Balance):
                 self._flow(self.rule.detector, at)
@@ -157,7 +150,7 @@ class Course:
         standing = self.standing
         at = standing.clock
         standing.take(heard)
-        self._stand(at, behind=heard.member)
+        self._stand(at, behind=heard[1])
         if standing.seen < at:
             standing.seen = 0
 
@@ -176,6 +169,8 @@ class Course:
         standing = self.standing
         after = max(standing.clock, standing.seen)
         ends = [time + stale for time, stale in zip(standing.time, self.rule.stale, strict=True)]
+        if min(ends) >= end:
+            return
         # A member that never reported has gone stale before any clock.
         for at in sorted({moment for moment in ends if after < moment < end}):
             self._elapse(at)

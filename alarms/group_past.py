@@ -11,7 +11,6 @@ before that is judged again: the group then goes by the order of receipt.
 
 from bisect import bisect_right, insort
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -21,7 +20,7 @@ from alarms.group_rules import GroupRule
 from alarms.past import MINUTE_US, Told
 from alarms.plant import Plant
 
-_EVERY: Final = 8
+_EVERY: Final = 16
 """Readings from one mark that stays to the next."""
 
 Step = tuple[str, int, float | None]
@@ -45,19 +44,20 @@ class Mark(NamedTuple):
     run: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
-    """What is kept of one group; nothing in it is ever written to.
+class Past(NamedTuple):
+    """What is kept of one group; nothing in it is ever written to, but that `log` is added to.
 
-    `log` are the readings since the base, by time and member. `marks` are the base, some on the
-    way, and the one before the newest instant; `alone` is after all readings, `now` after time has
-    passed, too: up to `waited`, where that changed anything. `said` was told since the base, the
-    raise of an alarm that stood there before it; `ghosts` were told and withdrawn. What is not
-    newer than `blind` is not judged again.
+    The first `many` of `log` are the readings since the base, by time and member. `marks` are the
+    base and some on the way, `prior` is before the newest instant, `alone` after all readings, and
+    `now` after time has passed, too: up to `waited`, where that changed anything. `said` was told
+    since the base and, before it, the raise of an alarm that stood there; `ghosts` were told and
+    withdrawn. What is not newer than `blind` is not judged again.
     """
 
     log: list[Heard]
+    many: int
     marks: list[Mark]
+    prior: Mark
     alone: Mark
     now: Standing
     said: Said = ()
@@ -72,19 +72,21 @@ class Past:
 
 
 class Run(NamedTuple):
-    """A course run: `events` are those of the last steps of `said`."""
+    """A course run: `events` are those of the last steps of `said`, `place` that of the last."""
 
     marks: list[Mark]
+    prior: Mark
     alone: Mark
     now: Standing
     said: Said
     events: list[Placed]
+    place: int
 
 
 def begins(standing: Standing, said: Said = (), *, blind: int = 0) -> Past:
     """Return the past of a group that stands so, of which nothing older is known."""
     mark = Mark(standing.clock, standing, said, 0)
-    return Past(log=[], marks=[mark], alone=mark, now=standing, said=said, blind=blind)
+    return Past([], 0, [mark], mark, mark, standing, said, blind=blind)
 
 
 def border(clock: int) -> int:
@@ -105,15 +107,18 @@ def raise_of(standing: Standing, said: Said) -> Said:
     return tuple(step for step in said if step[0] == _RAISED)[-1:]
 
 
-def logged(log: Sequence[Heard], heard: Sequence[Heard]) -> list[Heard]:
-    """Return a log with more readings, those of one instant by member."""
-    found = list(log)
-    for each in heard:
-        if found and each < found[-1]:
-            insort(found, each)
-        else:
-            found.append(each)
-    return found
+def logged(past: Past, heard: Sequence[Heard]) -> list[Heard]:
+    """Return a past's log with more readings, those of one instant by member."""
+    log, many = past.log, past.many
+    if many and min(heard) < log[many - 1]:
+        log = log[:many]
+        for each in heard:
+            insort(log, each)
+        return log
+    # What was added for a proposal that nobody adopted goes.
+    del log[many:]
+    log += heard if len(heard) == 1 else sorted(heard)
+    return log
 
 
 def run(
@@ -123,45 +128,51 @@ def run(
     log: Sequence[Heard],
     first: int,
     places: Mapping[int, int],
-    last: int,
 ) -> Run:
     """Run a group's course from the instant `first` on, with the readings of `log`.
 
-    `places` has where in the batch the readings of an instant are, `last` where the last one is.
+    `places` has where in the batch the readings of an instant are; events keep their order.
     """
-    marks, start = past.marks.copy(), past.alone
+    marks, prior, start = past.marks, past.prior, past.alone
     if first <= start.clock:
-        while len(marks) > 1 and marks[-1].clock >= first:
-            marks.pop()
-        start = marks.pop() if len(marks) > 1 else marks[0]
-    clock, standing, said, since = start
-    standing = standing.copy()
+        start = prior
+        if first <= prior.clock:
+            at = len(marks) - 1
+            while at and marks[at].clock >= first:
+                at -= 1
+            start, marks = marks[at], marks[: at + 1]
+    clock, _, said, since = start
+    standing = start.standing.copy()
     course = Course(plant, rule, standing)
     events: list[Placed] = []
+    place = 0
     here, end = bisect_right(log, clock, key=_TIME), len(log)
+    newest = log[-1][0] if log else 0
     while here < end:
-        at = log[here].time
-        if marks[-1].clock < clock:
-            if since >= _EVERY or at // MINUTE_US != clock // MINUTE_US:
-                since = 0
-            if marks[-1].run:
-                marks.pop()
-            marks.append(Mark(clock, standing.copy(), said, since))
+        at = log[here][0]
+        if since >= _EVERY or at // MINUTE_US != clock // MINUTE_US:
+            since = 0
+        if since == 0 or at == newest:
+            prior = Mark(clock, standing.copy(), said, since)
+            if since == 0 and marks[-1].clock < clock:
+                marks = [*marks, prior]
         then = here + 1
-        while then < end and log[then].time == at:
+        while then < end and log[then][0] == at:
             then += 1
         course.read(log[here:then])
+        place = max(place, places.get(at, 0))
         if course.told:
             said = (*said, *map(step_of, course.told))
-            events += ((places.get(at, last), event) for event in course.told)
+            events += ((place, event) for event in course.told)
             course.told.clear()
         since += then - here
         clock, here = at, then
     alone = Mark(clock, standing, said, since)
     if past.waited <= clock:
-        return Run(marks, alone, standing, said, events)
+        return Run(marks, prior, alone, standing, said, events, place)
     now, said, more = waiting(plant, rule, alone, past.waited)
-    return Run(marks, alone, now, said, events + [(last, event) for event in more])
+    events += ((place, event) for event in more)
+    return Run(marks, prior, alone, now, said, events, place)
 
 
 def waiting(
@@ -176,25 +187,26 @@ def waiting(
 
 def settled(past: Past) -> Past:
     """Return a past that begins where its clock lets it: the base moves on with the minutes."""
-    since = border(past.alone.clock)
-    marks = past.marks
-    at = len(marks) - 1
-    while at and marks[at].clock >= since:
-        at -= 1
-    if at == 0:
+    since, marks = border(past.alone.clock), past.marks
+    if len(marks) == 1 or marks[1].clock >= since:
         return past
+    at = len(marks) - 1
+    while marks[at].clock >= since:
+        at -= 1
     base = marks[at]
-    many, stands = len(base.said), raise_of(base.standing, base.said)
-    if many > len(stands):
-        marks = [mark._replace(said=stands + mark.said[many:]) for mark in marks[at:]]
-        alone = past.alone._replace(said=stands + past.alone.said[many:])
-        past = replace(past, alone=alone, said=stands + past.said[many:])
-    else:
-        marks = marks[at:]
-    return replace(
-        past,
-        log=past.log[bisect_right(past.log, base.clock, key=_TIME) :],
-        marks=marks,
+    stands, known = raise_of(base.standing, base.said), len(base.said)
+
+    def anew(mark: Mark) -> Mark:
+        return mark._replace(said=stands + mark.said[known:])
+
+    log = past.log[bisect_right(past.log, base.clock, hi=past.many, key=_TIME) : past.many]
+    return past._replace(
+        log=log,
+        many=len(log),
+        marks=[anew(mark) for mark in marks[at:]],
+        prior=anew(past.prior),
+        alone=anew(past.alone),
+        said=stands + past.said[known:],
         ghosts=tuple(each for each in past.ghosts if each.t_raised >= since),
         blind=past.blind if past.blind >= since else 0,
     )

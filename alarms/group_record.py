@@ -4,7 +4,6 @@ The row has how the group stood at its base, and what was told since; the member
 then are in the record anyway. Where nothing ran or was told there is no row.
 """
 
-from dataclasses import replace
 from typing import Any, Final
 
 from alarms.detectors.limits import ACTIVE, CLEAR, PHASES
@@ -102,7 +101,7 @@ def at_base(rule: GroupRule, rows: Rows, standing: Standing) -> Past:
         Told(side=0, t_raised=at, t_returned=at, path=((at, int(rule.tier)),), peak=peak)
         for at, peak in process["ghosts"]
     )
-    return replace(begun, said=said, ghosts=ghosts, waited=process["waited"])
+    return begun._replace(said=said, ghosts=ghosts, waited=process["waited"])
 
 
 def _recall(standing: Standing, process: dict[str, Any]) -> None:

@@ -80,7 +80,7 @@ def replayed(
         known = readings.get(row)
         before: Heard | None = None
         for time, received, value, flags in zip(*known, strict=True) if known else ():
-            heard = Heard(time, member, received, value, flags)
+            heard = time, member, received, value, flags
             if time < since:
                 before = heard
             else:
@@ -88,7 +88,7 @@ def replayed(
         if before is not None:
             standing.take(before)
         elif standing.time[member] >= since:
-            standing.take(Heard(0, member, 0, NAN, 0))
+            standing.take((0, member, 0, NAN, 0))
     begun = group_record.at_base(rule, rows, standing)
     return group_telling.replayed(plant, rule, begun, sorted(log))
 

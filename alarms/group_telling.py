@@ -2,7 +2,6 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 import msgspec
@@ -35,11 +34,12 @@ def heard(
     settled = max(group_past.border(clock) - 1, past.blind)
     waiting: list[tuple[int, Heard]] = []
     for place, each in arrivals:
-        if each.time > settled:
+        time, _, received, _, _ = each
+        if time > settled:
             waiting.append((place, each))
-            if each.time > clock:
-                clock = each.time
-                clocks.append((each.received, clock))
+            if time > clock:
+                clock = time
+                clocks.append((received, clock))
                 settled = max(group_past.border(clock) - 1, past.blind)
             continue
         past, told = _in_time(plant, rule, past, waiting)
@@ -67,23 +67,25 @@ def heard_late(
     known: list[tuple[int, Heard]] = []
     early: list[Heard] = []
     for place, each in arrivals:
-        clock = clocks[max(bisect_left(clocks, (each.received, 0)) - 1, 0)][1]
-        if each.time > max(group_past.border(clock) - 1, past.blind):
+        time, _, received, _, _ = each
+        clock = clocks[max(bisect_left(clocks, (received, 0)) - 1, 0)][1]
+        if time > max(group_past.border(clock) - 1, past.blind):
             known.append((place, each))
         else:
             early.append(each)
     past, events = _in_time(plant, rule, past, known)
     past = group_past.settled(past)
     base = past.base.standing.copy()
-    newer = [each for each in sorted(early) if each.time > base.time[each.member]]
+    newer = [each for each in sorted(early) if each[0] > base.time[each[1]]]
     if not newer:
         return past, events
     for each in newer:
         base.take(each)
     anew = past.base._replace(standing=base, clock=base.clock)
-    begun = replace(past, marks=[anew], alone=anew)
-    run = group_past.run(plant, rule, begun, past.log, 0, {}, arrivals[-1][0])
-    past, more = _after(plant, rule, past, past.log, run)
+    begun = past._replace(marks=[anew], prior=anew, alone=anew)
+    log = past.log[: past.many]
+    run = group_past.run(plant, rule, begun, log, 0, {})
+    past, more = _after(plant, rule, past, log, run)
     return past, events + more
 
 
@@ -97,9 +99,10 @@ def ticked(
     now, said, events = group_past.waiting(plant, rule, past.alone, until)
     if said == past.said and now.process() == past.now.process():
         return past, []
-    run = Run(past.marks, past.alone, now, said, [(0, event) for event in events])
+    placed = [(0, event) for event in events]
+    run = Run(past.marks, past.prior, past.alone, now, said, placed, 0)
     told, ghosts = _told(plant, rule, past, run)
-    later = replace(past, now=now, said=said, ghosts=ghosts, waited=until)
+    later = past._replace(now=now, said=said, ghosts=ghosts, waited=until)
     return later, [event for _, event in told]
 
 
@@ -108,10 +111,12 @@ def replayed(plant: Plant, rule: GroupRule, past: Past, log: list[Heard]) -> Pas
 
     None where they do not say what was told: the rule is another than then.
     """
-    run = group_past.run(plant, rule, past, log, 0, {}, 0)
+    run = group_past.run(plant, rule, past, log, 0, {})
     if run.said != past.said:
         return None
-    return replace(past, log=log, marks=run.marks, alone=run.alone, now=run.now)
+    return past._replace(
+        log=log, many=len(log), marks=run.marks, prior=run.prior, alone=run.alone, now=run.now
+    )
 
 
 def _in_time(
@@ -120,9 +125,9 @@ def _in_time(
     """Judge readings that belong after the base, each at its instant."""
     if not arrivals:
         return past, []
-    places = {each.time: place for place, each in arrivals}
-    log = group_past.logged(past.log, [each for _, each in arrivals])
-    run = group_past.run(plant, rule, past, log, min(places), places, arrivals[-1][0])
+    places = {each[0]: place for place, each in arrivals}
+    log = group_past.logged(past, [each for _, each in arrivals])
+    run = group_past.run(plant, rule, past, log, min(places), places)
     return _after(plant, rule, past, log, run)
 
 
@@ -131,14 +136,16 @@ def _after(
 ) -> tuple[Past, list[Placed]]:
     told, ghosts = _told(plant, rule, past, run)
     later = Past(
-        log=log,
-        marks=run.marks,
-        alone=run.alone,
-        now=run.now,
-        said=run.said,
-        ghosts=ghosts,
-        waited=past.waited if past.waited > run.alone.clock else 0,
-        blind=past.blind,
+        log,
+        len(log),
+        run.marks,
+        run.prior,
+        run.alone,
+        run.now,
+        run.said,
+        ghosts,
+        past.waited if past.waited > run.alone.clock else 0,
+        past.blind,
     )
     return later, told
 
@@ -163,7 +170,6 @@ def _told(
     if run.said[: len(before)] == before and not (new and past.ghosts):
         news = run.events[len(run.events) - new :]
         return [(place, _as_it_is(event, run.now)) for place, event in news], past.ghosts
-    place = max((place for place, _ in run.events), default=0)
     found = [event for _, event in run.events]
     due, ghosts = corrections(_told_of(rule, before), _told_of(rule, run.said), past.ghosts)
     newest = run.alone.standing.newest
@@ -175,7 +181,7 @@ def _told(
         course = Course(plant, rule, run.now)
         course.doubt()
         events += course.told
-    return [(place, event) for event in events], ghosts
+    return [(run.place, event) for event in events], ghosts
 
 
 def _as_it_is(event: ProcessEvent, now: Standing) -> ProcessEvent:

@@ -1,6 +1,6 @@
 """The family of group rules: alarms that several points decide together."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ from alarms.alarm import ProcessEvent
 from alarms.detectors.vote import Vote
 from alarms.family import RANK, Clock, Found, Seen
 from alarms.group_course import Heard, Standing
-from alarms.group_past import Past, begins, settled
+from alarms.group_past import Past, Placed, begins, settled
 from alarms.group_record import Rows
 from alarms.group_rules import rules_of
 from alarms.group_telling import Clocks
@@ -64,7 +64,7 @@ class Groups:
     def nbytes(self) -> int:
         """Return the size of its columns in bytes; a member has four numbers."""
         members = sum(len(rule.rows) for rule in self.rules)
-        kept = sum(len(past.log) for past in self._past)
+        kept = sum(past.many for past in self._past)
         return self._member.nbytes + 32 * members + _READING_BYTES * kept
 
     def recall(self, states: Iterable[ChannelState], row_of: Mapping[str, int]) -> None:  # noqa: ARG002  # groups have keys of their own
@@ -111,7 +111,7 @@ class Groups:
                 self.plant, self.rules[index], self._past[index], mine
             )
             changes[index] = self._change(index, whole, self._recorded[index], clocks)
-            found += ((place, RANK, event.t_change, event) for place, event in told)
+            found += _found(told)
         return found, changes
 
     def judge_late(self, late: Readings, upon: Proposal) -> tuple[list[ProcessEvent], Changes]:
@@ -156,7 +156,7 @@ class Groups:
             later, events = group_telling.ticked(self.plant, rule, past, reach)
             if later is not past:
                 changes[index] = self._change(index, later, self._recorded[index], [])
-            found += ((0, RANK, event.t_change, event) for event in events)
+            found += _found((0, event) for event in events)
         return found, changes
 
     def states(self, changes: Changes) -> tuple[list[ChannelState], list[tuple[str, str]]]:
@@ -192,7 +192,7 @@ class Groups:
             *(column.tolist() for column in columns), strict=True
         ):
             for index, member in self._of[row]:
-                heard = Heard(time, member, received, number, flag)
+                heard = time, member, received, number, flag
                 found.setdefault(index, []).append((place, heard))
         return found
 
@@ -207,3 +207,11 @@ class Groups:
         rule, now = self.rules[index], past.now
         awake = not now.rests or (now.near and isinstance(rule.detector, Vote))
         (self._awake.add if awake else self._awake.discard)(index)
+
+
+def _found(told: Iterable[Placed]) -> Iterator[Found]:
+    """Yield what one group tells, so that it stays in order: what puts right is not by time."""
+    at = 0
+    for place, event in told:
+        at = max(at, event.t_change)
+        yield place, RANK, at, event

@@ -15,7 +15,6 @@ from alarms.readings import FAR, JUDGED, QUALITY_MASK, Readings
 from alarms.storage.readings import probing
 from alarms.storage.unpacking import Unpacked
 
-
 _LAGGING_US: Final = 1_800_000_000
 """Points this far behind the others are asked for by themselves, _TOGETHER at once."""
 _TOGETHER: Final = 500

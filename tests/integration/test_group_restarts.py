@@ -68,8 +68,10 @@ def sent(seconds: int, *, most_late: float) -> list[Message]:
 
 def pasts(running: Pipeline) -> list[Any]:
     return [
-        (past.log, past.said, past.ghosts, past.waited, past.blind)
-        + (replace(past.base.standing, near=False), past.alone.standing, past.now)
+        (
+            *(past.log[: past.many], past.said, past.ghosts, past.waited, past.blind),
+            *(replace(past.base.standing, near=False), past.alone.standing, past.now),
+        )
         for past in running._engine.groups._past
     ]
 

@@ -80,7 +80,7 @@ def came_to(keeper: Keeper) -> list[tuple[Any, ...]]:
     episodes = Episodes()
     episodes.add(of_groups(keeper), now=START)
     return sorted(
-        (each.key, each.t_raised, each.t_returned, each.value, each.tiers)
+        (each.key, each.t_raised, each.t_returned, each.tiers)
         for each in episodes.found
         if each.t_raised != each.t_returned
     )
@@ -196,7 +196,7 @@ def test_no_value_whatever_breaks_a_group(group: Group, data: st.DataObject) -> 
 def _columns(keeper: Keeper) -> Any:
     return [
         (
-            *(repr(past.log), past.said, past.waited, past.blind),
+            *(repr(past.log[: past.many]), past.said, past.waited, past.blind),
             *(_standing(each) for each in (past.base.standing, past.alone.standing, past.now)),
         )
         for past in keeper.engine.groups._past
