@@ -153,7 +153,8 @@ def run(
         if since >= _EVERY or at // MINUTE_US != clock // MINUTE_US:
             since = 0
         if since == 0 or at == newest:
-            prior = Mark(clock, standing.copy(), said, since)
+            kept = start.standing if clock == start.clock else standing.copy()
+            prior = Mark(clock, kept, said, since)
             if since == 0 and marks[-1].clock < clock:
                 marks = [*marks, prior]
         then = here + 1
