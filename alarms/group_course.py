@@ -110,6 +110,11 @@ class Standing:
         self.time[member], self.received[member] = time, received
         self.value[member], self.quality[member] = value, flags
 
+    def look(self, rule: GroupRule) -> None:
+        """Find `near` anew, at the clock."""
+        verdict, _ = rule.detector.judge(self.values(rule, self.clock), self.memory)
+        self.near = bool(verdict.parts)
+
     def process(self) -> dict[str, Any]:
         """Return what must outlive the process beside the members' readings."""
         return {

@@ -90,6 +90,7 @@ def replayed(
         elif standing.time[member] >= since:
             standing.take((0, member, 0, NAN, 0))
     begun = group_record.at_base(rule, rows, standing)
+    standing.look(rule)
     return group_telling.replayed(plant, rule, begun, sorted(log))
 
 

@@ -1,6 +1,6 @@
 """The family of group rules: alarms that several points decide together."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ from alarms.alarm import ProcessEvent
 from alarms.detectors.vote import Vote
 from alarms.family import RANK, Clock, Found, Seen
 from alarms.group_course import Heard, Standing
-from alarms.group_past import Past, Placed, begins, settled
+from alarms.group_past import Past, begins, settled
 from alarms.group_record import Rows
 from alarms.group_rules import rules_of
 from alarms.group_telling import Clocks
@@ -84,8 +84,7 @@ class Groups:
         for index, rule in enumerate(self.rules):
             standing = group_replay.newest(rule, last)
             past = group_record.begins_here(rule, self._recorded[index], standing)
-            verdict, _ = rule.detector.judge(standing.values(rule, standing.clock), standing.memory)
-            standing.near = bool(verdict.parts)
+            standing.look(rule)
             self._stand(index, past)
 
     def wanted(self, last: LastReadings) -> Around:
@@ -111,7 +110,7 @@ class Groups:
                 self.plant, self.rules[index], self._past[index], mine
             )
             changes[index] = self._change(index, whole, self._recorded[index], clocks)
-            found += _found(told)
+            found += ((place, RANK, event.t_change, event) for place, event in told)
         return found, changes
 
     def judge_late(self, late: Readings, upon: Proposal) -> tuple[list[ProcessEvent], Changes]:
@@ -156,7 +155,7 @@ class Groups:
             later, events = group_telling.ticked(self.plant, rule, past, reach)
             if later is not past:
                 changes[index] = self._change(index, later, self._recorded[index], [])
-            found += _found((0, event) for event in events)
+            found += ((0, RANK, event.t_change, event) for event in events)
         return found, changes
 
     def states(self, changes: Changes) -> tuple[list[ChannelState], list[tuple[str, str]]]:
@@ -207,11 +206,3 @@ class Groups:
         rule, now = self.rules[index], past.now
         awake = not now.rests or (now.near and isinstance(rule.detector, Vote))
         (self._awake.add if awake else self._awake.discard)(index)
-
-
-def _found(told: Iterable[Placed]) -> Iterator[Found]:
-    """Yield what one group tells, so that it stays in order: what puts right is not by time."""
-    at = 0
-    for place, event in told:
-        at = max(at, event.t_change)
-        yield place, RANK, at, event
