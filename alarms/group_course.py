@@ -33,7 +33,7 @@ _DOUBT: Final = 60_000_000
 
 @dataclass(slots=True, kw_only=True)
 class Standing:
-    """Where a group stands; lists run along its members, `value` is NaN where it says nothing.
+    """Where a group stands; lists run along its members, as in Heard.
 
     `seen` is the last instant at which anything changed, forgotten once the clock is past it.
     `unsure` is since when the open alarm is told to be uncertain; `near` tells that some member

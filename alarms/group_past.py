@@ -1,9 +1,9 @@
 """What a group was a minute ago, and its members' readings since: where it is judged again.
 
 Time is cut into minutes. It is kept how the group stood, by readings alone, at the beginning of the
-minute before that of its clock (the base), and of what it was told since. A reading goes to its
-instant, come when it may: the course is run again from the mark before it, and what was told
-otherwise is put right (alarms.group_telling). Where all come in order nothing is run twice.
+minute before that of its clock (the base), and what was told since. A reading goes to its instant,
+come when it may: the course is run again from the mark before it, and what was told otherwise is
+put right (alarms.group_telling). Where all come in order nothing is run twice.
 
 A reading older than the base whose member has nothing newer is news at the clock, and nothing
 before that is judged again: the group then goes by the order of receipt.

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
 import msgspec
 
@@ -16,6 +17,8 @@ from alarms.past import Told
 from alarms.plant import Plant
 from alarms.retelling import put_right
 from alarms.wording_groups import corrected_event
+
+_DOUBTFUL: Final = "uncertain"
 
 Clocks = list[tuple[int, int]]
 """A group's clock after receipts, both Micros and ascending."""
@@ -166,22 +169,44 @@ def _told(
     plant: Plant, rule: GroupRule, past: Past, run: Run
 ) -> tuple[list[Placed], tuple[Told, ...]]:
     """Return what tells of a run, given what was told, and what is withdrawn by then."""
-    before, new = past.said, len(run.said) - len(past.said)
-    if run.said[: len(before)] == before and not (new and past.ghosts):
-        news = run.events[len(run.events) - new :]
-        return [(place, _as_it_is(event, run.now)) for place, event in news], past.ghosts
-    found = [event for _, event in run.events]
-    due, ghosts = corrections(_told_of(rule, before), _told_of(rule, run.said), past.ghosts)
-    newest = run.alone.standing.newest
-    events: list[ProcessEvent] = []
-    for one in due:
-        events += put_right(one, found, partial(corrected_event, plant, rule, newest))
+    if run.said == past.said:
+        return [], past.ghosts
+    known, moves = _moves(past.said), _moves(run.said)
+    if moves[: len(known)] == known and (moves == known or not past.ghosts):
+        told = [(place, _as_it_is(event, run.now)) for place, event in _news(past.said, run)]
+        ghosts = past.ghosts
+    else:
+        found = [event for _, event in run.events]
+        due, ghosts = corrections(_told_of(rule, known), _told_of(rule, moves), past.ghosts)
+        worded = partial(corrected_event, plant, rule, run.alone.standing.newest)
+        told = [(run.place, event) for one in due for event in put_right(one, found, worded)]
     doubted = past.now.active and bool(past.now.unsure)
+    if told and told[-1][1].change is not Transition.late:
+        doubted = told[-1][1].quality == _DOUBTFUL
     if run.now.active and doubted != bool(run.now.unsure):
         course = Course(plant, rule, run.now)
         course.doubt()
-        events += course.told
-    return [(run.place, event) for event in events], ghosts
+        told += ((run.place, event) for event in course.told)
+    return told, ghosts
+
+
+def _news(said: Said, run: Run) -> list[Placed]:
+    """Return what a run tells beyond what was said, of which it repeats all but doubts."""
+    known, newest = len(_moves(said)), said[-1][1] if said else 0
+    before = len(run.said) - len(run.events)
+    count = len(_moves(run.said[:before]))
+    found: list[Placed] = []
+    for step, placed in zip(run.said[before:], run.events, strict=True):
+        doubt = step[0] == Transition.quality
+        count += not doubt
+        if step[1] > newest if doubt else count > known:
+            found.append(placed)
+    return found
+
+
+def _moves(said: Said) -> Said:
+    """Return the raises and returns."""
+    return tuple(step for step in said if step[0] != Transition.quality)
 
 
 def _as_it_is(event: ProcessEvent, now: Standing) -> ProcessEvent:
@@ -191,12 +216,12 @@ def _as_it_is(event: ProcessEvent, now: Standing) -> ProcessEvent:
     return msgspec.structs.replace(event, still_over=now.active)
 
 
-def _told_of(rule: GroupRule, said: Said) -> list[Told]:
-    """Return what was told as occurrences."""
+def _told_of(rule: GroupRule, moves: Said) -> list[Told]:
+    """Return raises and returns as occurrences."""
     found: list[Told] = []
-    for change, at, value in said:
+    for change, at, value in moves:
         if change == Transition.raised:
             found.append(Told(side=0, t_raised=at, path=((at, int(rule.tier)),), peak=value))
-        elif change == Transition.returned:
+        else:
             found[-1] = msgspec.structs.replace(found[-1], t_returned=at)
     return found
