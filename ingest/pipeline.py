@@ -136,6 +136,9 @@ class Pipeline:
             late = await neighbours.around(conn, registered, confirmed, without=Readings.none())
             recollection.learn_confirmed(late)
             self._engine.settle()
+            wanted = self._engine.groups.wanted(self._engine.newest)
+            stored = await neighbours.since(conn, registered, wanted)
+            self._engine.groups.replay(stored, self._engine.newest)
             self._judged = None
             self._rota = Rota(
                 self._engine, now=now, fresh=recollection.fresh, saved=recollection.saved
