@@ -59,6 +59,7 @@ class Groups:
         self._recorded: list[Rows] = [{} for _ in self.rules]
         self._awake: set[int] = set()
         self._orphans: list[tuple[str, str]] = []
+        self._last = LastReadings.never(len(plant.points))
 
     @property
     def nbytes(self) -> int:
@@ -81,21 +82,23 @@ class Groups:
 
     def take_up(self, last: LastReadings) -> None:
         """Begin with the members' newest readings; call after `recall`, and `replay` after it."""
+        self._last = last
         for index, rule in enumerate(self.rules):
             standing = group_replay.newest(rule, last)
             past = group_record.begins_here(rule, self._recorded[index], standing)
             standing.look(rule)
             self._stand(index, past)
 
-    def wanted(self, last: LastReadings) -> Around:
+    def wanted(self) -> Around:
         """Return which stored readings `replay` needs, and of each point the one before them."""
-        return group_replay.wanted(self.rules, self._recorded, last)
+        return group_replay.wanted(self.rules, self._recorded, self._last)
 
-    def replay(self, readings: Readings, last: LastReadings) -> None:
+    def replay(self, readings: Readings) -> None:
         """Come to where the record is by the stored readings that are `wanted`."""
         heard = group_replay.by_row(readings)
         for index, rule in enumerate(self.rules):
-            past = group_replay.replayed(self.plant, rule, self._recorded[index], heard, last)
+            rows = self._recorded[index]
+            past = group_replay.replayed(self.plant, rule, rows, heard, self._last)
             if past is not None:
                 self._stand(index, past)
 

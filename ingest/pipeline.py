@@ -136,9 +136,8 @@ class Pipeline:
             late = await neighbours.around(conn, registered, confirmed, without=Readings.none())
             recollection.learn_confirmed(late)
             self._engine.settle()
-            wanted = self._engine.groups.wanted(self._engine.newest)
-            stored = await neighbours.since(conn, registered, wanted)
-            self._engine.groups.replay(stored, self._engine.newest)
+            groups = self._engine.groups
+            groups.replay(await neighbours.since(conn, registered, groups.wanted()))
             self._judged = None
             self._rota = Rota(
                 self._engine, now=now, fresh=recollection.fresh, saved=recollection.saved

@@ -51,7 +51,7 @@ class Server:
         )
         for known, family in zip(learned, self.engine.learned, strict=False):
             family.memory[:] = known.memory
-        replay_groups(self.engine, self.last, list(self.stored.values()))
+        replay_groups(self.engine, list(self.stored.values()))
 
     def take(self, rows: Sequence[Row]) -> None:
         """Bring messages into the record."""

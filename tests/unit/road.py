@@ -130,7 +130,7 @@ class Road:
         order = np.lexsort((stored.time, stored.point, stored.time // _MINUTE_US))
         recollection.learn(stored.take(order))
         self.engine.settle()
-        replay_groups(self.engine, self.engine.newest, [stored])
+        replay_groups(self.engine, [stored])
 
     @property
     def memory(self) -> dict[str, bytes]:

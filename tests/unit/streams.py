@@ -77,9 +77,9 @@ def streams(draw: st.DrawFn, *, ticks: bool = True) -> list[Step]:
     return steps
 
 
-def replay_groups(engine: Engine, last: LastReadings, stored: Sequence[Readings]) -> None:
+def replay_groups(engine: Engine, stored: Sequence[Readings]) -> None:
     """Let groups come to where the record is, by its readings and no more than they want."""
-    wanted = engine.groups.wanted(last)
+    wanted = engine.groups.wanted()
     whole = Readings.joined([*stored, Readings.none()])
     whole = in_order(whole.take((whole.quality & FAR) == 0))
     found = [Readings.none()]
@@ -87,7 +87,7 @@ def replay_groups(engine: Engine, last: LastReadings, stored: Sequence[Readings]
         mine = whole.take(whole.point == row)
         first = max(int(np.searchsorted(mine.time, since)) - 1, 0)
         found.append(mine.take(np.arange(first, int(np.searchsorted(mine.time, until, "right")))))
-    engine.groups.replay(Readings.joined(found), last)
+    engine.groups.replay(Readings.joined(found))
 
 
 @dataclass(slots=True)
@@ -155,7 +155,7 @@ class Keeper:
     def _built(self) -> Engine:
         states = tuple(self.states.values())
         engine = Engine.build(self.plant, states=states, last=self.last, started=START)
-        replay_groups(engine, self.last, self.stored)
+        replay_groups(engine, self.stored)
         return engine
 
     def _commit(self, proposal: Proposal) -> None:
