@@ -7,6 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from alarms.alarm import ProcessEvent
+from alarms.detectors.limits import ACTIVE
 from alarms.engine import ChannelState, Engine, LastReadings, Proposal
 from alarms.past import in_order
 from alarms.pasts import STATE
@@ -88,6 +89,12 @@ def replay_groups(engine: Engine, stored: Sequence[Readings]) -> None:
         first = max(int(np.searchsorted(mine.time, since)) - 1, 0)
         found.append(mine.take(np.arange(first, int(np.searchsorted(mine.time, until, "right")))))
     engine.groups.replay(Readings.joined(found))
+
+
+def standing_over(engine: Engine) -> set[str]:
+    """Return the groups whose alarm stands and is not about to return."""
+    pairs = zip(engine.groups.rules, engine.groups._past, strict=True)
+    return {rule.group.key for rule, past in pairs if past.now.phase == ACTIVE}
 
 
 @dataclass(slots=True)
