@@ -58,8 +58,8 @@ class Engine:
         self.faults = fault_alarms.Faults(plant, self.watch)
         self.newest = LastReadings.never(n)
         standing = self._standing = Standing.clear(n)
-        self._families = Families(plant, rules, standing)
-        self.pasts, self.rewinds = self._families.pasts, self._families.rewinds
+        families = self._families = Families(plant, rules, standing)
+        self.pasts, self.rewinds, self.groups = families.pasts, families.rewinds, families.groups
         self._pending = np.zeros(n, np.bool_)
         self._calm = rules.calm(slice(None))
         self._mark = np.zeros(n, np.bool_)

@@ -34,7 +34,7 @@ class Families:
         self.floods = Floods()
         self.pasts = Pasts(plant, rules, standing)
         self.raising = Raising(plant, rules)
-        self._groups = Groups(plant, rules)
+        self.groups = Groups(plant, rules)
         self._suppressions = Suppressions(plant, rules)
         alone = (
             Forecasts(plant, rules),
@@ -51,7 +51,7 @@ class Families:
             self.raising,
             *alone,
             self.peers,
-            self._groups,
+            self.groups,
             self._suppressions,
         )
 
@@ -78,7 +78,7 @@ class Families:
 
     def settle(self, newest: LastReadings) -> None:
         """Let those that go by points' newest readings know them."""
-        self._groups.take_up(newest)
+        self.groups.take_up(newest)
         self.pasts.settle(newest)
         self.rewinds.settle(newest)
 

@@ -1,11 +1,13 @@
 """One group on its way through instants: its delays, its quality, and what it says.
 
-A group's clock is the newest event time among its members. It is judged with every reading of a
-member, on the newest value of each; a value stands until its point's next reading or until the
-point is stale, and that instant is judged too. Delays run like those of limits (alarms.md 1.3);
-a running delay that meets missing values raises unconfirmed from orange on and begins again below.
+A group's clock is the newest event time among its members. It is judged at every instant at which
+members have readings, on the newest value of each; a value stands until its point's next reading or
+until the point is stale, and that instant is judged too. Delays run like those of limits (alarms.md
+1.3); a running delay that meets missing values raises unconfirmed from orange on and begins again
+below.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -19,13 +21,19 @@ from alarms.wording import is_late
 from alarms.wording_groups import Evidence, group_event
 
 NAN: Final = float("nan")
+Heard = tuple[int, int, int, float, int]
+"""A reading of a member: when it was taken, the member, when it came, its value and flags.
+
+Times in Micros; the value is NaN where it says nothing. The flags are what makes what follows from
+it late: HISTORY or 0. A plain tuple: there are many, and the collector does not look at them.
+"""
 _DOUBT: Final = 60_000_000
 """A doubt lasts at least so long, Micros."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Standing:
-    """Where a group stands; lists run along its members, `value` is NaN where it says nothing.
+    """Where a group stands; lists run along its members, as in Heard.
 
     `seen` is the last instant at which anything changed, forgotten once the clock is past it.
     `unsure` is since when the open alarm is told to be uncertain; `near` tells that some member
@@ -68,6 +76,12 @@ class Standing:
         """Return the group's clock."""
         return max(self.time)
 
+    @property
+    def newest(self) -> tuple[int, int]:
+        """Return when the newest reading was taken, and when it came."""
+        member = self.time.index(self.clock)
+        return self.time[member], self.received[member]
+
     def copy(self) -> Self:
         """Return a standing whose lists can be written to."""
         return type(self)(
@@ -90,10 +104,19 @@ class Standing:
             for value, time, stale in zip(self.value, self.time, rule.stale, strict=True)
         ]
 
-    def process(self) -> dict[str, Any] | None:
-        """Return what must outlive the process, None where a group at rest needs nothing."""
-        if self.rests and not self.seen and self.memory is None:
-            return None
+    def take(self, heard: Heard) -> None:
+        """Let a reading be the newest of its member."""
+        time, member, received, value, flags = heard
+        self.time[member], self.received[member] = time, received
+        self.value[member], self.quality[member] = value, flags
+
+    def look(self, rule: GroupRule) -> None:
+        """Find `near` anew, at the clock."""
+        verdict, _ = rule.detector.judge(self.values(rule, self.clock), self.memory)
+        self.near = bool(verdict.parts)
+
+    def process(self) -> dict[str, Any]:
+        """Return what must outlive the process beside the members' readings."""
         return {
             "phase": PHASES[self.phase],
             "t0": self.t0,
@@ -112,20 +135,27 @@ class Course:
         self.standing = standing
         self.told: list[ProcessEvent] = []
 
-    def read(self, member: int, *, time: int, received: int, value: float, quality: int) -> None:
-        """Judge a member's new reading; one older than the clock is news at the clock."""
-        standing = self.standing
-        clock = standing.clock
-        at = max(clock, time)
-        if clock:
+    def read(self, heard: Sequence[Heard]) -> None:
+        """Judge members' readings of one instant after the clock."""
+        standing, at = self.standing, heard[0][0]
+        if standing.clock:
             if isinstance(self.rule.detector, Balance):
                 self._flow(self.rule.detector, at)
             else:
                 self._expire(at)
             self._elapse(at)
-        standing.time[member], standing.received[member] = time, received
-        standing.value[member], standing.quality[member] = value, quality
-        self._stand(at, behind=member)
+        for each in heard:
+            standing.take(each)
+        self._stand(at)
+        if standing.seen < at:
+            standing.seen = 0
+
+    def belated(self, heard: Heard) -> None:
+        """Judge a reading that is too old for its place in the course: it is news at the clock."""
+        standing = self.standing
+        at = standing.clock
+        standing.take(heard)
+        self._stand(at, behind=heard[1])
         if standing.seen < at:
             standing.seen = 0
 
@@ -134,11 +164,18 @@ class Course:
         self._expire(until + 1)
         self._elapse(until + 1)
 
+    def doubt(self) -> None:
+        """Say whether the alarm that stands is in doubt."""
+        at = max(self.standing.clock, self.standing.seen)
+        self._tell(Transition.quality, at, self._verdict(at))
+
     def _expire(self, end: int) -> None:
         """Judge every instant before `end` at which a member's value went stale."""
         standing = self.standing
         after = max(standing.clock, standing.seen)
         ends = [time + stale for time, stale in zip(standing.time, self.rule.stale, strict=True)]
+        if min(ends) >= end:
+            return
         # A member that never reported has gone stale before any clock.
         for at in sorted({moment for moment in ends if after < moment < end}):
             self._elapse(at)

@@ -1,26 +1,46 @@
 """The family of group rules: alarms that several points decide together."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final, NamedTuple
 
-import msgspec
 import numpy as np
 
+from alarms import group_record, group_replay, group_telling
 from alarms.alarm import ProcessEvent
-from alarms.detectors.balance import Balance
-from alarms.detectors.limits import PHASES
-from alarms.detectors.verdict import Memory
 from alarms.detectors.vote import Vote
 from alarms.family import RANK, Clock, Found, Seen
-from alarms.group_course import Course, Standing
-from alarms.group_rules import GroupRule, rules_of
+from alarms.group_course import Heard, Standing
+from alarms.group_past import Past, begins, settled
+from alarms.group_record import Rows
+from alarms.group_rules import rules_of
+from alarms.group_telling import Clocks
+from alarms.late import Around
 from alarms.plant import Plant
-from alarms.proposal import ChannelState, LastReadings, judged
+from alarms.proposal import Adoption, ChannelState, LastReadings, Proposal, judgeable
+from alarms.readings import FAR, HISTORY, Mask, Readings
 from alarms.rules import Ruleset
 
 _PREFIX: Final = "group."
-_OPEN: Final = ".open"
-"""A balance's open buckets have a row of their own: they change with every reading."""
+_READING_BYTES: Final = 200
+"""What a reading kept costs, about: its five numbers as Python keeps them."""
+
+
+class Change(NamedTuple):
+    """What is to be adopted of a group: its past, and its rows of the record before and after.
+
+    `clocks` are those of a batch; late readings of the same batch are judged with `whole`, which
+    begins where it did before the batch.
+    """
+
+    past: Past
+    before: Rows
+    after: Rows
+    whole: Past
+    clocks: Clocks
+
+
+Changes = dict[int, Change]
+"""By the group's index."""
 
 
 class Groups:
@@ -35,14 +55,18 @@ class Groups:
                 self._of.setdefault(row, []).append((index, member))
         self._member = np.zeros(len(plant.points), np.bool_)
         self._member[list(self._of)] = True
-        self._standing = [Standing.never(len(rule.rows)) for rule in self.rules]
+        self._past = [begins(Standing.never(len(rule.rows))) for rule in self.rules]
+        self._recorded: list[Rows] = [{} for _ in self.rules]
         self._awake: set[int] = set()
         self._orphans: list[tuple[str, str]] = []
+        self._last = LastReadings.never(len(plant.points))
 
     @property
     def nbytes(self) -> int:
         """Return the size of its columns in bytes; a member has four numbers."""
-        return self._member.nbytes + sum(32 * len(rule.rows) for rule in self.rules)
+        members = sum(len(rule.rows) for rule in self.rules)
+        kept = sum(past.many for past in self._past)
+        return self._member.nbytes + 32 * members + _READING_BYTES * kept
 
     def recall(self, states: Iterable[ChannelState], row_of: Mapping[str, int]) -> None:  # noqa: ARG002  # groups have keys of their own
         """Take up where the record left off; rows of rules that are no more go with the next."""
@@ -50,136 +74,138 @@ class Groups:
         for state in states:
             if not state.rule.startswith(_PREFIX):
                 continue
-            index = index_of.get((state.key, state.rule.removesuffix(_OPEN)))
+            index = index_of.get((state.key, state.rule.removesuffix(group_record.OPEN)))
             if index is None:
                 self._orphans.append((state.key, state.rule))
-                continue
-            standing = self._standing[index]
-            if state.rule.endswith(_OPEN):
-                standing.memory = _joined(standing.memory, state.process)
-                continue
-            standing.phase = PHASES.index(state.process["phase"])
-            standing.t0, standing.seen = state.process["t0"], state.process["seen"]
-            standing.unsure = state.process["unsure"]
-            standing.memory = _joined(state.process["memory"], standing.memory)
+            else:
+                self._recorded[index][state.rule] = state.process
 
     def take_up(self, last: LastReadings) -> None:
-        """Take up the members' newest readings; call after `recall`."""
-        sound = judged(last.quality) & np.isfinite(last.value)
-        for index, (rule, standing) in enumerate(zip(self.rules, self._standing, strict=True)):
-            rows = list(rule.rows)
-            standing.time = last.time[rows].tolist()
-            standing.received = last.received[rows].tolist()
-            standing.value = np.where(sound[rows], last.value[rows], np.nan).tolist()
-            standing.quality = last.quality[rows].tolist()
-            verdict, _ = rule.detector.judge(standing.values(rule, standing.clock), standing.memory)
-            standing.near = bool(verdict.parts)
-            self._wake(index)
+        """Begin with the members' newest readings; call after `recall`, and `replay` after it."""
+        self._last = last
+        for index, rule in enumerate(self.rules):
+            standing = group_replay.newest(rule, last)
+            past = group_record.begins_here(rule, self._recorded[index], standing)
+            standing.look(rule)
+            self._stand(index, past)
 
-    def judge(self, seen: Seen) -> tuple[list[Found], dict[int, Standing]]:
-        """Return what a batch means, and the standings to adopt."""
-        changes: dict[int, Standing] = {}
+    def wanted(self) -> Around:
+        """Return which stored readings `replay` needs, and of each point the one before them."""
+        return group_replay.wanted(self.rules, self._recorded, self._last)
+
+    def replay(self, readings: Readings) -> None:
+        """Come to where the record is by the stored readings that are `wanted`."""
+        heard = group_replay.by_row(readings)
+        for index, rule in enumerate(self.rules):
+            rows = self._recorded[index]
+            past = group_replay.replayed(self.plant, rule, rows, heard, self._last)
+            if past is not None:
+                self._stand(index, past)
+
+    def judge(self, seen: Seen) -> tuple[list[Found], Changes]:
+        """Return what a batch means, and what to adopt."""
         if not self.rules:
-            return [], changes
-        told: list[tuple[int, int, ProcessEvent]] = []
-        readings = seen.readings
-        places = np.flatnonzero(self._member[readings.point])
-        chosen = readings.take(places)
-        value = np.where(seen.is_judged[places] & np.isfinite(chosen.value), chosen.value, np.nan)
-        columns = (places, chosen.point, chosen.time, chosen.received, value, chosen.quality)
-        for place, row, time, received, number, quality in zip(
-            *(column.tolist() for column in columns), strict=True
-        ):
-            for index, member in self._of[row]:
-                if index not in changes:
-                    changes[index] = self._standing[index].copy()
-                course = Course(self.plant, self.rules[index], changes[index])
-                course.read(member, time=time, received=received, value=number, quality=quality)
-                told += ((place, index, event) for event in course.told)
-        return [
-            (place, RANK, event.t_change, _as_it_is_now(event, changes[index]))
-            for place, index, event in told
-        ], changes
+            return [], {}
+        found: list[Found] = []
+        changes: Changes = {}
+        for index, mine in self._arrivals(seen.readings, seen.is_judged).items():
+            whole, told, clocks = group_telling.heard(
+                self.plant, self.rules[index], self._past[index], mine
+            )
+            changes[index] = self._change(index, whole, self._recorded[index], clocks)
+            found += ((place, RANK, event.t_change, event) for place, event in told)
+        return found, changes
 
-    def tick(self, clock: Clock) -> tuple[list[Found], dict[int, Standing]]:
+    def judge_late(self, late: Readings, upon: Proposal) -> tuple[list[ProcessEvent], Changes]:
+        """Return what readings behind their points' newest put right, and what to adopt.
+
+        `upon` is what the news of the same batch came to.
+        """
+        if not self.rules:
+            return [], {}
+        near = late.take((late.quality & FAR) == 0)
+        news = [each for each in upon.memory if isinstance(each, Adoption) and each.family is self]
+        known: Changes = news[0].changes if news else {}
+        events: list[ProcessEvent] = []
+        changes: Changes = {}
+        for index, mine in self._arrivals(near, judgeable(near)).items():
+            past, before = self._past[index], self._recorded[index]
+            clocks = [(0, past.alone.clock)]
+            if index in known:
+                _, _, before, past, clocks = known[index]
+            past, told = group_telling.heard_late(self.plant, self.rules[index], past, mine, clocks)
+            changes[index] = self._change(index, past, before, clocks)
+            events += (event for _, event in told)
+        return events, changes
+
+    def tick(self, clock: Clock) -> tuple[list[Found], Changes]:
         """Return what time alone means: delays met, members gone stale."""
         found: list[Found] = []
-        changes: dict[int, Standing] = {}
+        changes: Changes = {}
         for index in sorted(self._awake):
-            rule, standing = self.rules[index], self._standing[index]
+            rule, past = self.rules[index], self._past[index]
             settled = clock.settled(np.array(rule.rows, np.int32)).tolist()
             # The slowest member that is still heard sets the pace: its reading may be on its way.
             reach = min(
                 until
-                for until, time, stale in zip(settled, standing.time, rule.stale, strict=True)
-                if time + stale > standing.clock
+                for until, time, stale in zip(
+                    settled, past.alone.standing.time, rule.stale, strict=True
+                )
+                if time + stale > past.alone.clock
             )
-            if reach <= standing.clock:
+            if reach <= max(past.alone.clock, past.waited):
                 continue
-            standing = standing.copy()
-            course = Course(self.plant, rule, standing)
-            course.wait(reach)
-            changes[index] = standing
-            found += (
-                (0, RANK, event.t_change, _as_it_is_now(event, standing)) for event in course.told
-            )
+            later, events = group_telling.ticked(self.plant, rule, past, reach)
+            if later is not past:
+                changes[index] = self._change(index, later, self._recorded[index], [])
+            found += ((0, RANK, event.t_change, event) for event in events)
         return found, changes
 
-    def states(
-        self, changes: dict[int, Standing]
-    ) -> tuple[list[ChannelState], list[tuple[str, str]]]:
+    def states(self, changes: Changes) -> tuple[list[ChannelState], list[tuple[str, str]]]:
         """Return the rows of the record that follow from changes: to upsert, and to delete."""
         kept: list[ChannelState] = []
         gone = list(self._orphans)
-        for index, standing in changes.items():
-            rule = self.rules[index]
-            was, now = _rows(rule, self._standing[index]), _rows(rule, standing)
+        for index, change in changes.items():
+            key, before = self.rules[index].group.key, change.before
             kept += (
-                ChannelState(key=rule.group.key, rule=name, process=process)
-                for name, process in now.items()
-                if was.get(name) != process
+                ChannelState(key=key, rule=name, process=process)
+                for name, process in change.after.items()
+                if before.get(name) != process
             )
-            gone += ((rule.group.key, name) for name in was if name not in now)
+            gone += ((key, name) for name in before if name not in change.after)
         return kept, gone
 
-    def adopt(self, changes: dict[int, Standing]) -> None:
+    def adopt(self, changes: Changes) -> None:
         """Let changes take effect: the transaction has committed."""
         self._orphans.clear()
-        for index, standing in changes.items():
-            self._standing[index] = standing
-            self._wake(index)
+        for index, change in changes.items():
+            self._recorded[index] = change.after
+            self._stand(index, change.past)
 
-    def _wake(self, index: int) -> None:
-        """Note whether time alone can change a group: a vote may pass when a member is lost."""
-        rule, standing = self.rules[index], self._standing[index]
-        awake = not standing.rests or (standing.near and isinstance(rule.detector, Vote))
+    def _arrivals(self, readings: Readings, is_judged: Mask) -> dict[int, list[tuple[int, Heard]]]:
+        """Return readings by the groups they are a member's of, in order of receipt; places."""
+        places = np.flatnonzero(self._member[readings.point])
+        chosen = readings.take(places)
+        value = np.where(is_judged[places] & np.isfinite(chosen.value), chosen.value, np.nan)
+        flags = chosen.quality & np.int16(HISTORY)
+        columns = (places, chosen.point, chosen.time, chosen.received, value, flags)
+        found: dict[int, list[tuple[int, Heard]]] = {}
+        for place, row, time, received, number, flag in zip(
+            *(column.tolist() for column in columns), strict=True
+        ):
+            for index, member in self._of[row]:
+                heard = time, member, received, number, flag
+                found.setdefault(index, []).append((place, heard))
+        return found
+
+    def _change(self, index: int, whole: Past, before: Rows, clocks: Clocks) -> Change:
+        past = settled(whole)
+        after = group_record.rows_of(self.rules[index], past)
+        return Change(past, before, after, whole, clocks)
+
+    def _stand(self, index: int, past: Past) -> None:
+        """Keep a group's past; time alone can change it: a vote may pass when a member is lost."""
+        self._past[index] = past
+        rule, now = self.rules[index], past.now
+        awake = not now.rests or (now.near and isinstance(rule.detector, Vote))
         (self._awake.add if awake else self._awake.discard)(index)
-
-
-def _as_it_is_now(event: ProcessEvent, standing: Standing) -> ProcessEvent:
-    """Say of a late event whether its alarm still stands."""
-    if not event.late:
-        return event
-    return msgspec.structs.replace(event, still_over=standing.active)
-
-
-def _rows(rule: GroupRule, standing: Standing) -> dict[str, dict[str, Any]]:
-    """Return a group's rows of the record by rule; a balance's open buckets stand apart."""
-    process = standing.process()
-    if process is None:
-        return {}
-    if not isinstance(rule.detector, Balance) or not standing.memory:
-        return {rule.name: process}
-    windows: dict[str, Any] = standing.memory
-    opened = {span: {"open": window["open"]} for span, window in windows.items()}
-    closed = {
-        span: {"closed": window["closed"], "on": window["on"]} for span, window in windows.items()
-    }
-    return {rule.name: {**process, "memory": closed}, rule.name + _OPEN: opened}
-
-
-def _joined(first: Memory, second: Memory) -> Memory:
-    """Put both rows of a balance's memory together; other memories have one."""
-    if not isinstance(first, dict) or not isinstance(second, dict):
-        return first if second is None else second
-    return {span: {**first.get(span, {}), **window} for span, window in second.items()}

@@ -8,7 +8,7 @@ what was told, a `late` event says so (row 21). What comes later than the bound 
 What never was is withdrawn: it ends at its own raise. An alarm raised again before it closed keeps
 its first raise. After a change of its limits a point is judged again from that instant only. The
 other families of rules (alarms.family) are told of limits' moves; those that go by single points
-are judged again themselves (alarms.rewinds).
+are judged again themselves (alarms.rewinds), and groups (alarms.group_past).
 """
 
 from collections.abc import Iterable, Sequence

@@ -71,11 +71,18 @@ def proposal(
         asked.others, readings, neighbours, moves, upon, newest
     )
     found, moved = families.peers.judge_late(readings)
+    of_peers = [each[3] for each in found]
+    of_groups, courses = families.groups.judge_late(readings, upon)
     more, less = families.peers.states(moved)
+    others, fewer = families.groups.states(courses)
     return replace(
         told,
-        events=families.cover((*told.events, *events, *(each[3] for each in found))),
-        states=(*told.states, *kept, *more),
-        gone=(*told.gone, *gone, *less),
-        memory=(*told.memory, Adoption(family=families.rewinds, changes=again)),
+        events=families.cover((*told.events, *events, *of_peers, *of_groups)),
+        states=(*told.states, *kept, *more, *others),
+        gone=(*told.gone, *gone, *less, *fewer),
+        memory=(
+            *told.memory,
+            Adoption(family=families.rewinds, changes=again),
+            Adoption(family=families.groups, changes=courses),
+        ),
     )

@@ -8,6 +8,7 @@ from alarms.detectors.balance import Balance
 from alarms.detectors.verdict import Verdict
 from alarms.detectors.vote import Vote
 from alarms.group_rules import GroupRule, cut_s, is_gas
+from alarms.past import Told
 from alarms.plant import Plant
 from alarms.wording import number, place
 
@@ -61,6 +62,29 @@ def group_event(
         message_en=f"{group.name}: {en}",
         unconfirmed=evidence.unsure and change is Transition.raised,
         late=evidence.late,
+    )
+
+
+def corrected_event(
+    plant: Plant, rule: GroupRule, newest: tuple[int, int], each: Told, words: tuple[str, str]
+) -> ProcessEvent:
+    """Say in words what became of an occurrence that was told otherwise.
+
+    `newest` is when the members' newest reading was taken and when it came, Micros.
+    """
+    time, received = newest
+    return ProcessEvent(
+        subject=plant.group_subject(rule.group),
+        rule=rule.name,
+        kind=Kind.group,
+        change=Transition.late,
+        tier=rule.tier,
+        t_change=each.t_raised,
+        t_event=time,
+        t_received=received,
+        basis=_basis(plant, rule),
+        message_zh=f"{rule.group.name}：{words[0]}",
+        message_en=f"{rule.group.name}: {words[1]}",
     )
 
 

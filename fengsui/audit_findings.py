@@ -269,10 +269,18 @@ def _compare_late(
         (calm, [*told, *_whole(told)], findings.missed),
     ):
         for episode in sides:
-            if episode.late and span.has(episode.moment):
+            if episode.late and span.has(episode.moment) and not _withdrawn(episode):
                 findings.checked += 1
                 if not any(_overlap(episode, other) for other in against):
                     found.append(episode.document())
+
+
+def _withdrawn(episode: Episode) -> bool:
+    """Tell whether a group's alarm was told and withdrawn: how messages came together decides it.
+
+    Members at one instant in one batch are judged at once, and nothing is told.
+    """
+    return episode.kind == Kind.group and episode.returned == episode.moment
 
 
 def _whole(told: Sequence[Episode]) -> list[Episode]:

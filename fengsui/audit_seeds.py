@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from psycopg import AsyncConnection
 
-from alarms import confirmations, instants
+from alarms import confirmations, group_record, instants
 from alarms.alarm import Kind, ProcessEvent, Subject, Tier, Transition
 from alarms.detectors import confirmation
 from alarms.engine import ChannelState, Engine
@@ -30,7 +30,8 @@ def states(plant: Plant, opened: Sequence[Row]) -> list[ChannelState]:
         if rule in RULES and each.key in points:
             found += _limit(plant, rules, points[each.key], each)
         elif rule.startswith("group.") and rule != BALANCE and each.key in groups:
-            process = {"phase": "ACTIVE", "t0": 0, "seen": 0, "unsure": 0, "memory": None}
+            began = instants.from_text(each.document["t_raised"])
+            process = group_record.stood(began, each.document["value"])
             found.append(ChannelState(key=each.key, rule=rule, process=process))
     return found
 

@@ -136,6 +136,8 @@ class Pipeline:
             late = await neighbours.around(conn, registered, confirmed, without=Readings.none())
             recollection.learn_confirmed(late)
             self._engine.settle()
+            groups = self._engine.groups
+            groups.replay(await neighbours.since(conn, registered, groups.wanted()))
             self._judged = None
             self._rota = Rota(
                 self._engine, now=now, fresh=recollection.fresh, saved=recollection.saved

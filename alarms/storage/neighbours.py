@@ -1,4 +1,9 @@
-"""The stored readings around late ones, with which those are judged (alarms.late)."""
+"""The stored readings around late ones, with which those are judged (alarms.late).
+
+And those with which groups are judged again at a start (alarms.group_replay).
+"""
+
+from typing import Final
 
 import numpy as np
 from psycopg import AsyncConnection, sql
@@ -9,6 +14,10 @@ from alarms.plant import Plant
 from alarms.readings import FAR, JUDGED, QUALITY_MASK, Readings
 from alarms.storage.readings import probing
 from alarms.storage.unpacking import Unpacked
+
+_LAGGING_US: Final = 1_800_000_000
+"""Points this far behind the others are asked for by themselves, _TOGETHER at once."""
+_TOGETHER: Final = 500
 
 
 async def around(
@@ -49,6 +58,40 @@ async def around(
     identities = zip(found.point.tolist(), found.time.tolist(), strict=True)
     mine = np.array([each not in known for each in identities], np.bool_)
     return found.take(mine & ((found.quality & FAR) == 0))
+
+
+async def since(conn: AsyncConnection, plant: Plant, wanted: Around) -> Readings:
+    """Return the readings asked for and, before them, the newest of each point of any quality.
+
+    Of a point that has none among them that one is left out.
+    """
+    lagging = wanted.since < int(wanted.since.max(initial=0)) - _LAGGING_US
+    places = np.flatnonzero(lagging)
+    runs = [places[first : first + _TOGETHER] for first in range(0, len(places), _TOGETHER)]
+    found = [Readings.none()]
+    for run in (np.flatnonzero(~lagging), *runs):
+        asked = Around(*(column[run] for column in wanted))
+        found.append(await around(conn, plant, asked, without=Readings.none()))
+    mine = np.flatnonzero(wanted.until >= wanted.since)
+    if len(mine):
+        statement = sql.SQL(
+            """
+            copy (select r.ts, r.received, r.value, r.point_id, r.quality
+                    from unnest({}::integer[], {}::timestamptz[]) as asked (point_id, since)
+                    cross join lateral (
+                         select * from reading
+                          where point_id = asked.point_id and ts < asked.since
+                            and quality & {} = 0
+                          order by ts desc limit 1
+                    ) r) to stdout (format binary)
+            """
+        ).format(
+            sql.Literal(plant.ids[wanted.rows[mine]].tolist()),
+            sql.Literal([instants.to_datetime(at) for at in wanted.since[mine].tolist()]),
+            sql.Literal(FAR),
+        )
+        found += [part async for part in Unpacked(plant).copied(conn, statement)]
+    return Readings.joined(found)
 
 
 def _before(plant: Plant, wanted: Around) -> sql.Composed:

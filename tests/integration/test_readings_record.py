@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 from alarms import instants
 from alarms.late import Around
 from alarms.plant import Plant
-from alarms.readings import CORRECTED, Quality, Readings
+from alarms.readings import CORRECTED, Quality, Readings, far_marked
 from alarms.storage import connection, neighbours, readings, rejects, retention
 from tests import plants
 
@@ -88,6 +88,31 @@ async def test_the_neighbours_of_late_readings_are_those_asked_for_without_thems
         (2, 40, 60.0),
         (2, 50, 70.0),
         (2, 60, 80.0),
+    ]
+
+
+async def test_what_groups_are_judged_again_with_is_what_came_since_and_the_one_before(
+    conn: AsyncConnection, plant: Plant
+) -> None:
+    batch = columns(*((p, s, 10.0 * p + s) for p in (0, 1, 2) for s in range(0, 100, 10)))
+    await readings.copy_new(conn, batch, ids(plant))
+    await readings.copy_new(conn, columns((0, 5000, 1.0), (1, 5000, 1.0)), ids(plant))
+    bad = far_marked(columns((2, 75, 7.0), (2, 78, 8.0)), np.array([60, 61]), 60)
+    await readings.insert_late(conn, bad, ids(plant))
+    wanted = Around(
+        rows=np.array([0, 1, 2], np.int32),
+        since=NOON + SECOND * np.array([4900, 5001, 80]),
+        until=NOON + SECOND * np.array([5000, 5000, 90]),
+        before=np.zeros(3, np.int64),
+    )
+    found = await neighbours.since(conn, plant, wanted)
+    seconds = ((found.time - NOON) // SECOND).tolist()
+    assert sorted(zip(found.point.tolist(), seconds, strict=True)) == [
+        (0, 90),
+        (0, 5000),
+        (2, 75),
+        (2, 80),
+        (2, 90),
     ]
 
 

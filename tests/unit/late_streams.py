@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from alarms import tales
-from alarms.alarm import Alarm, AlarmId, ProcessEvent, Tier
+from alarms.alarm import Alarm, AlarmId, Kind, ProcessEvent, Tier
 from alarms.engine import ChannelState, Engine, LastReadings, Proposal
 from alarms.late import Around, judged_near
 from alarms.lifecycle import Action, Deed, meant, step
@@ -19,7 +19,7 @@ from alarms.rules import RULES
 from alarms.wording import LATE_US
 from fengsui.backtest.clockwork import Clockwork
 from tests.unit.plants import SECOND, START, plant, readings
-from tests.unit.streams import Keeper, Row
+from tests.unit.streams import Keeper, Row, replay_groups
 
 VALUES = (-6.0, 0.5, 1.2, 1.7, 3.5, 5.0, 8.7, 9.2, 9.7, 10.5)
 TICK = -1
@@ -51,6 +51,7 @@ class Server:
         )
         for known, family in zip(learned, self.engine.learned, strict=False):
             family.memory[:] = known.memory
+        replay_groups(self.engine, list(self.stored.values()))
 
     def take(self, rows: Sequence[Row]) -> None:
         """Bring messages into the record."""
@@ -112,7 +113,7 @@ class Server:
 
     def _live(self, event: ProcessEvent, now: int) -> None:
         slot = event.subject.key, event.rule
-        if event.rule not in RULES and event.rule not in tales.RULES:
+        if event.rule not in (*RULES, *tales.RULES) and event.kind is not Kind.group:
             return
         known = self.open.get(slot)
         closed = [

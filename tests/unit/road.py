@@ -3,13 +3,15 @@
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
-from alarms.alarm import ProcessEvent
+from alarms.alarm import Kind, ProcessEvent
 from alarms.computed import Computed
 from alarms.engine import ChannelState, Engine, LastReadings, Proposal
 from alarms.memory import Part, Recollection, Rota
+from alarms.occurrences import Episodes
 from alarms.pasts import STATE
 from alarms.plant import Plant
 from alarms.readings import CORRECTED, Readings, newer_than
@@ -19,6 +21,7 @@ from ingest.roster import Roster
 from ingest.sifting import Arrived, sift
 from tests.unit.plants import START
 from tests.unit.random_plants import GATEWAYS, Message, Step, Tick
+from tests.unit.streams import replay_groups
 
 _MINUTE_US = 60_000_000
 
@@ -87,9 +90,31 @@ class Road:
         """Save all parts of the engine's memory."""
         self._parts = list(Rota(self.engine, now=0, fresh=True).due(0, stored=0))
 
-    def standing(self) -> dict[tuple[str, str], ChannelState]:
-        """Leave out the pasts: how long one is kept after a rest depends on what a batch held."""
-        return {slot: state for slot, state in self.states.items() if slot[1] != STATE}
+    def standing(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Leave out what depends on what a batch held.
+
+        How long a past is kept after a rest, and which alarms of groups were withdrawn again.
+        """
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        for slot, state in self.states.items():
+            process = {name: each for name, each in state.process.items() if name != "ghosts"}
+            at_rest = process.get("phase") == "CLEAR" and not any(
+                each for name, each in process.items() if name != "phase"
+            )
+            if slot[1] != STATE and not at_rest:
+                found[slot] = process
+        return found
+
+    def came_to(self) -> tuple[list[ProcessEvent], list[Any]]:
+        """Return what was said of points, and what groups said comes to: a batch hears as one."""
+        of_groups = [event for event in self.events if event.kind is Kind.group]
+        episodes = Episodes()
+        episodes.add(of_groups, now=START)
+        return [event for event in self.events if event.kind is not Kind.group], sorted(
+            (each.key, each.t_raised, each.t_returned, each.tiers)
+            for each in episodes.found
+            if each.t_raised != each.t_returned
+        )
 
     def restart(self) -> None:
         """Build the engine anew from what is kept: states, parts and the readings after them."""
@@ -105,6 +130,7 @@ class Road:
         order = np.lexsort((stored.time, stored.point, stored.time // _MINUTE_US))
         recollection.learn(stored.take(order))
         self.engine.settle()
+        replay_groups(self.engine, [stored])
 
     @property
     def memory(self) -> dict[str, bytes]:

@@ -7,11 +7,14 @@ import numpy as np
 from hypothesis import strategies as st
 
 from alarms.alarm import ProcessEvent
+from alarms.detectors.limits import ACTIVE
 from alarms.engine import ChannelState, Engine, LastReadings, Proposal
+from alarms.past import in_order
 from alarms.pasts import STATE
 from alarms.plant import Plant
 from alarms.proposal import judged
 from alarms.raising import PAST
+from alarms.readings import FAR, Readings
 from tests.unit.plants import SECOND, START, plant, point, readings
 
 Row = tuple[int, int, int, float, int]
@@ -75,6 +78,25 @@ def streams(draw: st.DrawFn, *, ticks: bool = True) -> list[Step]:
     return steps
 
 
+def replay_groups(engine: Engine, stored: Sequence[Readings]) -> None:
+    """Let groups come to where the record is, by its readings and no more than they want."""
+    wanted = engine.groups.wanted()
+    whole = Readings.joined([*stored, Readings.none()])
+    whole = in_order(whole.take((whole.quality & FAR) == 0))
+    found = [Readings.none()]
+    for row, since, until in zip(*(part.tolist() for part in wanted[:3]), strict=True):
+        mine = whole.take(whole.point == row)
+        first = max(int(np.searchsorted(mine.time, since)) - 1, 0)
+        found.append(mine.take(np.arange(first, int(np.searchsorted(mine.time, until, "right")))))
+    engine.groups.replay(Readings.joined(found))
+
+
+def standing_over(engine: Engine) -> set[str]:
+    """Return the groups whose alarm stands and is not about to return."""
+    pairs = zip(engine.groups.rules, engine.groups._past, strict=True)
+    return {rule.group.key for rule, past in pairs if past.now.phase == ACTIVE}
+
+
 @dataclass(slots=True)
 class Keeper:
     """Keeps what storage would keep, so that an engine can be built again at any moment."""
@@ -83,6 +105,7 @@ class Keeper:
     engine: Engine = field(init=False)
     states: dict[tuple[str, str], ChannelState] = field(default_factory=dict)
     last: LastReadings = field(init=False)
+    stored: list[Readings] = field(default_factory=list)
     events: list[ProcessEvent] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -102,6 +125,7 @@ class Keeper:
     def feed(self, rows: Sequence[Row]) -> None:
         """Judge a batch and commit it."""
         batch = readings(rows)
+        self.stored.append(batch)
         self._commit(self.engine.judge(batch, now=int(batch.received[-1])))
         for i in range(len(batch)):
             row = batch.point[i]
@@ -137,7 +161,9 @@ class Keeper:
 
     def _built(self) -> Engine:
         states = tuple(self.states.values())
-        return Engine.build(self.plant, states=states, last=self.last, started=START)
+        engine = Engine.build(self.plant, states=states, last=self.last, started=START)
+        replay_groups(engine, self.stored)
+        return engine
 
     def _commit(self, proposal: Proposal) -> None:
         for state in proposal.states:

@@ -63,6 +63,15 @@ def test_what_was_over_before_an_alarm_was_ever_raised_is_missed() -> None:
     assert len(compared(journal, computed).missed) == 1
 
 
+@pytest.mark.parametrize(("kind", "extra"), [("group", 0), ("limit", 1)])
+def test_a_withdrawn_alarm_of_a_group_depends_on_how_messages_came_together(
+    kind: str, extra: int
+) -> None:
+    journal = [replace(episode(100, 100, late=True), kind=kind)]
+    assert len(compared(journal, []).extra) == extra
+    assert len(compared([], journal).missed) == extra
+
+
 def again(began: int, returned: int | None) -> Episode:
     """Return an episode of an alarm that was raised before: its begin is not kept."""
     return replace(episode(began, returned), began=None)

@@ -373,5 +373,5 @@ def test_the_record_of_a_group_of_another_kind_is_taken_away() -> None:
 
 
 def test_a_plant_without_groups_costs_one_mark_a_point() -> None:
-    assert Told().keeper.engine._families._groups.nbytes > 0
-    assert Told(DOORS).keeper.engine._families._groups.nbytes == 12 + 2 * 32
+    assert Told().keeper.engine.groups.nbytes > 0
+    assert Told(DOORS).keeper.engine.groups.nbytes == 12 + 2 * 32

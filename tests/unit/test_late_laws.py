@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from alarms.detectors import limits
-from alarms.plant import Point, Tiering
+from alarms.plant import Plant, Point, Tiering
 from alarms.rules import RULES
 from tests.unit.late_streams import VALUES, Server
 from tests.unit.plants import SECOND, at, plant, point
@@ -27,6 +27,10 @@ class Drawn:
     ticks: frozenset[int]
     restarts: frozenset[int]
     tierings: tuple[Tiering, ...] = ()
+
+    @property
+    def plant(self) -> Plant:
+        return plant(self.points, tierings=self.tierings)
 
 
 @st.composite
@@ -110,14 +114,14 @@ def standing(server: Server) -> set[tuple[str, str]]:
 
 
 def in_order(drawn: Drawn) -> Server:
-    server = Server(plant(drawn.points, tierings=drawn.tierings), acknowledges=True)
+    server = Server(drawn.plant, acknowledges=True)
     for row in drawn.ordered:
         server.take([row])
     return server
 
 
 def as_it_came(drawn: Drawn, *, acknowledges: bool) -> Server:
-    server = Server(plant(drawn.points, tierings=drawn.tierings), acknowledges=acknowledges)
+    server = Server(drawn.plant, acknowledges=acknowledges)
     batch: list[Row] = []
     for number, row in enumerate(drawn.arrived):
         cut = {number} & (drawn.cuts | drawn.ticks | drawn.restarts)
