@@ -114,10 +114,12 @@ class Rewinds:
         """Return which followed points are judged again.
 
         They have one of these late readings, marked by `teach`, or are among `rows`, whose limits
-        are judged again.
+        are judged again, and have none without that mark.
         """
-        close = _close(late.take((late.quality & TAUGHT) != 0))
-        both = np.unique(np.concatenate([close.point, rows]))
+        close = _close(late)
+        taught = (close.quality & TAUGHT) != 0
+        others = np.setdiff1d(rows, close.point[~taught])
+        both = np.union1d(close.point[taught], others).astype(np.int32)
         trails = self._trails.of[both]
         both, trails = both[trails >= 0], trails[trails >= 0]
         can = self._trails.can(trails)

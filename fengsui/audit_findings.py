@@ -276,11 +276,12 @@ def _compare_late(
 
 
 def _withdrawn(episode: Episode) -> bool:
-    """Tell whether a group's alarm was told and withdrawn: how messages came together decides it.
+    """Tell whether an alarm was told and withdrawn: how messages came together decides it.
 
-    Members at one instant in one batch are judged at once, and nothing is told.
+    What a late reading shows in the batch that would tell it otherwise is not told at all. Limits
+    are left: what they tell is their readings' own.
     """
-    return episode.kind == Kind.group and episode.returned == episode.moment
+    return episode.kind != Kind.limit and episode.returned == episode.moment
 
 
 def _whole(told: Sequence[Episode]) -> list[Episode]:

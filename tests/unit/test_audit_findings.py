@@ -63,8 +63,8 @@ def test_what_was_over_before_an_alarm_was_ever_raised_is_missed() -> None:
     assert len(compared(journal, computed).missed) == 1
 
 
-@pytest.mark.parametrize(("kind", "extra"), [("group", 0), ("limit", 1)])
-def test_a_withdrawn_alarm_of_a_group_depends_on_how_messages_came_together(
+@pytest.mark.parametrize(("kind", "extra"), [("group", 0), ("forecast", 0), ("limit", 1)])
+def test_an_alarm_that_was_withdrawn_depends_on_how_messages_came_together(
     kind: str, extra: int
 ) -> None:
     journal = [replace(episode(100, 100, late=True), kind=kind)]
