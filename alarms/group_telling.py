@@ -222,6 +222,6 @@ def _told_of(rule: GroupRule, moves: Said) -> list[Told]:
     for change, at, value in moves:
         if change == Transition.raised:
             found.append(Told(side=0, t_raised=at, path=((at, int(rule.tier)),), peak=value))
-        else:
+        elif found:
             found[-1] = msgspec.structs.replace(found[-1], t_returned=at)
     return found
