@@ -96,11 +96,12 @@ class Rota:
             if len(mine):
                 records, watched = family.memory[mine], family.rows[mine]
                 until = newest.time[watched]
-                # What a late reading may still change is learned again at a start.
+                # What a late reading may still change is learned again at a start; of a large
+                # plant only where points are followed: to read it all takes too long.
                 if isinstance(family, Rewindable):
                     settled = self._engine.rewinds.settled(family, watched)
                     records[settled.at], until[settled.at] = settled.memory, settled.until
-                elif isinstance(family, AnyOrder):
+                elif isinstance(family, AnyOrder) and self._engine.rewinds.whole:
                     records, until = family.settled(mine, until)
                 yield self._part(family.name, chunk, watched, records, until)
 

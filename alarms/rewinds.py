@@ -49,6 +49,11 @@ class Rewinds:
         """Return the size of its columns in bytes."""
         return self._trails.nbytes
 
+    @property
+    def whole(self) -> bool:
+        """Tell whether every point that has reported is followed at all times."""
+        return self._trails.whole
+
     def recall(self, states: Iterable[ChannelState], row_of: Mapping[str, int]) -> None:  # noqa: ARG002  # as other families do
         """Take up which alarms stand; points are followed from their next late reading."""
         self._told = tales.standing(states, self.plant)
