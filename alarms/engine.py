@@ -291,7 +291,7 @@ class Engine:
             return None, [], []
         standing = self._standing.take(rows)
         levels = limits.Levels.gather(self.rules, rows)
-        pending = (standing.phase == limits.PEND_ON) | (standing.phase == limits.PEND_OFF)
+        pending = limits.running(standing.phase)
         heard = np.maximum(np.maximum(self.newest.received[rows], self._floor[rows]), link_since)
         settled = self.newest.time[rows] + (now - heard) - SETTLE_US
         reach = np.minimum(settled, self.newest.judged_time[rows] + levels.bridge)
@@ -392,7 +392,7 @@ class Engine:
         self._standing.t0[rows] = standing.t0
         self._standing.peak[rows] = standing.peak
         self._standing.stored[rows] = standing.stored
-        self._pending[rows] = ((phase == limits.PEND_ON) | (phase == limits.PEND_OFF)).any(axis=1)
+        self._pending[rows] = limits.running(phase).any(axis=1)
         resting: Mask = ~(standing.stored.any(axis=1) | self.pasts.kept[rows])
         # NaN is inside no interval: a point that is not at rest has every reading judged.
         self._calm[rows] = np.where(resting[:, None], self.rules.calm(rows), np.nan)

@@ -77,10 +77,14 @@ class Standing:
         return max(self.time)
 
     @property
+    def leading(self) -> int:
+        """Return the member with the newest reading."""
+        return self.time.index(self.clock)
+
+    @property
     def newest(self) -> tuple[int, int]:
         """Return when the newest reading was taken, and when it came."""
-        member = self.time.index(self.clock)
-        return self.time[member], self.received[member]
+        return self.clock, self.received[self.leading]
 
     def copy(self) -> Self:
         """Return a standing whose lists can be written to."""
@@ -275,7 +279,7 @@ class Course:
     ) -> None:
         standing = self.standing
         if behind is None:
-            behind = standing.time.index(standing.clock)
+            behind = standing.leading
         time, received = standing.time[behind], standing.received[behind]
         evidence = Evidence(
             verdict=verdict,

@@ -16,7 +16,7 @@ from alarms.group_rules import rules_of
 from alarms.group_telling import Clocks
 from alarms.late import Around
 from alarms.plant import Plant
-from alarms.proposal import Adoption, ChannelState, LastReadings, Proposal, judgeable
+from alarms.proposal import ChannelState, LastReadings, Proposal, judgeable
 from alarms.readings import FAR, HISTORY, Mask, Readings
 from alarms.rules import Ruleset
 
@@ -124,8 +124,7 @@ class Groups:
         if not self.rules:
             return [], {}
         near = late.take((late.quality & FAR) == 0)
-        news = [each for each in upon.memory if isinstance(each, Adoption) and each.family is self]
-        known: Changes = news[0].changes if news else {}
+        known: Changes = upon.changes_of(self) or {}
         events: list[ProcessEvent] = []
         changes: Changes = {}
         for index, mine in self._arrivals(near, judgeable(near)).items():

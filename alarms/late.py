@@ -76,7 +76,6 @@ class Upon:
     @classmethod
     def of(cls, proposal: Proposal, pasts: Pasts) -> "Upon":
         """Read it from the proposal."""
-        changes: dict[int, Followed] = {}
         swept, until = None, 0
         for part in proposal.memory:
             match part:
@@ -84,9 +83,8 @@ class Upon:
                     swept = part
                 case Newest():
                     until = int(part.readings.time.max(initial=0))
-                case Adoption() if part.family is pasts:
-                    changes = part.changes.pasts
-        return cls(changes=changes, swept=swept, until=until)
+        changes = proposal.changes_of(pasts)
+        return cls(changes={} if changes is None else changes.pasts, swept=swept, until=until)
 
     def standing(self, adopted: Standing, rows: Rows) -> Standing:
         """Return how rows stand by all that was told."""
@@ -350,7 +348,7 @@ def _ahead(
     phase, t0, peak = standing.phase, standing.t0, standing.peak.copy()
     judged_time = np.array([snap.judged_time for snap in snaps], np.int64)
     reach = np.minimum(ahead, judged_time + levels.bridge)
-    pending = (phase == limits.PEND_ON) | (phase == limits.PEND_OFF)
+    pending = limits.running(phase)
     ripe = pending & (limits.due_at(phase, t0, levels) <= reach[:, None])
     phase, t0, elapsed = limits.confirm(phase, t0, levels, ripe)
     moves: dict[int, list[LevelMove]] = {}

@@ -31,9 +31,14 @@ def right(
     was = limits.NONE
     for at, top in new.path:
         step = _step(plant, rules, row, taken, new.side, was, top, at, peak)
-        told.append(msgspec.structs.replace(step, late=True, still_over=True))
+        told.append(rings_late(step))
         was = top
     return told
+
+
+def rings_late(event: ProcessEvent) -> ProcessEvent:
+    """Return an event as late readings tell it of what stands: it rings."""
+    return msgspec.structs.replace(event, late=True, still_over=True)
 
 
 def judged_alone(

@@ -16,8 +16,8 @@ from alarms import confirmations
 from alarms.engine import Engine
 from alarms.family import AnyOrder, Rewindable
 from alarms.late import Around, judged_near
-from alarms.proposal import NEWEST, LastReadings, judgeable, judged
-from alarms.readings import BEHIND, QUALITY_MASK, TAUGHT, Instants, Quality, Readings, Rows
+from alarms.proposal import NEWEST, LastReadings, judgeable, judged, learned_from
+from alarms.readings import BEHIND, QUALITY_MASK, Instants, Quality, Readings, Rows
 from alarms.wording import LATE_US
 
 CHUNK_BITS: Final = 10
@@ -195,7 +195,7 @@ class Recollection:
             mine = usable & (self._places[family.name][readings.point] >= 0)
             mine &= readings.time > self._heard[family.name][readings.point]
             if isinstance(family, Rewindable):
-                mine &= (readings.quality & (BEHIND | TAUGHT)) != BEHIND
+                mine &= learned_from(readings.quality)
             elif not isinstance(family, AnyOrder):
                 mine &= (readings.quality & BEHIND) == 0
             family.replay(readings.point[mine], readings.time[mine], value[mine])

@@ -12,6 +12,7 @@ from alarms.readings import (
     BEHIND,
     JUDGED,
     QUALITY_MASK,
+    TAUGHT,
     Instants,
     Mask,
     Qualities,
@@ -202,6 +203,11 @@ class Proposal:
     gone: tuple[tuple[str, str], ...] = ()
     memory: tuple[Any, ...] = ()
 
+    def changes_of(self, family: object) -> Any:  # noqa: ANN401  # the family's own
+        """Return what a family is to adopt by it; None where it is not among them."""
+        adopted = (part for part in self.memory if isinstance(part, Adoption))
+        return next((part.changes for part in adopted if part.family is family), None)
+
 
 _JUDGED: Final = np.zeros(QUALITY_MASK + 1, np.bool_)
 _JUDGED[list(JUDGED)] = True
@@ -212,6 +218,12 @@ _HOLDS[[Quality.bad, Quality.fault, Quality.offline]] = True
 def judgeable(readings: Readings) -> Mask:
     """Tell which readings are compared with limits: by their quality, and a number at all."""
     return judged(readings.quality) & np.isfinite(readings.value)
+
+
+def learned_from(quality: Qualities) -> Mask:
+    """Tell which stored readings were learned from in order of time: all but late ones unmarked."""
+    learned: Mask = (quality & (BEHIND | TAUGHT)) != BEHIND
+    return learned
 
 
 def judged(quality: Qualities) -> Mask:

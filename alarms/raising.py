@@ -18,7 +18,7 @@ from alarms.detectors import limits
 from alarms.family import RANK, Clock, Found, LevelMove, Seen
 from alarms.past import MINUTE_US
 from alarms.plant import Plant, Raise
-from alarms.proposal import Adoption, ChannelState, LastReadings, Proposal
+from alarms.proposal import ChannelState, LastReadings, Proposal
 from alarms.rules import HIGH, RULES, Ruleset
 from alarms.tiers import raises_of
 from alarms.wording import Behind, raised_by_event, reading_behind
@@ -193,11 +193,8 @@ class Raising:
 
     def proposed(self, upon: Proposal) -> Changes:
         """Return what a proposal has it remember."""
-        for part in upon.memory:
-            if isinstance(part, Adoption) and part.family is self:
-                changes: Changes = part.changes
-                return changes
-        return Changes()
+        changes: Changes | None = upon.changes_of(self)
+        return Changes() if changes is None else changes
 
     def now(self, slot: Slot, changes: Changes) -> Course | None:
         """Return the open course of a slot by what is adopted and these changes."""

@@ -20,7 +20,7 @@ from alarms.alarm import ProcessEvent, Transition
 from alarms.courses import Course, Gone, Met, Own, went_on
 from alarms.detectors import limits
 from alarms.late import Around, Upon
-from alarms.late_wording import late_event
+from alarms.late_wording import late_event, rings_late
 from alarms.past import Told, in_order
 from alarms.pasts import Pasts
 from alarms.plant import Raise
@@ -156,7 +156,7 @@ class Judged:
                     continue
                 for which, met in self._raising.full_later(other, at, number, changes):
                     behind = behind_at(self._taken, each.row, at)
-                    found.append(_late(self._raising.event(which, met, behind)))
+                    found.append(rings_late(self._raising.event(which, met, behind)))
         return found
 
     def corrected(
@@ -188,8 +188,7 @@ class Judged:
         due = limits.due_at(
             phase, standing.t0, limits.Levels.gather(self._raising.rules, standing.rows)
         )
-        running = (phase == limits.PEND_ON) | (phase == limits.PEND_OFF)
-        due = np.where(running, due, np.iinfo(np.int64).max)
+        due = np.where(limits.running(phase), due, np.iinfo(np.int64).max)
         for i, row in enumerate(standing.rows.tolist()):
             for side, (slots, sign) in enumerate(((LOW, -1), (HIGH, 1))):
                 self._peaks[row, side] = sign * float(standing.peak[i, side])
@@ -311,7 +310,7 @@ class Judged:
         """Return steps of the limits, and among them the rises that were heard."""
         slot = each.row, each.told.side
         rises = [
-            _late(self._raising.event(slot, met, behind_at(self._taken, each.row, met[0])))
+            rings_late(self._raising.event(slot, met, behind_at(self._taken, each.row, met[0])))
             for met in heard
         ]
         return sorted([*steps, *rises], key=lambda event: event.t_change)
@@ -320,7 +319,3 @@ class Judged:
 def _news(both: dict[Key, Kept], before: dict[Key, Kept]) -> dict[Key, Kept]:
     """Return what is kept otherwise than before."""
     return {key: kept for key, kept in both.items() if key not in before or kept != before[key]}
-
-
-def _late(event: ProcessEvent) -> ProcessEvent:
-    return msgspec.structs.replace(event, late=True, still_over=True)

@@ -10,6 +10,7 @@ import numpy as np
 from alarms import tales
 from alarms.alarm import Kind, ProcessEvent, Tier, Transition
 from alarms.corrections import Correction
+from alarms.late_wording import rings_late
 from alarms.past import Told
 from alarms.plant import Plant
 from alarms.readings import Readings
@@ -52,11 +53,7 @@ def put_right(one: Correction, found: Sequence[ProcessEvent], worded: Worded) ->
         if event.change is Transition.raised and event.t_change == new.t_raised
     ]
     if instead is None and new.t_returned is None:
-        return [
-            msgspec.structs.replace(event, late=True, still_over=True)
-            for event in found
-            if event.t_change >= new.t_raised
-        ]
+        return [rings_late(event) for event in found if event.t_change >= new.t_raised]
     if raised:
         return [_late(raised[0], new, instead)]
     return [_late(worded(new, _ANOTHER_COURSE), new, instead)]
@@ -71,7 +68,7 @@ def _since_the_start(old: Told, new: Told, worded: Worded) -> list[ProcessEvent]
     assert at is not None  # noqa: S101  one of the two has ended
     change = Transition.returned if ended else Transition.raised
     event = worded(new, _ANOTHER_COURSE)
-    return [msgspec.structs.replace(event, change=change, t_change=at, late=True, still_over=True)]
+    return [rings_late(msgspec.structs.replace(event, change=change, t_change=at))]
 
 
 def _late(event: ProcessEvent, each: Told, instead: tuple[int, int | None] | None) -> ProcessEvent:

@@ -21,7 +21,14 @@ from alarms.corrections import corrections
 from alarms.family import Clock, Columns, Found, LevelMove, Rewindable, Seen, write_at
 from alarms.past import MINUTE_US, Told, in_order
 from alarms.plant import Plant
-from alarms.proposal import ChannelState, LastReadings, Newest, Proposal, judgeable
+from alarms.proposal import (
+    ChannelState,
+    LastReadings,
+    Newest,
+    Proposal,
+    judgeable,
+    learned_from,
+)
 from alarms.readings import BEHIND, FAR, QUALITY_MASK, TAUGHT, Instants, Quality, Readings, Rows
 from alarms.retelling import retold
 from alarms.rewind_changes import Again, Aside, Asked, Marks, Said, Settled, Ticked
@@ -147,7 +154,7 @@ class Rewinds:
         was not learned from then is not learned from now either: a start does not know it.
         """
         rows, since = asked
-        known = neighbours.take((neighbours.quality & (BEHIND | TAUGHT)) != BEHIND)
+        known = neighbours.take(learned_from(neighbours.quality))
         taken = Readings.joined([known, late.take((late.quality & TAUGHT) != 0)])
         place = np.minimum(np.searchsorted(rows, taken.point), max(len(rows) - 1, 0))
         mine = np.zeros(len(taken), np.bool_)

@@ -131,7 +131,7 @@ def judge(phase: Phases, t0: Onsets, levels: Levels, layer: Layer) -> Moved:
     under = y < levels.off
     elapsed: list[Steps] = []
     cleared = np.zeros((len(phase), 2), np.bool_)
-    pending = (phase == PEND_ON) | (phase == PEND_OFF)
+    pending = running(phase)
     if pending.any():
         due = due_at(phase, t0, levels)
         agrees = np.where(phase == PEND_ON, ~under, ~over)
@@ -196,6 +196,12 @@ def hold(
     phase = np.where(rising | kept, ACTIVE, phase).astype(np.int8)
     t0 = np.where(rising | kept, np.maximum(t0, at[:, None]), t0)
     return phase, t0, _steps(was, tops(phase), np.stack([at, at], axis=1))
+
+
+def running(phase: Phases) -> NDArray[np.bool_]:
+    """Tell which slots have a delay running, of the shape of `phase`."""
+    pending: NDArray[np.bool_] = (phase == PEND_ON) | (phase == PEND_OFF)
+    return pending
 
 
 def tops(phase: Phases) -> NDArray[np.int8]:

@@ -19,7 +19,7 @@ _WINDOW_US: Final = 60_000_000
 """Readings are taken by at most so much event time at once: peers stay close in time."""
 _BLOCK: Final = 1_000_000
 """Readings in a block, about: less event time where they lie denser."""
-_LAGGING_US: Final = 1_800_000_000
+LAGGING_US: Final = 1_800_000_000
 """Points this far behind the others are asked for one by one."""
 _TOGETHER: Final = 16
 """Lagging points fetched at once."""
@@ -79,7 +79,7 @@ async def stored_after(
         return
     ids = plant.ids
     unpack = unpacking.Unpacked(plant)
-    recent = since >= max(1, int(since.max()) - _LAGGING_US)
+    recent = since >= max(1, int(since.max()) - LAGGING_US)
     async for readings in _lagging(conn, unpack, ids[~recent], since[~recent]):
         yield _sorted(readings)
     if not recent.any():

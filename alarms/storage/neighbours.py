@@ -12,12 +12,12 @@ from alarms import instants
 from alarms.late import Around
 from alarms.plant import Plant
 from alarms.readings import FAR, JUDGED, QUALITY_MASK, Readings
+from alarms.storage.memory import LAGGING_US
 from alarms.storage.readings import probing
 from alarms.storage.unpacking import Unpacked
 
-_LAGGING_US: Final = 1_800_000_000
-"""Points this far behind the others are asked for by themselves, _TOGETHER at once."""
 _TOGETHER: Final = 500
+"""Lagging points (LAGGING_US) asked for at once, apart from the others."""
 
 
 async def around(
@@ -65,7 +65,7 @@ async def since(conn: AsyncConnection, plant: Plant, wanted: Around) -> Readings
 
     Of a point that has none among them that one is left out.
     """
-    lagging = wanted.since < int(wanted.since.max(initial=0)) - _LAGGING_US
+    lagging = wanted.since < int(wanted.since.max(initial=0)) - LAGGING_US
     places = np.flatnonzero(lagging)
     runs = [places[first : first + _TOGETHER] for first in range(0, len(places), _TOGETHER)]
     found = [Readings.none()]

@@ -86,16 +86,17 @@ def came_to(keeper: Keeper) -> list[tuple[Any, ...]]:
     )
 
 
+def in_batches(steps: list[Step], cuts: frozenset[int]) -> tuple[Keeper, Keeper, Keeper]:
+    """Return what a stream comes to in one piece, cut, and one reading after the other."""
+    return ran(steps, frozenset()), ran(steps, cuts), ran(steps, frozenset(range(250)))
+
+
 @given(streams(in_order=True), CUTS)
 @tried(40)
 def test_however_a_stream_in_order_is_cut_into_batches_the_groups_say_the_same(
     steps: list[Step], cuts: frozenset[int]
 ) -> None:
-    whole, cut, singly = (
-        ran(steps, frozenset()),
-        ran(steps, cuts),
-        ran(steps, frozenset(range(250))),
-    )
+    whole, cut, singly = in_batches(steps, cuts)
     assert of_groups(cut) == of_groups(whole)
     assert of_groups(singly) == of_groups(whole)
     assert cut.standing() == singly.standing() == whole.standing()
@@ -106,11 +107,7 @@ def test_however_a_stream_in_order_is_cut_into_batches_the_groups_say_the_same(
 def test_however_a_stream_is_cut_into_batches_the_occurrences_are_the_same(
     steps: list[Step], cuts: frozenset[int]
 ) -> None:
-    whole, cut, singly = (
-        ran(steps, frozenset()),
-        ran(steps, cuts),
-        ran(steps, frozenset(range(250))),
-    )
+    whole, cut, singly = in_batches(steps, cuts)
     assert came_to(cut) == came_to(singly) == came_to(whole)
     assert _columns(cut) == _columns(singly) == _columns(whole)
 

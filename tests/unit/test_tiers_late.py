@@ -15,14 +15,13 @@ from tests.unit.late_streams import Server
 from tests.unit.plants import SECOND, START, at, plant, point
 from tests.unit.test_late_laws import (
     Drawn,
-    as_it_came,
     drawn,
+    either_way,
     ended,
     in_order,
     records,
     shown,
     silence,
-    standing,
 )
 
 TABLE = (Raise(tier="red", peak=9.7), Raise(tier="orange", lasting_s=40.0))
@@ -231,14 +230,12 @@ def remembered(server: Server) -> dict[tuple[str, str], Tier]:
 def ends_alike(drawn: Drawn, period: int) -> None:
     ordered = in_order(drawn)
     ended(ordered, drawn, period)
-    for acknowledges in (True, False):
-        came = as_it_came(drawn, acknowledges=acknowledges)
-        assert shown(came) == standing(came)
+    for came in either_way(drawn):
         active = {slot: alarm.tier for slot, alarm in came.open.items() if slot in shown(came)}
         assert active == remembered(came)
         ended(came, drawn, period)
         assert graded(came) == graded(ordered)
-        if acknowledges:
+        if came.acknowledges:
             assert records(came) == records(ordered)
 
 
