@@ -32,6 +32,7 @@ from alarms.registry_form import FORMS
 from alarms.registry_gateways import mapping_findings
 from alarms.registry_tree import Items, Node, Plain, Table, quick, read
 from alarms.tank_checks import tank_findings
+from alarms.uncollected import uncollected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,7 @@ class Registry:
     groups: tuple[Group, ...] = ()
 
 
+@uncollected()
 def parse(document: bytes, known: Known, *, name: str = "the registry file") -> Registry:
     """Read a registry file; raises RefusedError with every fault, in order of lines."""
     root = quick(document)

@@ -37,6 +37,7 @@ from alarms.storage import (
     warnings,
     writer,
 )
+from alarms.uncollected import uncollected
 from alarms.wording import LATE_US
 from ingest import sequence, topics
 from ingest.decoders.decoded import Reason, printable
@@ -106,7 +107,7 @@ class Pipeline:
 
     async def recall(self, conn: AsyncConnection, *, now: int) -> None:
         """Build everything anew from the record; silence counts from `now` at the earliest."""
-        async with _uncollected(), conn.transaction():
+        async with _for_good(), conn.transaction():
             await writer.still(conn)
             registered = await plant.load(conn)
             self._steps("plant read")
@@ -386,15 +387,11 @@ class Pipeline:
 
 
 @asynccontextmanager
-async def _uncollected() -> AsyncIterator[None]:
-    """Build without the garbage collector, which would walk all that is built again and again.
-
-    What stands in the end is for good and is not walked later either: that would cost seconds too.
-    """
+async def _for_good() -> AsyncIterator[None]:
+    """Build what is for good: the garbage collector does not walk it later either, for seconds."""
     gc.unfreeze()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
+    with uncollected():
+        try:
+            yield
+        finally:
+            gc.freeze()

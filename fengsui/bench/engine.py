@@ -84,11 +84,13 @@ async def measure(
             states=states.values(),
             rounds=feed.rounds(rounds),
         )
-        del engine
-        gc.unfreeze()
         told("letting the database write back what has just been filled in")
         await measures.settle(conn)
         told("restarting")
+        # As a kill does: what the one before held is free when the next one starts.
+        del engine, raised
+        gc.unfreeze()
+        gc.collect()
         results |= await restart.measure(database_url)
     shape |= {"states_at_restart": len(states), "stored_since_memory": stored}
     return report.document(results, workload=shape, versions=versions)
