@@ -21,7 +21,7 @@ from fengsui.bench.one_by_one import OneByOne
 from fengsui.settings import Settings
 
 _START: Final = 1_763_712_000_000_000
-_PLAIN_READINGS: Final = 200_000
+_PLAIN_READINGS: Final = 100_000
 """The plain engine takes the first so many readings: it is slow, and its speed does not change."""
 _DETECT: Final = ("limit", "forecast", "deviation", "sensor", "comms")
 """Every detector that rule packs and defaults know; a rate is watched only where somebody asks."""
@@ -76,7 +76,7 @@ async def measure(
         raised = engine.judge(feed.over(restart.OPEN_ALARMS), now=feed.now)
         engine.adopt(raised)
         states.update({(state.key, state.rule): state for state in raised.states})
-        rounds = restart.rounds_unsaved(workload.points, workload.period_s)
+        rounds = restart.rounds_to_save(workload.points, workload.period_s)
         stored = await restart.fill(
             conn,
             engine,
@@ -144,13 +144,13 @@ def _as_after_a_start(engine: Engine) -> None:
 
 def _plain_rate(plant: Plant, batches: list[Readings]) -> float:
     """Return the readings/s of the one-by-one engine, its readings unpacked beforehand."""
-    engines = [OneByOne(point) for point in plant.points]
     rows: list[tuple[int, int, int, float, int]] = []
     for batch in batches:
         columns = (batch.point, batch.time, batch.received, batch.value, batch.quality)
         rows += zip(*(column.tolist() for column in columns), strict=True)
         if len(rows) >= _PLAIN_READINGS:
             break
+    engines = {row: OneByOne(plant.points[row]) for row in {row for row, *_ in rows}}
     began = perf_counter()
     for row, time, received, value, quality in rows:
         engines[row].take(time, received, value, quality)

@@ -28,9 +28,9 @@ _SLICES: Final = 10
 """A round of readings is stored in so many transactions, each with its turn of memory."""
 
 
-def rounds_unsaved(points: int, period_s: float) -> int:
-    """Return how many rounds of readings pass between two savings of one part at most."""
-    return int(max(1, min(ROUND_READINGS // points, ROUND_US / 1e6 // period_s)))
+def rounds_to_save(points: int, period_s: float) -> int:
+    """Return in how many rounds of readings every part of memory is saved once at least."""
+    return int(min(ROUND_READINGS / points, ROUND_US / 1e6 / period_s)) + 1
 
 
 async def fill(
@@ -49,10 +49,9 @@ async def fill(
     async with conn.transaction():
         await alarms.apply_events(conn, events, now=now)
         await alarms.save_states(conn, list(states), ())
-        rota = Rota(engine, now=now, fresh=True)
-        await memory.save(conn, rota.due(now, stored=0), now=now)
     ids = engine.plant.ids
     learning = Recollection(engine)
+    rota = Rota(engine, now=now, fresh=False)
     stored = 0
     for whole in rounds:
         await partitions.ensure(conn, "reading", partitions.months_of(whole.time))
