@@ -172,16 +172,15 @@ async def judged_behind(conn: AsyncConnection, plant: Plant, wanted: Around) -> 
         return Readings.none()
     asked = sql.SQL(
         """
-        copy (select r.ts, r.received, r.value, r.point_id, r.quality
-                from unnest({}::integer[], {}::timestamptz[], {}::timestamptz[])
-                     as asked (id, since, until)
-                cross join lateral (
-                     select * from reading
-                      where point_id = asked.id and ts >= asked.since and ts <= asked.until
-                        and quality & {} = any({}) and quality & {} = 0
-                      order by ts desc limit 1
-                ) r
-              ) to stdout (format binary)
+        select r.*
+          from unnest({}::integer[], {}::timestamptz[], {}::timestamptz[])
+               as asked (id, since, until)
+         cross join lateral (
+               select ts, received, value, point_id, quality from reading
+                where point_id = asked.id and ts >= asked.since and ts <= asked.until
+                  and quality & {} = any({}) and quality & {} = 0
+                order by ts desc limit 1
+         ) r
         """
     ).format(
         sql.Literal(plant.ids[wanted.rows].tolist()),
@@ -191,8 +190,7 @@ async def judged_behind(conn: AsyncConnection, plant: Plant, wanted: Around) -> 
         sql.Literal([int(quality) for quality in JUDGED]),
         sql.Literal(FAR),
     )
-    blocks = [readings async for readings in unpacking.Unpacked(plant).copied(conn, asked)]
-    return Readings.joined(blocks) if blocks else Readings.none()
+    return await unpacking.Unpacked(plant).asked(conn, asked)
 
 
 def _sorted(readings: Readings) -> Readings:

@@ -31,15 +31,15 @@ async def around(
     # probed one by one, where the database would read through all that is compressed.
     statement = sql.SQL(
         """
-        copy (select reading.ts, reading.received, reading.value, reading.point_id, reading.quality
-                from unnest({}::integer[], {}::timestamptz[], {}::timestamptz[])
-                     as asked (point_id, since, until)
-               cross join lateral (
-                     select * from reading
-                      where point_id = asked.point_id
-                        and ts >= asked.since and ts <= asked.until and ts >= {} and ts <= {}
-                     {}
-               ) reading) to stdout (format binary)
+        select reading.*
+          from unnest({}::integer[], {}::timestamptz[], {}::timestamptz[])
+               as asked (point_id, since, until)
+         cross join lateral (
+               select ts, received, value, point_id, quality from reading
+                where point_id = asked.point_id
+                  and ts >= asked.since and ts <= asked.until and ts >= {} and ts <= {}
+               {}
+         ) reading
         """
     ).format(
         sql.Literal(ids),
@@ -50,14 +50,16 @@ async def around(
         probing(len(wanted.rows)),
     )
     unpacked = Unpacked(plant)
-    parts = [part async for part in unpacked.copied(conn, statement)]
+    found = await unpacked.asked(conn, statement)
     if wanted.before.any():
-        parts += [part async for part in unpacked.copied(conn, _before(plant, wanted))]
-    found = Readings.joined(parts) if parts else Readings.none()
+        found = Readings.joined([found, await unpacked.asked(conn, _before(plant, wanted))])
+    found = found.take((found.quality & FAR) == 0)
+    if len(without) == 0:
+        return found
     known = set(zip(without.point.tolist(), without.time.tolist(), strict=True))
     identities = zip(found.point.tolist(), found.time.tolist(), strict=True)
     mine = np.array([each not in known for each in identities], np.bool_)
-    return found.take(mine & ((found.quality & FAR) == 0))
+    return found.take(mine)
 
 
 async def since(conn: AsyncConnection, plant: Plant, wanted: Around) -> Readings:
@@ -76,21 +78,21 @@ async def since(conn: AsyncConnection, plant: Plant, wanted: Around) -> Readings
     if len(mine):
         statement = sql.SQL(
             """
-            copy (select r.ts, r.received, r.value, r.point_id, r.quality
-                    from unnest({}::integer[], {}::timestamptz[]) as asked (point_id, since)
-                    cross join lateral (
-                         select * from reading
-                          where point_id = asked.point_id and ts < asked.since
-                            and quality & {} = 0
-                          order by ts desc limit 1
-                    ) r) to stdout (format binary)
+            select r.*
+              from unnest({}::integer[], {}::timestamptz[]) as asked (point_id, since)
+             cross join lateral (
+                   select ts, received, value, point_id, quality from reading
+                    where point_id = asked.point_id and ts < asked.since
+                      and quality & {} = 0
+                    order by ts desc limit 1
+             ) r
             """
         ).format(
             sql.Literal(plant.ids[wanted.rows[mine]].tolist()),
             sql.Literal([instants.to_datetime(at) for at in wanted.since[mine].tolist()]),
             sql.Literal(FAR),
         )
-        found += [part async for part in Unpacked(plant).copied(conn, statement)]
+        found.append(await Unpacked(plant).asked(conn, statement))
     return Readings.joined(found)
 
 
@@ -99,16 +101,16 @@ def _before(plant: Plant, wanted: Around) -> sql.Composed:
     mine = np.flatnonzero(wanted.before)
     return sql.SQL(
         """
-        copy (select r.ts, r.received, r.value, r.point_id, r.quality
-                from unnest({}::integer[], {}::timestamptz[], {}::integer[])
-                     as asked (point_id, since, many)
-                cross join lateral (
-                     select * from reading
-                      where point_id = asked.point_id and ts < asked.since
-                        and quality & {} = any({}::integer[]) and quality & {} = 0
-                        and value > '-infinity' and value < 'infinity'
-                      order by ts desc limit asked.many
-                ) r) to stdout (format binary)
+        select r.*
+          from unnest({}::integer[], {}::timestamptz[], {}::integer[])
+               as asked (point_id, since, many)
+         cross join lateral (
+               select ts, received, value, point_id, quality from reading
+                where point_id = asked.point_id and ts < asked.since
+                  and quality & {} = any({}::integer[]) and quality & {} = 0
+                  and value > '-infinity' and value < 'infinity'
+                order by ts desc limit asked.many
+         ) r
         """
     ).format(
         sql.Literal(plant.ids[wanted.rows[mine]].tolist()),

@@ -1,4 +1,4 @@
-"""Reads what PostgreSQL's binary COPY sends of readings, whole columns at a time."""
+"""Reads what PostgreSQL sends of readings in binary, whole columns at a time."""
 
 from collections.abc import AsyncIterator
 from typing import Final
@@ -49,6 +49,16 @@ class Unpacked:
                     skip = 0
         if len(waiting) > skip + _TRAILER:
             yield self._of(np.frombuffer(bytes(waiting[skip:-_TRAILER]), ROW))
+
+    async def asked(self, conn: AsyncConnection, statement: sql.Composed) -> Readings:
+        """Run `select ts, received, value, point_id, quality …` and return all it finds.
+
+        They come point by point, in no order; points registered no more are left out.
+        """
+        packed = sql.SQL("select string_agg({}, '') from ({}) r group by point_id")
+        async with conn.cursor(binary=True) as cursor:
+            await cursor.execute(packed.format(sql.SQL(PACKED), statement))
+            return self.readings(b"".join([block async for (block,) in cursor]))
 
     def readings(self, packed: bytes) -> Readings:
         """Return what PACKED made of readings; points registered no more are left out."""
