@@ -15,6 +15,7 @@ from alarms.alarm import ProcessEvent, Tier, Transition
 from alarms.detectors.balance import Balance
 from alarms.detectors.limits import ACTIVE, CLEAR, PEND_OFF, PEND_ON, PHASES
 from alarms.detectors.verdict import Memory, Says, Verdict
+from alarms.detectors.vote import Vote
 from alarms.group_rules import GroupRule
 from alarms.plant import Plant
 from alarms.wording import is_late
@@ -210,7 +211,11 @@ class Course:
     def _stand(self, at: int, behind: int | None = None) -> None:
         """Judge the values at an instant and let a delay of that very instant take effect."""
         standing, rule = self.standing, self.rule
-        verdict, standing.memory = rule.detector.judge(standing.values(rule, at), standing.memory)
+        values, detector = standing.values(rule, at), rule.detector
+        if standing.phase == CLEAR and isinstance(detector, Vote) and detector.calm(values):
+            standing.near = False
+            return
+        verdict, standing.memory = detector.judge(values, standing.memory)
         says = verdict.says
         standing.near = bool(verdict.parts)
         if says is Says.OFF and standing.phase == CLEAR:

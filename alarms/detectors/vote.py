@@ -21,6 +21,15 @@ class Vote:
     deadband: float
     safe: bool
 
+    def calm(self, x: list[float]) -> bool:
+        """Tell quickly whether every member has a value and none is near: then it says OFF."""
+        whole = sum(x)
+        if whole != whole:
+            return False
+        if self.high:
+            return max(x) < self.limit - self.deadband
+        return min(x) > self.limit + self.deadband
+
     def judge(self, x: list[float], memory: Memory) -> tuple[Verdict, Memory]:
         """Return the verdict; its value is the one that decides, the k-th past the limit."""
         sign = 1.0 if self.high else -1.0
