@@ -116,6 +116,11 @@ class Trails:
             elif mine.any():
                 write_at(kept[family], trails[mine], [column[mine] for column in columns])
 
+    def mark(self, trails: Rows, minute: Instants) -> None:
+        """Keep how points stand now as how they stood at the beginnings of minutes; see `at`."""
+        for family, columns in enumerate(self.now(self.row[trails])):
+            self.put(family, trails, minute, columns)
+
     def _room_for(self, many: int) -> Rows:
         if len(self.row) - self.count < many:
             self._resize(max(2 * len(self.row), self.count + many, _LEAST))

@@ -227,6 +227,26 @@ async def between(conn: AsyncConnection, after: int, to: int) -> list[JournalRow
     return [JournalRow(*row) for row in rows]
 
 
+async def told_since(conn: AsyncConnection, moment: int, rules: Sequence[str]) -> dict[str, int]:
+    """Return when something was written last of alarms of these rules, by their keys, Micros.
+
+    Keys are of all of which something was written at an instant of the server's clock or later.
+    """
+    found = await conn.execute(
+        """
+        select alarm.key, max(journal.t_committed)
+          from journal join alarm on alarm.id = journal.alarm_id
+         where journal.log_offset > coalesce((select log_offset from journal
+                                               where t_committed < %s
+                                               order by log_offset desc limit 1), 0)
+           and alarm.rule = any(%s)
+         group by alarm.key
+        """,
+        (instants.to_datetime(moment), list(rules)),
+    )
+    return {key: instants.from_datetime(at) for key, at in await found.fetchall()}
+
+
 async def of_alarm(
     conn: AsyncConnection, alarm_id: str, *, after_rev: int = 0, limit: int = 1000
 ) -> list[JournalRow]:
