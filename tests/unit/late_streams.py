@@ -61,8 +61,11 @@ class Server:
         """Return all parts of what was learned, as they are kept."""
         return list(Rota(self.engine, now=0, fresh=True).due(0, stored=0))
 
-    def start(self, parts: Iterable[Part], *, window: int) -> None:
-        """Begin from the record: parts kept before, and what was stored since, window by window."""
+    def start(self, parts: Iterable[Part], *, window: int, changed: int = 0) -> None:
+        """Begin from the record: parts kept before, and what was stored since, window by window.
+
+        The registry was changed last at an instant, Micros.
+        """
         states = tuple(self.states.values())
         never = LastReadings.never(len(self.plant.points))
         self.engine = Engine.build(self.plant, states=states, last=never, started=START)
@@ -78,7 +81,7 @@ class Server:
         for block in np.unique(news.time // window).tolist():
             recollection.learn(news.take(news.time // window == block))
         recollection.learn_confirmed(stored)
-        recollection.settle(states, told=self.told, changed=0)
+        recollection.settle(states, told=self.told, changed=changed)
         replay_groups(self.engine, list(self.stored.values()))
 
     def take(self, rows: Sequence[Row]) -> None:

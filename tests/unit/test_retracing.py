@@ -1,4 +1,4 @@
-"""A start knows how points stood that were at rest: what comes late just after it is judged again."""
+"""What comes late just after a start is judged again, of points at which no alarm stood."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
+from alarms import trails
 from alarms.memory import Part
 from alarms.readings import BEHIND, FAR, TAUGHT, Readings
 from alarms.tales import RULES
@@ -85,3 +86,96 @@ def test_whenever_a_start_comes_what_came_late_and_was_learned_is_that_of_the_or
     event(f"all learned: {not len(untaught(came))}")
     if not len(untaught(came)):
         ends_as_in_order(one)
+
+
+def one_late(seconds: int, behind: int, **settings: Any) -> Drawn:
+    """Return 20 minutes of readings, 10 s apart, of which that of an instant comes so much late."""
+    watched = point(
+        "A", limits={"h": 9.0}, period_s=60.0, detect=DETECTORS, params=PARAMS, **settings
+    )
+    ordered: list[Row] = [
+        (0, at(t), at(t), 5.0 + 12.0 * NOISE[n % 9], 0) for n, t in enumerate(range(0, 1200, 10))
+    ]
+    late = ordered[seconds // 10]
+    came = [*ordered[: seconds // 10], *ordered[seconds // 10 + 1 :]]
+    came.append((0, late[1], late[1] + behind * SECOND, late[3], 0))
+    came.sort(key=lambda read: read[2])
+    none: frozenset[int] = frozenset()
+    return Drawn((watched,), ordered, came, frozenset(range(len(came))), none, none)
+
+
+@given(
+    st.integers(20, 100),
+    st.integers(-9, 9),
+    st.sampled_from([11, 37, 59]),
+    st.frozensets(st.integers(0, 110), max_size=2),
+    st.sampled_from([17, 45, 60, 1800]),
+)
+@settings(max_examples=40, deadline=None)
+def test_of_a_point_at_rest_every_reading_late_around_a_start_is_learned_from(
+    starts: int, after: int, behind: int, saves: frozenset[int], window: int
+) -> None:
+    course = one_late((starts + after) * 10, behind)
+    one = Started(course, saves, frozenset({starts}), window * SECOND)
+    assert not len(untaught(as_it_came(one)))
+    ends_as_in_order(one)
+
+
+def peaked(since: int, until: int, *, late: int) -> Started:
+    """Return a course over its limit for a while, a late reading, and a start that comes between.
+
+    All are seconds.
+    """
+    course = one_late(late, 35, on_delay_s=0.0, off_delay_s=0.0)
+    raised = [
+        (row, time, received, 9.5 if at(since) <= time < at(until) else value, quality)
+        for row, time, received, value, quality in course.arrived
+    ]
+    ordered = sorted(raised, key=lambda read: read[1])
+    course = replace(course, arrived=raised, ordered=ordered)
+    return Started(course, frozenset(), frozenset({late // 10 + 3}), 60 * SECOND)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "late", "learned_from"),
+    [
+        pytest.param(100, 1200, 1000, False, id="stands"),
+        pytest.param(590, 620, 600, False, id="returned in these minutes"),
+        pytest.param(100, 120, 600, False, id="returned within ten minutes"),
+        pytest.param(100, 120, 1000, True, id="returned long before"),
+        pytest.param(660, 1200, 600, True, id="raised after the start"),
+    ],
+)
+def test_what_comes_late_after_a_start_is_learned_from_where_no_alarm_stood(
+    since: int, until: int, late: int, learned_from: bool
+) -> None:
+    one = peaked(since, until, late=late)
+    came = as_it_came(one)
+    assert (len(untaught(came)) == 0) == learned_from
+    if learned_from:
+        ends_as_in_order(one)
+    ended(came, one.drawn, 5 * SECOND)
+    assert shown(came, RULES) == standing(came).keys()
+
+
+@pytest.mark.parametrize(("changed", "learned_from"), [(-300, True), (-30, False)])
+def test_nothing_is_judged_again_by_other_rules_than_held_when_it_was_judged(
+    changed: int, learned_from: bool
+) -> None:
+    course = one_late(600, 35)
+    server = Server(course.plant, acknowledges=True)
+    for read in course.arrived[:63]:
+        server.take([read])
+    server.start((), window=60 * SECOND, changed=at(changed))
+    server.take([course.arrived[63]])
+    assert (len(untaught(server)) == 0) == learned_from
+
+
+def test_of_a_large_plant_a_start_marks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trails, "WHOLE", 0)
+    course = one_late(600, 35)
+    server = Server(course.plant, acknowledges=True)
+    for read in course.arrived[:63]:
+        server.take([read])
+    server.start((), window=60 * SECOND)
+    assert len(server.engine.rewinds.trails) == 0
