@@ -40,8 +40,12 @@ def started(draw: st.DrawFn) -> Started:
     )
 
 
-def as_it_came(one: Started) -> Server:
-    server = Server(one.drawn.plant, acknowledges=True)
+def as_it_came(one: Started) -> tuple[Server, bool]:
+    """Return a server that took what arrived, and whether at a start nothing was raised already.
+
+    When and how what stood was raised is not known after a start: of that only the end is put right.
+    """
+    server, nothing_stood = Server(one.drawn.plant, acknowledges=True), True
     parts: list[Part] = []
     batch: list[Row] = []
     for number, row in enumerate(one.drawn.arrived):
@@ -54,10 +58,11 @@ def as_it_came(one: Started) -> Server:
         if number in one.saves:
             parts = server.saved()
         if number in one.starts:
+            nothing_stood &= not standing(server)
             server.start(parts, window=one.window)
         batch.append(row)
     server.take(batch)
-    return server
+    return server, nothing_stood
 
 
 def untaught(server: Server) -> Readings:
@@ -67,12 +72,13 @@ def untaught(server: Server) -> Readings:
 
 
 def ends_as_in_order(one: Started) -> None:
-    ordered, came = in_order(one.drawn), as_it_came(one)
+    ordered, (came, nothing_stood) = in_order(one.drawn), as_it_came(one)
     for server in (ordered, came):
         ended(server, one.drawn, 5 * SECOND)
     assert learned(came) == learned(ordered)
     assert standing(came) == standing(ordered)
-    assert occurrences(came, RULES) == occurrences(ordered, RULES)
+    if nothing_stood:
+        assert occurrences(came, RULES) == occurrences(ordered, RULES)
 
 
 @given(started())
@@ -81,7 +87,7 @@ def test_whenever_a_start_comes_what_came_late_and_was_learned_is_that_of_the_or
     one: Started,
 ) -> None:
     assume(silence(one.drawn, 5 * SECOND) < 170 * SECOND)
-    came = as_it_came(one)
+    came, _ = as_it_came(one)
     assert shown(came, RULES) == standing(came).keys()
     event(f"all learned: {not len(untaught(came))}")
     if not len(untaught(came)):
@@ -117,7 +123,7 @@ def test_of_a_point_at_rest_every_reading_late_around_a_start_is_learned_from(
 ) -> None:
     course = one_late((starts + after) * 10, behind)
     one = Started(course, saves, frozenset({starts}), window * SECOND)
-    assert not len(untaught(as_it_came(one)))
+    assert not len(untaught(as_it_came(one)[0]))
     ends_as_in_order(one)
 
 
@@ -150,7 +156,7 @@ def test_what_comes_late_after_a_start_is_learned_from_where_no_alarm_stood(
     since: int, until: int, late: int, learned_from: bool
 ) -> None:
     one = peaked(since, until, late=late)
-    came = as_it_came(one)
+    came, _ = as_it_came(one)
     assert (len(untaught(came)) == 0) == learned_from
     if learned_from:
         ends_as_in_order(one)
