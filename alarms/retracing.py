@@ -3,8 +3,9 @@
 A late reading has a point judged again from there (alarms.rewinds). What is kept of it is what was
 learned, which follows from the readings, and what stands, which the record has as of now. So a
 start that learns the stored readings in order marks each point's minutes on the way, and the marks
-hold where nothing stood then: nothing does now, and nothing was told since. The others are followed
-from their next minute on.
+hold where none of these alarms stands and, of limits' as well, none has moved since: then nothing
+stood, and forecasts followed the limit alarms that they follow now. Others are followed from their
+next minute on.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,15 +16,14 @@ import numpy as np
 from alarms import tales
 from alarms.family import Rewindable
 from alarms.past import MINUTE_US
-from alarms.pasts import STATE
 from alarms.plant import Plant
 from alarms.proposal import ChannelState, LastReadings
 from alarms.readings import Instants, Mask, Readings
 from alarms.rules import RULES as LIMITS
 from alarms.trails import Trails
 
-RULES: Final = (*LIMITS, STATE, *tales.RULES)
-"""What a mark does not hold of: the limits', which forecasts follow, and what is judged again."""
+RULES: Final = (*LIMITS, *tales.RULES)
+"""What makes a point stand otherwise than it did: what is judged again, and limits' alarms."""
 AHEAD_US: Final = 10 * MINUTE_US
 """What is told before the server's clock came to an instant less this has no part in what stands
 from that instant on: stamps may run five minutes ahead of it, and what was withdrawn is kept for
@@ -100,7 +100,7 @@ class Retracing:
             watched = family.place_of[rows] >= 0
             since[watched] = np.maximum(since[watched], after[rows[watched]] + 1)
         upset = np.full(len(trails.of), changed)
-        stands = {state.key: tales.NEVER for state in states if state.rule in RULES}
+        stands = {state.key: tales.NEVER for state in states if state.rule in tales.RULES}
         for key, at in (*told.items(), *stands.items()):
             row = self._plant.row_of(key)
             if row is not None:

@@ -43,7 +43,7 @@ def started(draw: st.DrawFn) -> Started:
 def as_it_came(one: Started) -> tuple[Server, bool]:
     """Return a server that took what arrived, and whether at a start nothing was raised already.
 
-    When and how what stood was raised is not known after a start: of that only the end is put right.
+    How what stood was raised is not known after a start: of that only the end is put right.
     """
     server, nothing_stood = Server(one.drawn.plant, acknowledges=True), True
     parts: list[Part] = []
@@ -96,9 +96,8 @@ def test_whenever_a_start_comes_what_came_late_and_was_learned_is_that_of_the_or
 
 def one_late(seconds: int, behind: int, **settings: Any) -> Drawn:
     """Return 20 minutes of readings, 10 s apart, of which that of an instant comes so much late."""
-    watched = point(
-        "A", limits={"h": 9.0}, period_s=60.0, detect=DETECTORS, params=PARAMS, **settings
-    )
+    given = {"limits": {"h": 9.0}, "period_s": 60.0, "detect": DETECTORS, "params": PARAMS}
+    watched = point("A", **(given | settings))
     ordered: list[Row] = [
         (0, at(t), at(t), 5.0 + 12.0 * NOISE[n % 9], 0) for n, t in enumerate(range(0, 1200, 10))
     ]
@@ -127,16 +126,20 @@ def test_of_a_point_at_rest_every_reading_late_around_a_start_is_learned_from(
     ends_as_in_order(one)
 
 
-def peaked(since: int, until: int, *, late: int) -> Started:
-    """Return a course over its limit for a while, a late reading, and a start that comes between.
+def peaked(
+    since: int, until: int, *, late: int, rise_per_s: float = 0.0, **settings: Any
+) -> Started:
+    """Return a course at 9.5, or rising from there, for a while; a start comes before a late one.
 
-    All are seconds.
+    All times are seconds.
     """
-    course = one_late(late, 35, on_delay_s=0.0, off_delay_s=0.0)
+    course = one_late(late, 35, on_delay_s=0.0, off_delay_s=0.0, **settings)
     raised = [
-        (row, time, received, 9.5 if at(since) <= time < at(until) else value, quality)
+        (row, time, received,
+         9.5 + (time - at(since)) / SECOND * rise_per_s if at(since) <= time < at(until) else value,
+         quality)
         for row, time, received, value, quality in course.arrived
-    ]
+    ]  # fmt: skip
     ordered = sorted(raised, key=lambda read: read[1])
     course = replace(course, arrived=raised, ordered=ordered)
     return Started(course, frozenset(), frozenset({late // 10 + 3}), 60 * SECOND)
@@ -145,7 +148,6 @@ def peaked(since: int, until: int, *, late: int) -> Started:
 @pytest.mark.parametrize(
     ("since", "until", "late", "learned_from"),
     [
-        pytest.param(100, 1200, 1000, False, id="stands"),
         pytest.param(590, 620, 600, False, id="returned in these minutes"),
         pytest.param(100, 120, 600, False, id="returned within ten minutes"),
         pytest.param(100, 120, 1000, True, id="returned long before"),
@@ -162,6 +164,21 @@ def test_what_comes_late_after_a_start_is_learned_from_where_no_alarm_stood(
         ends_as_in_order(one)
     ended(came, one.drawn, 5 * SECOND)
     assert shown(came, RULES) == standing(came).keys()
+
+
+@pytest.mark.parametrize("rises", [False, True])
+def test_of_alarms_that_stood_long_before_a_start_it_knows_those_of_limits(rises: bool) -> None:
+    one = peaked(
+        *(100, 1200), late=1000, rise_per_s=0.2 if rises else 0.0, params=PARAMS,
+        detect=("limit", "forecast", "rate") if rises else ("limit", "forecast"),
+    )  # fmt: skip
+    came, nothing_stood = as_it_came(one)
+    assert ("DY-CHEM-01/A", "limit.high") in came.open
+    assert (("DY-CHEM-01/A", "rate") in came.open) == rises
+    assert nothing_stood == (not rises)
+    assert (len(untaught(came)) == 0) == (not rises)
+    if nothing_stood:
+        ends_as_in_order(one)
 
 
 @pytest.mark.parametrize(("changed", "learned_from"), [(-300, True), (-30, False)])
