@@ -4,8 +4,9 @@ Like the limits (alarms.late): a followed point (alarms.trails) is judged again 
 minute ago or two, with all its readings in order, and where what follows is not what was told, a
 `late` event says so. So forecasts, rates, deviations and sensors' own alarms are in the end those
 of the readings in order of event time, and what was learned is, too. A plant is followed from its
-first readings on, or from a start; a large one's points that had none late for long, from the first
-that is: that one, and those within a minute or two of a start or of it, are not learned from.
+first readings on, or from a start, which finds how its points stood (alarms.retracing) unless an
+alarm did; a large one's points that had none late for long, from the first that is: that one, and
+those within a minute or two of it, or of such a start, are not learned from.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
