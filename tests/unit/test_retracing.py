@@ -82,7 +82,7 @@ def ends_as_in_order(one: Started) -> None:
 
 
 @given(started())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_whenever_a_start_comes_what_came_late_and_was_learned_is_that_of_the_order(
     one: Started,
 ) -> None:
