@@ -232,17 +232,20 @@ async def told_since(conn: AsyncConnection, moment: int, rules: Sequence[str]) -
 
     Keys are of all of which something was written at an instant of the server's clock or later.
     """
+    before = await conn.execute(
+        "select log_offset from journal where t_committed < %s order by log_offset desc limit 1",
+        (instants.to_datetime(moment),),
+    )
+    last = await before.fetchone()
     found = await conn.execute(
         """
         select alarm.key, max(journal.t_committed)
           from journal join alarm on alarm.id = journal.alarm_id
-         where journal.log_offset > coalesce((select log_offset from journal
-                                               where t_committed < %s
-                                               order by log_offset desc limit 1), 0)
-           and alarm.rule = any(%s)
+         where journal.log_offset > %s and alarm.rule = any(%s)
          group by alarm.key
         """,
-        (instants.to_datetime(moment), list(rules)),
+        (0 if last is None else last[0], list(rules)),
+        prepare=False,  # a plan that knows the offset reads the end alone
     )
     return {key: instants.from_datetime(at) for key, at in await found.fetchall()}
 
