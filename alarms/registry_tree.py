@@ -39,6 +39,16 @@ class Table:
     entries: dict[str, "Node"] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
 
+    def line_of(self, key: str) -> int:
+        """Return the line of a key, or of what lies below it as in `limits.h` and `windows.1`."""
+        name, _, below = key.partition(".")
+        inner = self.entries.get(name)
+        if below and isinstance(inner, Table) and below in inner.lines:
+            return inner.lines[below]
+        if isinstance(inner, Items) and below.isdigit():
+            return inner.lines[int(below)]
+        return self.lines.get(name, self.line)
+
 
 @dataclass(slots=True)
 class Items:
@@ -51,6 +61,18 @@ class Items:
 
 Node = Table | Items | Plain | str
 _WORDS: Final = {word: Plain(json.dumps(word), word) for word in (None, True, False)}
+_RAW: Final = frozenset({list, bool, type(None)})
+"""What the JSON reader makes of lists and words; the rest comes from it as nodes."""
+
+
+class _Nowhere(dict[str, int]):
+    """The lines of a tree that has none: each is 0."""
+
+    def __missing__(self, key: str) -> int:
+        return 0
+
+
+_NO_LINES: Final = _Nowhere()
 
 
 def read(document: bytes) -> tuple[Table | None, tuple[Fault, ...]]:
@@ -116,19 +138,20 @@ def quick(document: bytes) -> Table | None:
 
 
 def _table(pairs: list[tuple[str, Any]]) -> Table:
-    entries = {key: _node(value) for key, value in pairs}
+    entries: dict[str, Any] = dict(pairs)
     if len(entries) != len(pairs):
         raise ValueError("a key stands here twice")
-    return Table(0, entries, dict.fromkeys(entries, 0))
+    for key, value in pairs:
+        if type(value) in _RAW:
+            entries[key] = _node(value)
+    return Table(0, entries, _NO_LINES)
 
 
 def _node(value: Any) -> Node:  # noqa: ANN401  # what JSON has, its tables and numbers made already
     if isinstance(value, list):
-        return Items(0, [_node(each) for each in value], [0] * len(value))
-    if value is None or isinstance(value, bool):
-        return _WORDS[value]
-    node: Node = value
-    return node
+        items = [_node(each) if type(each) in _RAW else each for each in value]
+        return Items(0, items, [0] * len(items))
+    return _WORDS[value]
 
 
 @lru_cache(maxsize=65536)

@@ -1,10 +1,10 @@
 """The registry file in the record: compared, written set by set, audited and announced."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, Final, LiteralString
 
+import msgspec
 from psycopg import AsyncConnection, sql
 from psycopg.types.json import Jsonb
 
@@ -223,7 +223,7 @@ def _difference(before: Entry, after: Entry) -> tuple[dict[str, Any], dict[str, 
 
 
 def _json(value: Mapping[str, Any] | Iterable[Any]) -> str:
-    return json.dumps(value if isinstance(value, Mapping) else list(value), ensure_ascii=False)
+    return msgspec.json.encode(value if isinstance(value, dict) else list(value)).decode()
 
 
 _TABLES: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
