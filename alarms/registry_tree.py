@@ -1,6 +1,7 @@
 """The registry file as a tree that remembers its lines: YAML, and JSON, without their traps."""
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -194,7 +195,10 @@ def _number(raw: str) -> int | float | None:
     if ":" in raw or "_" in raw or body.startswith(("0x", "0b")):
         return None
     if body.isdigit():
-        return int(raw) if body == "0" or not body.startswith("0") else None
+        if body.startswith("0") and body != "0":
+            return None
+        number = float(raw)
+        return int(raw) if math.isfinite(number) else number
     try:
         return float(raw)
     except ValueError:
