@@ -74,7 +74,8 @@ def parse(document: bytes, known: Known, *, name: str = "the registry file") -> 
     reader = _Reader(known, [])
     if root is not None:
         reader.file(root)
-    if root is None or reader.faults or reader.warnings:  # these are told with their lines
+    told = reader.faults or reader.warnings
+    if root is None or (told and not root.line):  # what is told is told with its line
         root, faults = read(document)
         reader = _Reader(known, list(faults))
         if root is not None:

@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import yaml
@@ -66,14 +66,18 @@ _RAW: Final = frozenset({list, bool, type(None)})
 """What the JSON reader makes of lists and words; the rest comes from it as nodes."""
 
 
-class _Nowhere(dict[str, int]):
-    """The lines of a tree that has none: each is 0."""
+_BREAKS: Final = "\r\n\x85\u2028\u2029"
+"""What YAML takes for the end of a line."""
+
+
+class _Same(dict[str, int]):
+    """The lines of a tree whose keys all stand in one."""
+
+    def __init__(self, line: int) -> None:
+        self.line = line
 
     def __missing__(self, key: str) -> int:
-        return 0
-
-
-_NO_LINES: Final = _Nowhere()
+        return self.line
 
 
 def read(document: bytes) -> tuple[Table | None, tuple[Fault, ...]]:
@@ -120,9 +124,10 @@ def read(document: bytes) -> tuple[Table | None, tuple[Fault, ...]]:
 
 
 def quick(document: bytes) -> Table | None:
-    """Read sound JSON three times as fast, every line being 0; None where `read` must look.
+    """Read sound JSON four times as fast; None where `read` must look.
 
-    The same tree as that of `read`, but for the lines.
+    The same tree as that of `read`, but that every line is 0 unless the file is one line, as
+    programs write it: then each is 1.
     """
     if len(document) > MAX_BYTES or document.lstrip()[:1] != b"{":
         return None
@@ -130,28 +135,33 @@ def quick(document: bytes) -> Table | None:
         text = document.decode()
         if _NOT_QUICK.search(text):
             return None
+        lines = _Same(0 if any(sign in text.rstrip() for sign in _BREAKS) else 1)
         root = json.loads(
-            text, object_pairs_hook=_table, parse_int=plain, parse_float=plain, parse_constant=plain
+            text,
+            object_pairs_hook=partial(_table, lines),
+            parse_int=plain,
+            parse_float=plain,
+            parse_constant=plain,
         )
     except (ValueError, RecursionError):
         return None
     return root if isinstance(root, Table) else None
 
 
-def _table(pairs: list[tuple[str, Any]]) -> Table:
+def _table(lines: "_Same", pairs: list[tuple[str, Any]]) -> Table:
     entries: dict[str, Any] = dict(pairs)
     if len(entries) != len(pairs):
         raise ValueError("a key stands here twice")
     for key, value in pairs:
         if type(value) in _RAW:
-            entries[key] = _node(value)
-    return Table(0, entries, _NO_LINES)
+            entries[key] = _node(value, lines.line)
+    return Table(lines.line, entries, lines)
 
 
-def _node(value: Any) -> Node:  # noqa: ANN401  # what JSON has, its tables and numbers made already
+def _node(value: Any, line: int) -> Node:  # noqa: ANN401  # lists and words as JSON has them
     if isinstance(value, list):
-        items = [_node(each) if type(each) in _RAW else each for each in value]
-        return Items(0, items, [0] * len(items))
+        items = [_node(each, line) if type(each) in _RAW else each for each in value]
+        return Items(line, items, [line] * len(items))
     return _WORDS[value]
 
 
