@@ -64,8 +64,6 @@ Node = Table | Items | Plain | str
 _WORDS: Final = {word: Plain(json.dumps(word), word) for word in (None, True, False)}
 _RAW: Final = frozenset({list, bool, type(None)})
 """What the JSON reader makes of lists and words; the rest comes from it as nodes."""
-
-
 _BREAKS: Final = "\r\n\x85\u2028\u2029"
 """What YAML takes for the end of a line."""
 
@@ -135,7 +133,8 @@ def quick(document: bytes) -> Table | None:
         text = document.decode()
         if _NOT_QUICK.search(text):
             return None
-        lines = _Same(0 if any(sign in text.rstrip() for sign in _BREAKS) else 1)
+        body = text.rstrip()
+        lines = _Same(0 if any(sign in body for sign in _BREAKS) else 1)
         root = json.loads(
             text,
             object_pairs_hook=partial(_table, lines),
