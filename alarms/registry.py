@@ -114,7 +114,7 @@ class _Reader:
         self.groups: dict[tuple[str, str], Group] = {}
         self.seen: dict[object, int] = {}
         self.sound: set[tuple[object, ...]] = set()
-        """Kind of source and settings of points with no finding; others are told each at its line."""
+        """Kind of source and settings of points with no finding; others are told at each line."""
         self.expressed: dict[str, tuple[Point, Table, Spot]] = {}
         self.mapped: dict[str, tuple[Table, Spot]] = {}
 
