@@ -70,6 +70,7 @@ def test_a_point_may_be_suppressed_by_design() -> None:
         (("tag: A, suppress: {when: B + 1, reason: r}", "tag: B"), 16, "a condition is wanted"),
         (("tag: A, suppress: {when: C > 1, reason: r}",), 16, "when: sign 1: there is no point C"),
         (("tag: A, suppress: {when: A > 1}",), 16, "reason is missing"),
+        (("tag: A, suppress: {reason: r}",), 16, "when is missing"),
         (("tag: A, suppress: {when: A > 1, reason: r, most_s: 0}",), 16, "most_s"),
     ],
 )
