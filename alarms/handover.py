@@ -109,11 +109,11 @@ def handover(
     """Put together what one of the two kinds of enterprises has to tell; times in Micros."""
     report = performance.report(moves, start=start, end=end, points=points)
     positions: dict[str, list[Move]] = defaultdict(list)
-    for move in heard.rung(moves):
-        if move.t_event < end:
-            positions[move.position or ""].append(move)
+    audible = heard.heard([move for move in moves if move.t_event < end])
+    for move in heard.rung(audible):
+        positions[move.position or ""].append(move)
     busiest = max(report.positions, key=lambda code: report.positions[code].annunciated, default="")
-    active = heard.spells([move for move in moves if move.t_event < end], end)
+    active = heard.spells(audible, end)
     return Handover(
         report=report,
         bars=_bars(positions.get(busiest, ()), start, end),

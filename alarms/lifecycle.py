@@ -141,7 +141,7 @@ def _over(alarm: Alarm | None, event: ProcessEvent, *, before: Alarm | None, now
         tier=max(alarm.tier, event.tier) if change is Transition.tier_up else event.tier,
         peak_tier=max(alarm.peak_tier, event.tier),
         unconfirmed=event.unconfirmed,
-        flood=event.flood,
+        flood=None if alarm.hidden else event.flood,
         **rings,
         **_reading(alarm, event),
     )
