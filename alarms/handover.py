@@ -16,10 +16,14 @@ from alarms.performance import TEN_MINUTES_US
 
 
 class Withheld(msgspec.Struct, frozen=True, kw_only=True):
-    """Why an alarm did not ring: who said so, until when (RFC 3339), and why."""
+    """Why an alarm did not ring: who said so, until when (RFC 3339), and why.
+
+    A `one_shot` ends as soon as the alarm clears.
+    """
 
     by: str
     until: str
+    one_shot: bool = False
     reason: str = ""
     permit: str = ""
 

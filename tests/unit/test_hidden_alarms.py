@@ -36,7 +36,7 @@ class Told:
                     alarm=name, slot=(f"E/{name}", "limit.high"), position="510603",
                     type=entry.transition, tier=entry.alarm.tier, t_event=entry.t_event,
                     t_committed=NOW + int(seconds * SECOND), org_level=entry.org_level,
-                    state=entry.alarm.state, active=entry.alarm.active,
+                    state=entry.alarm.state, active=entry.alarm.active, late=entry.alarm.late,
                 )
                 for entry in story.journal[before:]
             ]  # fmt: skip
@@ -136,6 +136,16 @@ def test_what_returned_while_it_was_hidden_does_not_ring_afterwards() -> None:
         (20, says(T.unsuppressed, Tier.none, 20 * SECOND)),
     )  # fmt: skip
     assert told.figures.annunciated == 0
+
+
+def test_what_had_ended_by_a_late_reading_while_it_was_hidden_was_never_raised_to_anybody() -> None:
+    ends = says(T.late, at=0, late=True, t_end=NOW + 5 * SECOND, instead=(NOW, None))
+    told = Told().alarm(
+        "A", (0, up(0, by_design=True)), (10, ends),
+        (20, says(T.unsuppressed, Tier.none, 20 * SECOND)),
+    )  # fmt: skip
+    assert not told.moves[-1].active
+    assert told.report.alarms_per_point_day == 0
 
 
 def test_above_the_tier_it_was_shelved_at_it_rings_at_once() -> None:
