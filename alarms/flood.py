@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from alarms.alarm import Flood, ProcessEvent, Transition
-from alarms.proposal import ChannelState
+from alarms.proposal import ChannelState, Proposal
 
 WINDOW_US: Final = 600_000_000
 STARTS_ABOVE: Final = 10
@@ -94,6 +94,20 @@ class Floods:
                     changes[subject.region] = now
             labelled.append(event)
         return tuple(labelled), changes
+
+    def told_late(self, events: Iterable[ProcessEvent], upon: Proposal) -> Changes:
+        """Return what events of late readings, which ring for nobody, change after a proposal."""
+        before: Changes = upon.changes_of(self) or {}
+        changes: Changes = {}
+        for event in events:
+            region = event.subject.region
+            if region is not None:
+                known = changes.get(region) or before.get(region)
+                known = known or self._positions.get(region, _QUIET)
+                unheard = _unheard(known.unheard, event)
+                if unheard != known.unheard:
+                    changes[region] = replace(known, unheard=unheard)
+        return changes
 
     def states(self, changes: Changes) -> list[ChannelState]:
         """Return the rows of the record to upsert."""

@@ -161,7 +161,8 @@ def _above_what_was_agreed(outcome: Outcome, event: ProcessEvent, now: int) -> O
         if agreed is None or event.tier <= agreed.tier:
             continue
         bare = msgspec.structs.replace(alarm, **{LIFTS[transition]: None})
-        changes = {LIFTS[transition]: None} | bell(bare, now=now)
+        flood = None if bare.hidden else event.flood
+        changes = {LIFTS[transition]: None, "flood": flood} | bell(bare, now=now)
         alarm = msgspec.structs.replace(alarm, rev=alarm.rev + 1, **changes)
         entry = msgspec.structs.replace(
             _entry(alarm, event, transition), note=f"went up to {event.tier.name}"

@@ -13,10 +13,11 @@ from alarms.alarm import (
     Transition,
 )
 from alarms.deeds import Deed
-from alarms.flood import Floods, floods
+from alarms.flood import RULE, Floods, floods
 from alarms.lifecycle import step
+from tests.unit.late_streams import Server
 from tests.unit.plants import at, plant, point
-from tests.unit.stories import HOUR, NOW, RAISED, RETURNED, Story, does, says
+from tests.unit.stories import HOUR, NOW, RAISED, RETURNED, UP, Story, does, says
 from tests.unit.streams import Keeper, Row
 
 
@@ -163,9 +164,38 @@ def test_an_alarm_that_rises_while_it_is_hidden_is_marked_with_no_flood() -> Non
     assert story.now.flood is None
 
 
+def test_an_alarm_that_rises_above_what_was_agreed_rings_and_is_marked_with_its_flood() -> None:
+    mark = Flood(since=at(0), first_out="E1/T0")
+    story = Story().tell(RAISED, does(Deed.shelve, until=NOW + HOUR))
+    story.tell(msgspec.structs.replace(UP, flood=mark))
+    assert (story.told[-1], story.now.flood) == ("unshelved", mark)
+
+
 def test_an_alarm_heard_only_when_its_suppression_ends_is_marked_with_that_flood() -> None:
     mark = Flood(since=at(0), first_out="E1/T0")
     story = Story().tell(msgspec.structs.replace(RAISED, suppression=DESIGN))
     story.tell(says(Transition.unsuppressed, Tier.none, 100, flood=mark))
     assert story.told == ["raised", "suppressed", "unsuppressed"]
     assert story.now.flood == mark
+
+
+def test_a_suppressed_alarm_that_late_readings_end_does_not_ring_at_the_suppressions_end() -> None:
+    watched = point(
+        "T1", limits={"h": 9.0}, on_delay_s=30.0, period_s=100.0,
+        suppress={"when": "RUN == 0", "reason": "停车"},
+    )  # fmt: skip
+    runs = point("RUN", quantity="equipment_state", engineering_unit="1", period_s=100.0)
+
+    def rung(*late: Row) -> tuple[int, int]:
+        server = Server(plant=plant([watched, runs]), acknowledges=False)
+        server.take([(1, at(0), at(0), 0.0, 0), (0, at(1), at(1), 9.5, 0)])
+        server.take([(0, at(41), at(41), 9.5, 0)])
+        before = server.states["position:510603", RULE].process["unheard"]
+        if late:
+            server.take(list(late))
+        server.restart()
+        server.take([(1, at(50), at(50), 1.0, 0)])
+        return len(before), len(server.states["position:510603", RULE].process["moments"])
+
+    assert rung() == (1, 1)
+    assert rung((0, at(15), at(42), 5.0, 0)) == (1, 0)
