@@ -101,7 +101,7 @@ class Floods:
         changes: Changes = {}
         for event in events:
             region = event.subject.region
-            if region is not None:
+            if event.change in _TOLD and region is not None:
                 known = changes.get(region) or before.get(region)
                 known = known or self._positions.get(region, _QUIET)
                 unheard = _unheard(known.unheard, event)

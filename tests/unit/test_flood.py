@@ -15,6 +15,7 @@ from alarms.alarm import (
 from alarms.deeds import Deed
 from alarms.flood import RULE, Floods, floods
 from alarms.lifecycle import step
+from alarms.proposal import Proposal
 from tests.unit.late_streams import Server
 from tests.unit.plants import at, plant, point
 from tests.unit.stories import HOUR, NOW, RAISED, RETURNED, UP, Story, does, says
@@ -145,6 +146,14 @@ def test_a_late_end_of_a_suppressed_alarm_is_an_end() -> None:
     ]
     ended = [then(Transition.unsuppressed, 900, f"S{k}") for k in range(12)]
     assert marks(*raised, *ends, *ended) == [None] * 36
+
+
+def test_what_late_readings_lower_and_do_not_end_is_still_due_when_its_suppression_ends() -> None:
+    one = Floods()
+    _, changes = one.label([suppressed(k, f"S{k}") for k in range(11)])
+    one.adopt(changes)
+    lower = [then(Transition.tier_down, 20, f"S{k}", late=True) for k in range(11)]
+    assert one.told_late(lower, Proposal()) == {}
 
 
 def test_what_nobody_has_heard_is_known_again_after_a_restart() -> None:
