@@ -173,13 +173,17 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shelf(msgspec.Struct, frozen=True, kw_only=True):
-    """A timed shelving: until when (Micros), by whom, why, and at which tier; above it, it ends."""
+    """A timed shelving: until when (Micros), by whom, why, and at which tier; above it, it ends.
+
+    A `one_shot` ends sooner: when the alarm clears.
+    """
 
     until: int
     by: str
     at: int
     tier: Tier
     reason: str = ""
+    one_shot: bool = False
 
 
 class Suppression(msgspec.Struct, frozen=True, kw_only=True):

@@ -57,7 +57,8 @@ LIFTED_BY: Final = {
 class Action(msgspec.Struct, frozen=True, kw_only=True):
     """A person's action. `seen_rev` is the rev that person had on screen; `until` is in Micros.
 
-    `org_level` is the level the person acts for; `cause` belongs to a close-out.
+    `org_level` is the level the person acts for; `cause` belongs to a close-out. `one_shot` shelves
+    until the alarm clears, and no longer than `until`.
     """
 
     kind: Deed
@@ -67,6 +68,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     seen_rev: int | None = None
     note: str = ""
     until: int | None = None
+    one_shot: bool = False
     cause: str = ""
 
 
@@ -137,7 +139,13 @@ def _hide(alarm: Alarm, action: Action, now: int) -> Outcome:
     if action.kind is Deed.shelve:
         most = SHELF_MOST_RED_US if tier is Tier.red else SHELF_MOST_US
         until = _until(action, now, most, f"a {tier.name} alarm can be shelved")
-        shelf = Shelf(until=until, by=by, at=at, tier=tier, reason=action.note)
+        if action.one_shot and not alarm.active:
+            raise ConflictError(
+                "cannot shelve this alarm until it clears: it has returned already", alarm
+            )
+        shelf = Shelf(
+            until=until, by=by, at=at, tier=tier, reason=action.note, one_shot=action.one_shot
+        )
         return _moved(alarm, action, Transition.shelved, now, shelf=shelf, **stops)
     if action.kind is Deed.suppress:
         reason = _words(action, "suppressing needs a reason")

@@ -26,7 +26,8 @@ def step(alarm: Alarm | None, event: ProcessEvent, *, now: int) -> Outcome:
             escalation=None,
         )
     if event.change is Transition.unsuppressed and standing and standing.by == BY_DESIGN:
-        return lifted(alarm, event.change, at=event.t_change, now=now, note=event.basis)
+        rung = msgspec.structs.replace(alarm, flood=event.flood or alarm.flood)
+        return lifted(rung, event.change, at=event.t_change, now=now, note=event.basis)
     return Outcome(alarm=alarm)
 
 

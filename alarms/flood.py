@@ -2,25 +2,27 @@
 
 A flood begins with more than 10 annunciations within 10 minutes of event time and ends with fewer
 than 5 (alarms.md 1.4, row 29, [2nd]). A position is the region of an enterprise. Label only:
-nothing is dropped, grouped or hidden by it.
+nothing is dropped, grouped or hidden by it. What is suppressed by design rings when that is lifted,
+if it still stands; what people shelve or take out of service is known to the record alone.
 """
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
 
 from alarms.alarm import Flood, ProcessEvent, Transition
-from alarms.proposal import ChannelState
+from alarms.proposal import ChannelState, Proposal
 
 WINDOW_US: Final = 600_000_000
 STARTS_ABOVE: Final = 10
 ENDS_BELOW: Final = 5
 RULE: Final = "flood"
 _KEY: Final = "position:"
-_RINGS: Final = (Transition.raised, Transition.tier_up)
+_RINGS: Final = frozenset({Transition.raised, Transition.tier_up})
+_TOLD: Final = _RINGS | {Transition.returned, Transition.late, Transition.unsuppressed}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +30,14 @@ class Position:
     """What must be known of a position: as many newest annunciations as decide, times in Micros.
 
     `since` is when the flood began, None where there is none; `first` has of each hazard source the
-    point that was first in it, or in the window before it, and when.
+    point that was first in it, or in the window before it, and when. `unheard` are the (key, rule)
+    that stand, of which a raise or rise was suppressed by design.
     """
 
     moments: tuple[int, ...] = ()
     since: int | None = None
     first: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    unheard: frozenset[tuple[str, str]] = frozenset()
 
     def is_flooded(self, now: int) -> bool:
         """Tell whether the flood still goes on at `now`, Micros: nobody says when it has ended."""
@@ -52,9 +56,10 @@ class Position:
         window = sorted([*window, at])[-(STARTS_ABOVE + 1) :]
         if since is None and len(window) > STARTS_ABOVE:
             since = newest
-        return Position(moments=tuple(window), since=since, first=first)
+        return replace(self, moments=tuple(window), since=since, first=first)
 
 
+_QUIET: Final = Position()
 Changes = dict[str, Position]
 """Positions by region, as they are after a proposal."""
 
@@ -75,16 +80,34 @@ class Floods:
         labelled: list[ProcessEvent] = []
         for event in events:
             subject = event.subject
-            if event.change in _RINGS and not event.late and subject.region is not None:
-                known = changes.get(subject.region) or self._positions.get(subject.region)
-                source = f"{subject.enterprise}/{subject.source or ''}"
-                now = (known or Position()).heard(event.t_change, source, subject.key)
-                changes[subject.region] = now
-                if now.since is not None:
-                    mark = Flood(since=now.since, first_out=now.first[source][0])
-                    event = msgspec.structs.replace(event, flood=mark)
+            if event.change in _TOLD and subject.region is not None:
+                known = changes.get(subject.region) or self._positions.get(subject.region, _QUIET)
+                unheard = _unheard(known.unheard, event)
+                now = known if unheard == known.unheard else replace(known, unheard=unheard)
+                if _rings(known, event):
+                    source = f"{subject.enterprise}/{subject.source or ''}"
+                    now = now.heard(event.t_change, source, subject.key)
+                    if now.since is not None:
+                        mark = Flood(since=now.since, first_out=now.first[source][0])
+                        event = msgspec.structs.replace(event, flood=mark)
+                if now is not known:
+                    changes[subject.region] = now
             labelled.append(event)
         return tuple(labelled), changes
+
+    def told_late(self, events: Iterable[ProcessEvent], upon: Proposal) -> Changes:
+        """Return what events of late readings, which ring for nobody, change after a proposal."""
+        before: Changes = upon.changes_of(self) or {}
+        changes: Changes = {}
+        for event in events:
+            region = event.subject.region
+            if event.change in _TOLD and region is not None:
+                known = changes.get(region) or before.get(region)
+                known = known or self._positions.get(region, _QUIET)
+                unheard = _unheard(known.unheard, event)
+                if unheard != known.unheard:
+                    changes[region] = replace(known, unheard=unheard)
+        return changes
 
     def states(self, changes: Changes) -> list[ChannelState]:
         """Return the rows of the record to upsert."""
@@ -96,6 +119,7 @@ class Floods:
                     "moments": list(position.moments),
                     "since": position.since,
                     "first": {name: list(seen) for name, seen in position.first.items()},
+                    "unheard": [list(slot) for slot in sorted(position.unheard)],
                 },
             )
             for region, position in changes.items()
@@ -113,7 +137,26 @@ def position_of(state: ChannelState) -> tuple[str, Position]:
         moments=tuple(known["moments"]),
         since=known["since"],
         first={name: (key, at) for name, (key, at) in known["first"].items()},
+        unheard=frozenset((key, rule) for key, rule in known.get("unheard", ())),
     )
+
+
+def _unheard(before: frozenset[tuple[str, str]], event: ProcessEvent) -> frozenset[tuple[str, str]]:
+    """Return which alarms nobody has heard of after an event, of those that stand."""
+    slot = event.subject.key, event.rule
+    if event.change in _RINGS and event.suppression is not None and not event.late:
+        return before | {slot}
+    if slot not in before or (event.change is Transition.late and event.t_end is None):
+        return before
+    return before - {slot}
+
+
+def _rings(before: Position, event: ProcessEvent) -> bool:
+    """Tell whether an event is heard: not suppressed, or no longer while its alarm stands."""
+    if event.change in _RINGS:
+        return event.suppression is None and not event.late
+    slot = event.subject.key, event.rule
+    return event.change is Transition.unsuppressed and slot in before.unheard
 
 
 def floods(moments: Sequence[int]) -> list[tuple[int, int]]:

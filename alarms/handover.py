@@ -16,10 +16,14 @@ from alarms.performance import TEN_MINUTES_US
 
 
 class Withheld(msgspec.Struct, frozen=True, kw_only=True):
-    """Why an alarm did not ring: who said so, until when (RFC 3339), and why."""
+    """Why an alarm did not ring: who said so, until when (RFC 3339), and why.
+
+    A `one_shot` ends as soon as the alarm clears.
+    """
 
     by: str
     until: str
+    one_shot: bool = False
     reason: str = ""
     permit: str = ""
 
@@ -109,11 +113,11 @@ def handover(
     """Put together what one of the two kinds of enterprises has to tell; times in Micros."""
     report = performance.report(moves, start=start, end=end, points=points)
     positions: dict[str, list[Move]] = defaultdict(list)
-    for move in heard.rung(moves):
-        if move.t_event < end:
-            positions[move.position or ""].append(move)
+    audible = heard.heard([move for move in moves if move.t_event < end])
+    for move in heard.rung(audible):
+        positions[move.position or ""].append(move)
     busiest = max(report.positions, key=lambda code: report.positions[code].annunciated, default="")
-    active = heard.spells([move for move in moves if move.t_event < end], end)
+    active = heard.spells(audible, end)
     return Handover(
         report=report,
         bars=_bars(positions.get(busiest, ()), start, end),

@@ -6,7 +6,6 @@ from typing import Final
 import msgspec
 
 from alarms import flood
-from alarms.alarm import Transition
 from alarms.occurrences import Occurrence
 
 CHATTER_CYCLES: Final = 3
@@ -20,30 +19,34 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     alarms_per_point_day: float
     floods: int
     chattering: int
+    suppressed: int
 
 
 def load(occurrences: Sequence[Occurrence], *, points: int, span_us: int) -> Load:
     """Measure the load of these occurrences over so many points and so long a time.
 
-    Floods are those of every operator position: the region of an enterprise (alarms.flood).
-    `chattering` counts alarms (point and rule) that chattered at least once.
+    What was suppressed by design all the while is no load, but counted as `suppressed`. Floods are
+    those of every operator position: the region of an enterprise (alarms.flood). `chattering`
+    counts alarms (point and rule) that chattered at least once.
     """
     point_days = points * span_us / DAY_US
+    suppressed = sum(occurrence.unheard for occurrence in occurrences)
+    told = len(occurrences) - suppressed
     return Load(
-        alarms_per_point_day=len(occurrences) / point_days if point_days else 0.0,
+        alarms_per_point_day=told / point_days if point_days else 0.0,
         floods=sum(len(flood.floods(moments)) for moments in by_position(occurrences).values()),
         chattering=len(chattering(occurrences)),
+        suppressed=suppressed,
     )
 
 
 def annunciations(occurrences: Iterable[Occurrence]) -> list[int]:
-    """Return when the siren would have gone: every raise and step up that did not come late."""
+    """Return when the siren would have gone: every raise and step up that did not come late.
+
+    What was suppressed is there from when that was lifted, if it still stood.
+    """
     return sorted(
-        move.t_change
-        for occurrence in occurrences
-        if not occurrence.late
-        for move in occurrence.moves
-        if move.type in (Transition.raised, Transition.tier_up)
+        moment for occurrence in occurrences if not occurrence.late for moment in occurrence.rings
     )
 
 
@@ -56,10 +59,10 @@ def by_position(occurrences: Iterable[Occurrence]) -> dict[str | None, list[int]
 
 
 def chattering(occurrences: Iterable[Occurrence]) -> set[tuple[str, str]]:
-    """Return the (key, rule) of alarms that raised and returned 3 times or more within 60 s."""
+    """Return the (key, rule) of alarms heard to raise and return 3 times or more within 60 s."""
     cycles: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for occurrence in occurrences:
-        if occurrence.t_returned is not None and not occurrence.late:
+        if occurrence.t_returned is not None and occurrence.rings and not occurrence.late:
             slot = occurrence.key, occurrence.rule
             cycles.setdefault(slot, []).append((occurrence.t_raised, occurrence.t_returned))
     found: set[tuple[str, str]] = set()

@@ -75,14 +75,17 @@ def proposal(
     of_groups, courses = families.groups.judge_late(readings, upon)
     more, less = families.peers.states(moved)
     others, fewer = families.groups.states(courses)
+    covered = families.cover((*told.events, *events, *of_peers, *of_groups))
+    heard = families.floods.told_late(covered, upon)
     return replace(
         told,
-        events=families.cover((*told.events, *events, *of_peers, *of_groups)),
-        states=(*told.states, *kept, *more, *others),
+        events=covered,
+        states=(*told.states, *kept, *more, *others, *families.floods.states(heard)),
         gone=(*told.gone, *gone, *less, *fewer),
         memory=(
             *told.memory,
             Adoption(family=families.rewinds, changes=again),
+            Adoption(family=families.floods, changes=heard),
             Adoption(family=families.groups, changes=courses),
         ),
     )

@@ -21,7 +21,7 @@ from alarms.alarm import (
 )
 from alarms.deeds import SHELF_MOST_RED_US, SHELF_MOST_US, Action, Deed
 from alarms.errors import ConflictError
-from alarms.outcome import LIFTS, Outcome, bell, closed_if_done, moved
+from alarms.outcome import LIFTS, Outcome, bell, closed_if_done, lifted, moved
 
 __all__ = [
     "SHELF_MOST_RED_US",
@@ -141,7 +141,7 @@ def _over(alarm: Alarm | None, event: ProcessEvent, *, before: Alarm | None, now
         tier=max(alarm.tier, event.tier) if change is Transition.tier_up else event.tier,
         peak_tier=max(alarm.peak_tier, event.tier),
         unconfirmed=event.unconfirmed,
-        flood=event.flood,
+        flood=None if alarm.hidden else event.flood,
         **rings,
         **_reading(alarm, event),
     )
@@ -161,7 +161,8 @@ def _above_what_was_agreed(outcome: Outcome, event: ProcessEvent, now: int) -> O
         if agreed is None or event.tier <= agreed.tier:
             continue
         bare = msgspec.structs.replace(alarm, **{LIFTS[transition]: None})
-        changes = {LIFTS[transition]: None} | bell(bare, now=now)
+        flood = None if bare.hidden else event.flood
+        changes = {LIFTS[transition]: None, "flood": flood} | bell(bare, now=now)
         alarm = msgspec.structs.replace(alarm, rev=alarm.rev + 1, **changes)
         entry = msgspec.structs.replace(
             _entry(alarm, event, transition), note=f"went up to {event.tier.name}"
@@ -180,7 +181,16 @@ def _returned(alarm: Alarm, event: ProcessEvent, now: int) -> Outcome:
         **nuisance.returned(alarm, event.t_change),
         **_reading(alarm, event),
     )
-    return closed_if_done(outcome, at=event.t_change, received=event.t_received, now=now)
+    return _cleared(outcome, event, at=event.t_change, now=now)
+
+
+def _cleared(outcome: Outcome, event: ProcessEvent, *, at: int, now: int) -> Outcome:
+    """Take off the shelf what was shelved until it clears (row 15); close what is done."""
+    alarm = outcome.alarm
+    if alarm is None or alarm.shelf is None or not alarm.shelf.one_shot:
+        return closed_if_done(outcome, at=at, received=event.t_received, now=now)
+    off = lifted(alarm, Transition.unshelved, at=at, now=now, note="it has cleared")
+    return Outcome(alarm=off.alarm, entries=(*outcome.entries, *off.entries))
 
 
 def _late(alarm: Alarm | None, event: ProcessEvent, now: int) -> Outcome:
@@ -212,7 +222,7 @@ def _late(alarm: Alarm | None, event: ProcessEvent, now: int) -> Outcome:
             return Outcome(alarm=alarm)
         outcome = _one(alarm, event, Transition.late, late=True, **corrected)
         if alarm.active and not corrected.get("active", True):
-            return closed_if_done(outcome, at=end, received=event.t_received, now=now)
+            return _cleared(outcome, event, at=end, now=now)
         return outcome
     alarm = msgspec.structs.replace(
         _opened(event),

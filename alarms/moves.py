@@ -1,16 +1,25 @@
-"""The journal of alarms as figures need it: when they rang, were active, were left unanswered."""
+"""The journal of alarms as figures need it: what rang, was active, was left unanswered, or hidden.
 
-from collections import defaultdict
+What a suppression hides rings for nobody: it is in no figure but that of what was hidden. What is
+out of service leaves the figures altogether (alarms.md 1.5, row 18).
+"""
+
+from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from alarms import flood
-from alarms.alarm import Tier, Transition
+from alarms.alarm import State, Tier, Transition
+from alarms.outcome import LIFTS
 
 RINGS: Final = frozenset({Transition.raised, Transition.reraised, Transition.tier_up})
 """What an operator hears of the plant itself; a reminder (realarmed) is counted apart."""
 RAISES: Final = frozenset({Transition.raised, Transition.reraised})
+HIDDEN: Final = frozenset({State.SHLVD, State.DSUPR, State.OOSRV})
+"""The displayed states of what does not ring."""
+_CALLS: Final = RINGS | {Transition.realarmed, Transition.unacknowledged}
+_ENDS: Final = frozenset({Transition.returned, Transition.retired, Transition.out_of_service})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +38,57 @@ class Move:
     unconfirmed: bool = False
     good: bool = True
     simulated: bool = False
+    state: State = State.UNACK
+    """The displayed state after the row."""
+    active: bool = True
+
+    @property
+    def hidden(self) -> bool:
+        """Tell whether any suppression holds after the row."""
+        return self.state in HIDDEN
+
+
+def heard(moves: Iterable[Move]) -> list[Move]:
+    """Return the moves as the operator had them, in their order: without the rings nobody heard.
+
+    What rang while it was hidden and is active when the last suppression is lifted rings then: that
+    move stands for the ring, once; after a ring that was heard it is a reminder. Of what is out of
+    service there is nothing from the row on that took it out to the one that brings it back.
+    """
+    missed: dict[str, Transition] = {}
+    found = []
+    for move in moves:
+        if move.type in RINGS:
+            if move.hidden:
+                missed.setdefault(move.alarm, move.type)
+                continue
+            missed.pop(move.alarm, None)
+        elif move.type is Transition.returned:
+            missed.pop(move.alarm, None)
+        elif move.type in LIFTS and move.active and not move.hidden and move.alarm in missed:
+            move = replace(move, type=missed.pop(move.alarm))
+        if move.state is not State.OOSRV or move.type is Transition.out_of_service:
+            found.append(move)
+    return found
+
+
+def hidden(moves: Iterable[Move], start: int) -> dict[State, int]:
+    """Count the rings from `start` on (Micros) that nobody heard, by what hid them."""
+    return Counter(
+        move.state
+        for move in moves
+        if move.type in RINGS and move.hidden and not move.late and move.t_event >= start
+    )
 
 
 def rung(moves: Iterable[Move]) -> list[Move]:
-    """Return the moves that an operator heard; what came late rings for nobody."""
+    """Return which of the heard moves rang; what came late rings for nobody."""
     return [move for move in moves if move.type in RINGS and not move.late]
+
+
+def calls(move: Move) -> bool:
+    """Tell whether a move asks the site to acknowledge: a ring, a reminder, or hidden no more."""
+    return not move.hidden and (move.type in _CALLS or (move.type in LIFTS and move.active))
 
 
 def flooded(rings: Iterable[Move], start: int, end: int) -> list[tuple[int, int]]:
@@ -43,15 +98,19 @@ def flooded(rings: Iterable[Move], start: int, end: int) -> list[tuple[int, int]
 
 
 def spells(moves: Iterable[Move], end: int) -> dict[tuple[str, str], list[tuple[int, int]]]:
-    """Return when each slot's alarms were active, from and to; one still active ends at `end`."""
+    """Return when each slot's heard alarms were active, from and to, in service.
+
+    One still active ends at `end`.
+    """
     opened: dict[str, tuple[tuple[str, str], int]] = {}
     found: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
     for move in moves:
         if move.late and move.type is not Transition.returned:
             continue
-        if move.type in RAISES:
+        back = move.type is Transition.returned_to_service and calls(move)
+        if move.type in RAISES or back:
             opened.setdefault(move.alarm, (move.slot, move.t_event))
-        elif move.type in (Transition.returned, Transition.retired):
+        elif move.type in _ENDS:
             slot, since = opened.pop(move.alarm, (move.slot, None))
             if since is not None:
                 found[slot].append((since, max(since, move.t_event)))
@@ -61,26 +120,21 @@ def spells(moves: Iterable[Move], end: int) -> dict[tuple[str, str], list[tuple[
 
 
 def longest_unanswered(moves: Iterable[Move], start: int, end: int) -> float:
-    """Return the longest time, s, that the site left an alarm unacknowledged within the span."""
+    """Return the longest time, s, that the site left a heard alarm unacknowledged within the span.
+
+    While an alarm is hidden nobody owes anything; what is active when that ends is owed anew.
+    """
     owed: dict[str, int] = {}
     longest = 0
     for move in moves:
         since = owed.get(move.alarm)
-        match move.type:
-            case (
-                Transition.raised
-                | Transition.reraised
-                | Transition.tier_up
-                | Transition.realarmed
-                | Transition.unacknowledged
-            ) if since is None and not move.late:
-                owed[move.alarm] = move.t_committed
-            case Transition.acknowledged if since is not None and move.org_level in (None, "site"):
-                if move.t_committed > start:
-                    longest = max(longest, move.t_committed - since)
-                del owed[move.alarm]
-            case Transition.closed | Transition.retired:
-                owed.pop(move.alarm, None)
-            case _:
-                pass
+        answered = move.type is Transition.acknowledged and move.org_level in (None, "site")
+        if since is None and calls(move) and not move.late:
+            owed[move.alarm] = move.t_committed
+        elif since is not None and (answered or move.hidden):
+            if move.t_committed > start:
+                longest = max(longest, move.t_committed - since)
+            del owed[move.alarm]
+        elif move.type in (Transition.closed, Transition.retired):
+            owed.pop(move.alarm, None)
     return max([longest, *(end - since for since in owed.values())]) / 1e6

@@ -51,11 +51,20 @@ class Occurrence(msgspec.Struct, kw_only=True):
     forecast_eta: int | None
     moves: list[Move]
     region: str | None = None
+    rings: list[int] = msgspec.field(default_factory=list)
+    """When it rang (Micros): a raise or rise that was suppressed rings when that is lifted."""
+    missed: bool = False
+    """It stands, and its newest raise or rise was suppressed."""
 
     @property
     def tiers(self) -> tuple[Tier, ...]:
         """Return the tier path: that of the raise and of every step up or down."""
         return tuple(move.tier for move in self.moves if move.type is not Transition.returned)
+
+    @property
+    def unheard(self) -> bool:
+        """Tell whether it was suppressed by design from its raise to its end."""
+        return not self.late and not self.rings
 
 
 class Episodes:
@@ -88,6 +97,7 @@ class Episodes:
         if change in MOVES:
             _move(occurrence, change, event, outcome.alarm.tier)
         occurrence.late |= event.late
+        _hear(occurrence, change, event, outcome.alarm)
         if outcome.alarm.active:
             self._open[slot] = outcome.alarm, occurrence
         else:
@@ -173,6 +183,17 @@ class Episodes:
         )
         self.found.append(occurrence)
         return occurrence
+
+
+def _hear(occurrence: Occurrence, change: Transition, event: ProcessEvent, after: Alarm) -> None:
+    """Note a ring, or that one was missed and is due when the suppression is lifted."""
+    if change in (Transition.raised, Transition.tier_up):
+        occurrence.missed = after.hidden
+    elif not (change is Transition.unsuppressed and occurrence.missed):
+        return
+    if not after.hidden:
+        occurrence.missed = False
+        occurrence.rings.append(event.t_change)
 
 
 def _touches(past: Occurrence, begin: int, end: int) -> bool:

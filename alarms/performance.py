@@ -13,9 +13,19 @@ from typing import Final
 import msgspec
 
 from alarms import flood
-from alarms.alarm import Transition
+from alarms.alarm import State, Transition
 from alarms.kpi import CHATTER_WINDOW_US, DAY_US, chatters
-from alarms.moves import RAISES, RINGS, Move, flooded, longest_unanswered, rung, spells
+from alarms.moves import (
+    RAISES,
+    Move,
+    calls,
+    flooded,
+    heard,
+    hidden,
+    longest_unanswered,
+    rung,
+    spells,
+)
 
 MINUTE_US: Final = 60_000_000
 HOUR_US: Final = 3_600_000_000
@@ -41,6 +51,14 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     count: int
     p50_s: float
     p95_s: float
+
+
+class Hidden(msgspec.Struct, frozen=True, kw_only=True):
+    """How often an alarm was raised, or rose, and nobody heard it, by what hid it."""
+
+    shelved: int
+    suppressed: int
+    out_of_service: int
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
@@ -97,6 +115,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     unconfirmed: int
     simulated: int
     """Of those annunciated, from simulated enterprises."""
+    hidden: Hidden
+    """In none of the figures above."""
     opc_ua: Metrics
 
 
@@ -115,8 +135,8 @@ def report(moves: Sequence[Move], *, start: int, end: int, points: int) -> Repor
     """Count what happened from `start` to before `end`.
 
     `moves` are in the order of the journal; those before `start` tell what stood then and are not
-    counted. Floods, minutes and hours of `overall` are those of its busiest or its worst position:
-    nobody listens to all of them.
+    counted. What was hidden counts as `moves.heard` says. Floods, minutes and hours of `overall`
+    are those of its busiest or its worst position: nobody listens to all of them.
     """
     apart: dict[str, list[Move]] = defaultdict(list)
     for move in moves:
@@ -126,7 +146,9 @@ def report(moves: Sequence[Move], *, start: int, end: int, points: int) -> Repor
     overall = _figures([move for its in apart.values() for move in its], start, end)
     busiest = max(positions.values(), key=lambda each: each.annunciated, default=overall)
     raised = sum(
-        move.type in RAISES and move.t_event >= start for its in apart.values() for move in its
+        move.type in RAISES and move.t_event >= start
+        for its in apart.values()
+        for move in heard(its)
     )
     point_days = points * (end - start) / DAY_US
     most = {
@@ -154,8 +176,10 @@ _BUSIEST: Final = ("ten_minutes_above_10", "hours_above_30", "upset_per_10_min")
 _MOST: Final = ("most_in_minute", "most_in_10_min", "most_in_hour")
 
 
-def _figures(moves: Sequence[Move], start: int, end: int) -> Figures:
+def _figures(told: Sequence[Move], start: int, end: int) -> Figures:
+    moves = heard(told)
     rings = rung(moves)
+    unheard = hidden(told, start)
     counted = [move for move in rings if move.t_event >= start]
     moments = sorted(move.t_event for move in counted)
     often = Counter(move.slot for move in counted).most_common(TOP)
@@ -203,6 +227,11 @@ def _figures(moves: Sequence[Move], start: int, end: int) -> Figures:
         not_good_share=not_good / len(counted) if not_good else 0.0,
         unconfirmed=sum(move.unconfirmed for move in counted),
         simulated=sum(move.simulated for move in counted),
+        hidden=Hidden(
+            shelved=unheard.get(State.SHLVD, 0),
+            suppressed=unheard.get(State.DSUPR, 0),
+            out_of_service=unheard.get(State.OOSRV, 0),
+        ),
         opc_ua=Metrics(
             alarm_count=len(counted),
             maximum_active_state=max(
@@ -292,7 +321,7 @@ def _times(
 ) -> dict[str, Taken]:
     """Return, by name, how long it took from an alarm's ring to what people did, each level once.
 
-    An acknowledgement answers the newest ring before it, a receipt the alarm's first.
+    An acknowledgement answers the newest ring or reminder before it, a receipt the alarm's first.
     """
     newest: dict[str, Move] = {}
     first: dict[str, Move] = {}
@@ -300,7 +329,7 @@ def _times(
     done: set[tuple[str, int, str | None]] = set()
     took: dict[str, list[float]] = defaultdict(list)
     for move in moves:
-        if move.type in RINGS or move.type is Transition.realarmed:
+        if calls(move):
             newest[move.alarm] = move
             first.setdefault(move.alarm, move)
         elif move.type is kind:
@@ -333,7 +362,7 @@ def ten_minutes(moves: Iterable[Move], position: str | None, *, start: int, end:
     """Return how many alarms rang at a position in each whole ten minutes from `start` on."""
     held = Counter(
         (move.t_event - start) // TEN_MINUTES_US
-        for move in moves
-        if move.type in RINGS and not move.late and (move.position or "") == position
+        for move in rung(heard(moves))
+        if (move.position or "") == position
     )
     return [held[place] for place in range((end - start) // TEN_MINUTES_US)]

@@ -1,13 +1,19 @@
-"""What a changed point means for its open alarms: another rule behind them, or none any more."""
+"""What a changed registry means for open alarms: another rule behind them, or none any more."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Final, TypeVar
 
-from alarms.alarm import Transition
+import msgspec
+
+from alarms import tiers
+from alarms.alarm import Alarm, Transition
 from alarms.lifecycle import RuleChange
-from alarms.plant import Group, Point
-from alarms.rules import watched
+from alarms.plant import Enterprise, Group, Plant, Point, Raise, Source, Tiering
+from alarms.registry_changes import Changes
+from alarms.rules import tier_of, watched
 
+_Entry = TypeVar("_Entry", Point, Group, Source, Enterprise)
 _SIDES: Final = {"limit.high": ("h", "hh", "cut", "reset"), "limit.low": ("l", "ll")}
 _OWED: Final = ("latching", "needs_closeout")
 _FIELDS: Final = {
@@ -19,6 +25,52 @@ _OF_TRENDS: Final = ("deadband", "range", "period_s")
 _OF_GROUPS: Final = ("kind", "members", "params", "tier", "on_delay_s", "off_delay_s")
 _BY_DETECT: Final = frozenset({"limit", "forecast", "rate", "deviation"})
 """Kinds that a point's `detect` switches on and off."""
+
+
+class Registered:
+    """What an import changes behind the open alarms of points and groups; `keys` are theirs.
+
+    A limit alarm's rule changes with its point and with what grades it: its region's table of
+    tiers, the level of its source, the region of its enterprise.
+    """
+
+    def __init__(self, before: Plant, done: Changes, *, actor: str) -> None:
+        self._actor = actor
+        self._was, self._now = before, _after(before, done)
+        self._points = {after.key: (was, after) for was, after in _changed(done, Point)}
+        self._groups = {after.key: (was, after) for was, after in _changed(done, Group)}
+        for point in _regraded(before, done):
+            self._points.setdefault(point.key, (point, point))
+        self.keys = [*self._points, *self._groups]
+
+    def change(self, alarm: Alarm) -> RuleChange | None:
+        """Return what the import does to an open alarm, or None."""
+        key, rule = alarm.subject.key, alarm.rule
+        if key in self._groups:
+            return group_change(*self._groups[key], rule, actor=self._actor)
+        before, after = self._points[key]
+        own = rule_change(before, after, rule, actor=self._actor)
+        graded = self._grading_change(before, after, rule)
+        if own is None or graded is None:
+            return own or graded
+        return msgspec.structs.replace(own, note=f"{own.note}; {graded.note}")
+
+    def _grading_change(self, before: Point, after: Point, rule: str) -> RuleChange | None:
+        """Return what changed of what grades a limit alarm; a point's own tiers are its rule's."""
+        if rule not in _SIDES:
+            return None
+        here = replace(after, source=before.source)
+        was, now = _grading(self._was, here, rule), _grading(self._now, after, rule)
+        words = [
+            f"{name} {was.get(name, 'none')} → {now.get(name, 'none')}"
+            for name in (was | now)
+            if was.get(name) != now.get(name)
+        ]
+        if not words:
+            return None
+        return RuleChange(
+            change=Transition.rule_changed, actor=self._actor, note=f"tiers: {'; '.join(words)}"
+        )
 
 
 def rule_change(before: Point, after: Point, rule: str, *, actor: str) -> RuleChange | None:
@@ -77,3 +129,76 @@ def _text(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {number}" for name, number in value.items()) or "none"
     return "default" if value is None else str(value)
+
+
+def _changed(done: Changes, kind: type[_Entry]) -> Iterator[tuple[_Entry, _Entry]]:
+    for before, after in done.kinds[kind.__name__.lower()].changed:
+        if isinstance(before, kind) and isinstance(after, kind):
+            yield before, after
+
+
+def _after(before: Plant, done: Changes) -> Plant:
+    """Return the plant with what grades its points as it is after an import."""
+
+    def new(kind: str) -> Iterator[object]:
+        yield from done.kinds[kind].created
+        yield from (after for _, after in done.kinds[kind].changed)
+
+    tables = {(each.region, each.quantity): each for each in before.tierings}
+    sources, enterprises = dict(before.sources), dict(before.enterprises)
+    for each in (*new("tiering"), *new("source"), *new("enterprise")):
+        match each:
+            case Tiering():
+                tables[each.region, each.quantity] = each
+            case Source():
+                sources[each.enterprise, each.code] = each
+            case Enterprise():
+                enterprises[each.code] = each
+    return replace(
+        before, tierings=tuple(tables.values()), sources=sources, enterprises=enterprises
+    )
+
+
+def _regraded(before: Plant, done: Changes) -> Iterator[Point]:
+    """Yield the points that an import may grade anew."""
+    tables = done.kinds["tiering"]
+    quantities = {
+        each.quantity
+        for each in (*tables.created, *(after for _, after in tables.changed))
+        if isinstance(each, Tiering)
+    }
+    sources = {
+        (now.enterprise, now.code) for was, now in _changed(done, Source) if was.level != now.level
+    }
+    moved = {now.code for was, now in _changed(done, Enterprise) if was.region != now.region}
+    if quantities or sources or moved:
+        for point in before.points:
+            at = point.enterprise, point.source
+            if point.quantity in quantities or at in sources or point.enterprise in moved:
+                yield point
+
+
+def _grading(plant: Plant, point: Point, rule: str) -> dict[str, str]:
+    """Return the tiers of a limit rule's levels, and what raises them, in words."""
+    graded = tiers.graded(plant, point)
+    found = {
+        level: tier_of(graded, level).name
+        for level in _SIDES[rule]
+        if level in point.limits and level != "reset"
+    }
+    raises = tiers.raises_of(plant, point)
+    return found | ({"raise": _raises(raises)} if raises else {})
+
+
+def _raises(raises: Iterable[Raise]) -> str:
+    return ", ".join(
+        f"{each.tier} "
+        + (
+            f"from {each.peak:g}"
+            if each.peak is not None
+            else f"after {each.lasting_s:g} s"
+            if each.lasting_s is not None
+            else f"with {each.points} points"
+        )
+        for each in raises
+    )

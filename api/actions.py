@@ -37,11 +37,13 @@ class Wish(Struct, frozen=True, kw_only=True):
     """The body of an action: the rev that was seen, a note, until when to hide (RFC 3339).
 
     `note` is the reason, the permit or the text of a close-out, `cause` what the cause was.
+    `one_shot` ends a shelving when the alarm clears, at `until` at the latest.
     """
 
     rev: int | None = None
     note: str = ""
     until: str | None = None
+    one_shot: bool = False
     cause: str = ""
 
 
@@ -159,6 +161,7 @@ async def _act(
         seen_rev=wish.rev,
         note=wish.note,
         until=_until(action, wish),
+        one_shot=wish.one_shot,
         cause=wish.cause,
     )
     agreed = await _second_person(conn, identity, alarm_id, wanted, now=now)
@@ -268,6 +271,8 @@ def _until(action: str, wish: Wish) -> int | None:
         raise ProblemError(422, f"a note has at most {NOTE_MOST} characters, a cause too")
     if action in _NEEDS_NOTE and not wish.note.strip():
         raise ProblemError(422, f"{_NEEDS_NOTE[action]} in `note`")
+    if wish.one_shot and action != "shelve":
+        raise ProblemError(422, f"`one_shot` is of a shelving alone, not of {action}")
     if action not in _NEEDS_UNTIL:
         return None
     if wish.until is None:

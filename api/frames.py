@@ -115,6 +115,7 @@ class Command(Struct, frozen=True, kw_only=True, tag_field="op", tag="command"):
     rev: int | None = None
     note: str = ""
     until: str | None = None
+    one_shot: bool = False
     cause: str = ""
 
 

@@ -33,6 +33,7 @@ _FIGURES: Final[dict[str, Any]] = {
     "not_good_share": 0.0,
     "unconfirmed": 1,
     "simulated": 0,
+    "hidden": {"shelved": 2, "suppressed": 14, "out_of_service": 0},
     "opc_ua": {
         "AlarmCount": 616,
         "MaximumActiveState": 5400.0,

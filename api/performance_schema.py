@@ -33,6 +33,12 @@ _FIGURES: Final[dict[str, Schema]] = {
     "escalated_per_day": _RATE,
     **dict.fromkeys(("late_share", "not_good_share"), _SHARE),
     "simulated": WHOLE,
+    "hidden": thing(
+        "Raises and rises that nobody heard, by what hid them; in none of the other figures.",
+        shelved=WHOLE,
+        suppressed=WHOLE,
+        out_of_service=WHOLE,
+    ),
     "opc_ua": thing(
         "OPC UA's AlarmMetricsType over the span, which begins at its StartTime; s, per 10 min.",
         AlarmCount=WHOLE,

@@ -112,7 +112,9 @@ class _Session:
 
     async def _command(self, op: frames.Command) -> None:
         """Do what the REST action does, and answer with what it answers."""
-        wish = actions.Wish(rev=op.rev, note=op.note, until=op.until, cause=op.cause)
+        wish = actions.Wish(
+            rev=op.rev, note=op.note, until=op.until, one_shot=op.one_shot, cause=op.cause
+        )
         try:
             done = await actions.perform(
                 self._service, self._connection.identity, op.alarm, op.action, wish

@@ -59,6 +59,10 @@ ACKNOWLEDGEMENT: Final = {
 }
 _LEVEL: Final[Schema] = {"enum": list(ORG_LEVELS)}
 _PERSON: Final[Schema] = {"by": TEXT, "at": MOMENT}
+_SHELF: Final[Schema] = thing_or_null(until=MOMENT, **_PERSON, reason=TEXT)
+_SHELF["properties"]["one_shot"] = FLAG | {
+    "description": "It ends as soon as the alarm clears; absent of shelves older than this."
+}
 
 
 ALARM: Final = thing(
@@ -104,7 +108,7 @@ ALARM: Final = thing(
         "required": ["site", "county", "city", "province"],
         "additionalProperties": ACKNOWLEDGEMENT,
     },
-    shelf=thing_or_null(until=MOMENT, **_PERSON, reason=TEXT),
+    shelf=_SHELF,
     suppression=thing_or_null(until=MOMENT, **_PERSON, reason=TEXT),
     out_of_service=thing_or_null(until=MOMENT, **_PERSON, permit=TEXT),
     latched=FLAG,

@@ -11,9 +11,7 @@ from alarms import deadlines, instants, lifecycle
 from alarms.alarm import Alarm, AlarmId, Entry, ProcessEvent, Transition
 from alarms.errors import NotFoundError
 from alarms.lifecycle import RuleChange
-from alarms.plant import Group, Point
 from alarms.proposal import ChannelState
-from alarms.rule_changes import group_change, rule_change
 from alarms.scope import Scope
 from alarms.storage import journal, trail
 
@@ -83,32 +81,6 @@ async def due(conn: AsyncConnection, *, now: int) -> int:
         entries += lifecycle.step(_alarm(record), lifecycle.Timer(), now=now).entries
     await _write(conn, head, entries, now=now)
     return len(entries)
-
-
-async def points_changed(
-    conn: AsyncConnection,
-    changed: Sequence[tuple[Point | Group, Point | Group]],
-    *,
-    head: tuple[int, bytes],
-    actor: str,
-    now: int,
-) -> int:
-    """Tell the open alarms of changed points and groups (before, after); return how many were told.
-
-    `head` is from `journal.lock`, taken before any row that ingest locks as well.
-    """
-    point_of = {after.key: (before, after) for before, after in changed}
-
-    def change(alarm: Alarm) -> RuleChange | None:
-        match point_of[alarm.subject.key]:
-            case Point() as before, Point() as after:
-                return rule_change(before, after, alarm.rule, actor=actor)
-            case Group() as was, Group() as now_is:
-                return group_change(was, now_is, alarm.rule, actor=actor)
-            case _:
-                return None
-
-    return await rules_changed(conn, list(point_of), change, head=head, now=now)
 
 
 async def rules_changed(

@@ -8,7 +8,8 @@ from psycopg import AsyncConnection, sql
 
 from alarms import flood, instants
 from alarms.kpi import DAY_US
-from alarms.moves import RINGS
+from alarms.moves import HIDDEN, RINGS
+from alarms.outcome import LIFTS
 from alarms.proposal import ChannelState
 from alarms.storage import places
 
@@ -19,6 +20,7 @@ _STEP: Final = 512
 class Burden(msgspec.Struct, kw_only=True):
     """A position's alarms; `rate` counts those that rang in the last 10 minutes of event time.
 
+    What was hidden then is not counted; it rings when it is hidden no more, if it still stands.
     `in_flood` is 1 or 0; of several positions it counts those that are.
     """
 
@@ -82,12 +84,28 @@ async def _rates(conn: AsyncConnection, now: int) -> list[tuple[str, int]]:
         back *= 4
     cursor = await conn.execute(
         """
-        select coalesce(region, ''), count(*) from journal
-         where log_offset > %s and t_event > %s and t_event <= %s and type = any(%s)
-           and kind <> 'warning' and not (data::json ->> 'late')::boolean
-           and data::json -> 'origin' is null
+        select coalesce(j.region, ''), count(*) from journal j
+         where j.log_offset > %(after)s and j.t_event > %(since)s and j.t_event <= %(now)s
+           and j.kind <> 'warning' and not (j.data::json ->> 'late')::boolean
+           and j.data::json -> 'origin' is null
+           and j.data::json ->> 'state' <> all(%(hidden)s)
+           and (j.type = any(%(rings)s)
+                or (j.type = any(%(lifts)s) and (j.data::json ->> 'active')::boolean
+                    and (select r.data::json ->> 'state' = any(%(hidden)s) from journal r
+                          where r.alarm_id = j.alarm_id and r.rev < j.rev
+                            and (r.type = any(%(rings)s)
+                                 or (r.type = any(%(lifts)s)
+                                     and r.data::json ->> 'state' <> all(%(hidden)s)))
+                          order by r.rev desc limit 1)))
          group by 1
         """,
-        (head - back, since, instants.to_datetime(now), [kind.value for kind in RINGS]),
+        {
+            "after": head - back,
+            "since": since,
+            "now": instants.to_datetime(now),
+            "hidden": [state.value for state in HIDDEN],
+            "rings": [kind.value for kind in RINGS],
+            "lifts": [kind.value for kind in LIFTS],
+        },
     )
     return [(region, count) for region, count in await cursor.fetchall()]

@@ -68,6 +68,7 @@ def document(alarm: Alarm, *, t_committed: int | None) -> dict[str, Any]:
             "by": alarm.shelf.by,
             "at": instants.to_text(alarm.shelf.at),
             "reason": alarm.shelf.reason,
+            "one_shot": alarm.shelf.one_shot,
         },
         "suppression": None
         if alarm.suppression is None

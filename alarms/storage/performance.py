@@ -7,7 +7,7 @@ import msgspec
 from psycopg import AsyncConnection, sql
 
 from alarms import instants
-from alarms.alarm import Tier, Transition
+from alarms.alarm import State, Tier, Transition
 from alarms.kpi import DAY_US
 from alarms.moves import Move
 from alarms.scope import Scope
@@ -20,6 +20,8 @@ class _Said(msgspec.Struct):
     quality: str
     late: bool
     unconfirmed: bool
+    state: State
+    active: bool
 
 
 _SAID: Final = msgspec.json.Decoder(_Said)
@@ -114,4 +116,6 @@ def _move(row: tuple[Any, ...]) -> Move:
         unconfirmed=said.unconfirmed,
         good=said.quality == "good",
         simulated=simulated,
+        state=said.state,
+        active=said.active,
     )

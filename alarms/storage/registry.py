@@ -9,9 +9,10 @@ from psycopg import AsyncConnection, sql
 from psycopg.types.json import Jsonb
 
 from alarms import instants, regions
-from alarms.plant import Enterprise, Gateway, Group, Point, Region, Source, Tiering, Unit
+from alarms.plant import Enterprise, Gateway, Group, Plant, Point, Region, Source, Tiering, Unit
 from alarms.registry import Known, Registry
 from alarms.registry_changes import KINDS, Changes, Entry, changes, name_of
+from alarms.rule_changes import Registered
 from alarms.storage import alarms, groups, journal, plant
 
 
@@ -46,7 +47,7 @@ async def known(conn: AsyncConnection) -> Known:
 
 async def plan(conn: AsyncConnection, registry: Registry) -> Changes:
     """Say what `apply` would do, and change nothing."""
-    return changes(registry, await plant.load(conn), await _regions(conn))
+    return (await _compared(conn, registry))[1]
 
 
 async def apply(conn: AsyncConnection, registry: Registry, *, actor: str, now: int) -> Changes:
@@ -54,32 +55,34 @@ async def apply(conn: AsyncConnection, registry: Registry, *, actor: str, now: i
 
     Imports wait for each other at the revision's row. What changed is in the audit trail with
     before and after; the revision grows and `fengsui_plant` is notified when anything changed.
-    Open alarms of changed points and groups get their row in the journal, whose head is therefore
-    locked before anything that ingest writes too.
+    Open alarms of changed points and groups, and of points that a changed table of tiers, source or
+    enterprise grades anew, get their row in the journal, whose head is therefore locked before
+    anything that ingest writes too.
     """
     await conn.execute("select revision from plant_revision for update")
     await load_builtin_regions(conn)
-    done = await plan(conn, registry)
+    before, done = await _compared(conn, registry)
     if not done.created and not done.changed:
         return done
     at = instants.to_datetime(now)
-    changed = [
-        (before, after)
-        for kind in ("point", "group")
-        for before, after in done.kinds[kind].changed
-        if isinstance(before, Point | Group) and isinstance(after, Point | Group)
-    ]
-    head = await journal.lock(conn) if changed else None
+    behind = Registered(before, done, actor=actor)
+    head = await journal.lock(conn) if behind.keys else None
     for kind, table in _TABLES.items():
         await _write(conn, table, done.kinds[kind].created, _INSERTS[kind], at)
         after = [after for _, after in done.kinds[kind].changed]
         await _write(conn, table, after, _UPDATES[kind], at)
     if head is not None:
-        await alarms.points_changed(conn, changed, head=head, actor=actor, now=now)
+        await alarms.rules_changed(conn, behind.keys, behind.change, head=head, now=now)
     await _audit(conn, done, actor=actor, at=at)
     await conn.execute("update plant_revision set revision = revision + 1, changed_at = %s", (at,))
     await conn.execute("select pg_notify(%s, '')", (plant.CHANNEL,))
     return done
+
+
+async def _compared(conn: AsyncConnection, registry: Registry) -> tuple[Plant, Changes]:
+    """Return what is registered, and what a file does to it."""
+    registered = await plant.load(conn)
+    return registered, changes(registry, registered, await _regions(conn))
 
 
 async def load_builtin_regions(conn: AsyncConnection) -> int:

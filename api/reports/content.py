@@ -225,10 +225,12 @@ def _withheld(lang: Lang, title: str, alarms: Sequence[Standing]) -> Table:
             title, each.out_of_service
         )
         assert held is not None  # noqa: S101  listed for this
+        until = moment(instants.from_text(held.until))
         rows.append(
             (
                 _tier(lang, each.tier), _open_name(lang, each), held.by,
-                moment(instants.from_text(held.until)), held.permit or held.reason,
+                say(lang, "until_clear", time=until) if held.one_shot else until,
+                held.permit or held.reason,
             )
         )  # fmt: skip
     return _table(lang, title, ("tier", "alarm", "who", "until", "why"), (10, 28, 16, 16, 30), rows)

@@ -150,7 +150,9 @@ def _wish(body: bytes) -> actions.Wish:
         return msgspec.json.decode(body or b"{}", type=actions.Wish)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProblemError(
-            422, f'the body cannot be used, wanted {{"rev", "note", "until", "cause"}}: {error}'
+            422,
+            'the body cannot be used, wanted {"rev", "note", "until", "one_shot", "cause"}: '
+            f"{error}",
         ) from error
 
 

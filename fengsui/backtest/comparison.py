@@ -59,7 +59,7 @@ class Comparison:
         table.add_row("alarms", *(str(number) for number in document["alarms"].values()))
         for tier, numbers in reversed(document["tiers"].items()):
             table.add_row(f"  {tier}", *(str(number) for number in numbers.values()))
-        for name in ("alarms_per_point_day", "floods", "chattering"):
+        for name in ("alarms_per_point_day", "floods", "chattering", "suppressed"):
             table.add_row(
                 name.replace("_", " "),
                 *(f"{document['kpi'][side][name]:g}" for side in ("before", "after")),

@@ -85,6 +85,12 @@ def _comparison(before: Outcome, after: Outcome) -> str:
     )
     cells += _row("报警泛滥", "floods", str(before.load.floods), str(after.load.floods))
     cells += _row("震颤报警", "chattering", str(before.load.chattering), str(after.load.chattering))
+    cells += _row(
+        "设计抑制（不计入以上各项）",
+        "suppressed by design (in none of these)",
+        str(before.load.suppressed),
+        str(after.load.suppressed),
+    )
     leads = sorted(found.leads_s)
     lead = (
         f"<p>共有报警 {len(leads)} 个，提前量中位数 {leads[len(leads) // 2]:g} s "
@@ -158,7 +164,8 @@ def _load(title: str, outcome: Outcome) -> str:
         f'{heading}<svg viewBox="0 0 {_WIDTH} 122" role="img"><title>报警负荷 alarm load</title>'
         f"{''.join(drawn)}</svg><small>最高 {most} 次/格 at most {most} a bar; "
         f"{span / _BINS / 60e6:.3g} min 一格 a bar; "
-        f"泛滥 {outcome.load.floods} floods (shaded)</small>"
+        f"泛滥 {outcome.load.floods} floods (shaded); "
+        f"其中设计抑制 {outcome.load.suppressed} of them suppressed by design</small>"
     )
 
 

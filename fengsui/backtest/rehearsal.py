@@ -39,7 +39,9 @@ class Outcome:
     first: int = 0
     until: int = 0
     load: kpi.Load = field(
-        default_factory=lambda: kpi.Load(alarms_per_point_day=0.0, floods=0, chattering=0)
+        default_factory=lambda: kpi.Load(
+            alarms_per_point_day=0.0, floods=0, chattering=0, suppressed=0
+        )
     )
 
 

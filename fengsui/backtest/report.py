@@ -34,6 +34,7 @@ def load(outcome: Outcome) -> dict[str, float | int]:
         "alarms_per_point_day": round(outcome.load.alarms_per_point_day, 6),
         "floods": outcome.load.floods,
         "chattering": outcome.load.chattering,
+        "suppressed": outcome.load.suppressed,
     }
 
 
@@ -77,7 +78,8 @@ def show(console: Console, outcome: Outcome, *, elapsed_s: float) -> None:
     )
     console.print(
         f"{outcome.load.alarms_per_point_day:.4g} alarms per point and day, "
-        f"{outcome.load.floods} floods, {outcome.load.chattering} chattering",
+        f"{outcome.load.floods} floods, {outcome.load.chattering} chattering, "
+        f"{outcome.load.suppressed} suppressed by design",
         highlight=False,
     )
 

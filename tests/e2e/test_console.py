@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from alarms.alarm import Tier
+from alarms.alarm import Tier, Transition
 from tests import beacons
 from tests.e2e.browsing import NARROW, Console, Open
 
@@ -112,6 +112,29 @@ async def test_shelving_is_timed_has_a_reason_and_stays_countable(
     found = await document(house, alarm_id)
     assert (found["state"], found["shelf"]["by"]) == ("SHLVD", operator)
     assert found["shelf"]["reason"] == "仪表标校"
+
+
+async def test_shelved_until_it_clears_it_comes_back_when_it_has(
+    house: beacons.House, window: Console
+) -> None:
+    rule = "limit.until_it_clears"
+    raised = beacons.event(rule=rule, tier=Tier.yellow)
+    await beacons.happen(house.database, raised)
+    async with await house.http() as http:
+        items = (await http.get("alarms", params={"limit": 1000})).json()["items"]
+    alarm_id = next(item["id"] for item in items if item["rule"] == rule)
+    await window.row(alarm_id).click()
+    await window.page.keyboard.press("s")
+    dialog = window.page.get_by_role("dialog")
+    await dialog.get_by_label("直到恢复").check()
+    await expect(dialog).to_contain_text("最迟至")
+    await dialog.get_by_role("button", name="搁置").click()
+    await expect(dialog).to_have_count(0)
+    await window.page.get_by_role("button", name="搁置", exact=True).first.click()
+    await expect(window.row(alarm_id)).to_contain_text("至恢复")
+    await beacons.happen(house.database, beacons.event(rule=rule, change=Transition.returned))
+    await window.page.get_by_role("button", name="全部", exact=True).first.click()
+    await expect(window.row(alarm_id)).to_contain_text("恢复未确认")
 
 
 async def test_shelving_red_waits_for_a_second_person_who_sees_who_asked(

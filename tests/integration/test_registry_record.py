@@ -332,3 +332,39 @@ gateways:
     with pytest.raises(RefusedError) as refused:
         registry.parse(text.format(gateway, point).encode(), await stored.known(conn))
     assert [fault.place for fault in refused.value.faults] == ["gateways[0].mapping[1].tag"]
+
+
+async def test_open_alarms_say_who_changed_their_regions_table_of_tiers(
+    conn: AsyncConnection,
+) -> None:
+    table = Tiering(region="510000", quantity="level", limits={"h": "yellow", "hh": "orange"})
+    found = replace(await example(conn), tierings=(table,))
+    point = next(each for each in found.points if {"h", "hh"} <= set(each.limits))
+    assert (point.quantity, point.tiers) == ("level", {})
+    await apply(conn, found)
+    registered = await plant.load(conn)
+    raised = ProcessEvent(
+        subject=registered.subject(registered.rows[point.enterprise][point.tag]),
+        rule="limit.high",
+        kind=Kind.limit,
+        change=Transition.raised,
+        tier=Tier.yellow,
+        t_change=NOON,
+        t_event=NOON,
+        t_received=NOON,
+    )
+    await alarms.apply_events(conn, [raised], now=NOON)
+    await conn.commit()
+
+    higher = replace(table, limits={"h": "orange", "hh": "red"}, source_levels={"4": 1})
+    await apply(conn, replace(found, tierings=(higher,)))
+    sources = tuple(replace(each, level=4) for each in found.sources)
+    await apply(conn, replace(found, tierings=(higher,), sources=sources))
+    await apply(conn, replace(found, tierings=(higher,), sources=sources))
+    rows = (await journal.after(conn, 0, limit=10))[1:]
+    assert [(row.type, row.actor, row.note) for row in rows] == [
+        ("rule_changed", "engineer", "tiers: h yellow → orange; hh orange → red"),
+        ("rule_changed", "engineer", "tiers: h orange → red"),
+    ]
+    seen = json.loads(rows[-1].document)
+    assert (seen["rule_version"], seen["tier"], seen["state"]) == (3, "yellow", "UNACK")

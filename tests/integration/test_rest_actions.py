@@ -163,6 +163,50 @@ async def test_shelving_what_is_not_red_needs_no_second_person(house: House) -> 
         assert (lifted.status_code, lifted.json()["state"]) == (200, "UNACK")
 
 
+async def test_shelved_until_it_clears_it_is_back_when_it_has(house: House) -> None:
+    rule = f"limit.{secrets.token_hex(4)}"
+    await beacons.happen(house.database, beacons.event(rule=rule))
+    async with await house.http("all", "operator") as http:
+        alarms = (await http.get("alarms", params={"limit": 1000})).json()["items"]
+        alarm = next(item["id"] for item in alarms if item["rule"] == rule)
+        wish = {"until": in_an_hour(), "note": "标校", "one_shot": True}
+        done = await http.post(f"alarms/{alarm}/shelve", json=wish)
+        assert done.status_code == 200, done.text
+        jsonschema.validate(done.json(), schemas.standing_alone("Alarm"))
+        assert (done.json()["state"], done.json()["shelf"]["one_shot"]) == ("SHLVD", True)
+        back = beacons.event(rule=rule, change=Transition.returned)
+        await beacons.happen(house.database, back)
+        assert (await http.get(f"alarms/{alarm}")).json()["state"] == "RTNUN"
+        rows = (await http.get(f"alarms/{alarm}/journal")).json()["items"]
+        assert [row["type"] for row in rows] == ["raised", "shelved", "returned", "unshelved"]
+        assert [row["data"]["shelf"] for row in rows][-1] is None
+        again = await http.post(f"alarms/{alarm}/shelve", json=wish)
+        assert again.status_code == 409
+        forever = await http.post(f"alarms/{alarm}/shelve", json={"one_shot": True})
+        assert forever.status_code == 422
+        other = await http.post(f"alarms/{alarm}/acknowledge", json={"one_shot": True})
+        assert (other.status_code, "one_shot" in other.json()["detail"]) == (422, True)
+    async with await connection.connect(house.database) as conn:
+        found = await conn.execute(
+            "select after from audit_trail where object = %s", (f"alarm:{alarm}",)
+        )
+        assert [after["shelf"]["one_shot"] for (after,) in await found.fetchall()] == [True]
+
+
+async def test_the_socket_shelves_until_it_clears_as_rest_does(house: House) -> None:
+    alarm = await house.raise_alarm()
+    token = await house.token("all", "operator")
+    async with beacons.client(house.serve, token) as client:
+        await client.send(
+            op="command", id="c1", alarm=alarm, action="shelve", until=in_an_hour(), one_shot=True,
+            note="标校",
+        )  # fmt: skip
+        answer = await client.next("result")
+    assert answer["ok"], answer
+    async with await house.http() as http:
+        assert (await http.get(f"alarms/{alarm}")).json()["shelf"]["one_shot"] is True
+
+
 @pytest.mark.parametrize(
     ("action", "body"),
     [

@@ -11,6 +11,7 @@ def occurrence(raised: float, returned: float | None = None) -> Occurrence:
         id="1", key="E/T", point="E/T", rule="limit.high", kind=Kind.limit, tier=Tier.red,
         peak_tier=Tier.red, t_raised=at(raised), late=False, value=1.0, limit=1.0,
         t_returned=None if returned is None else at(returned), forecast_eta=None, moves=[],
+        rings=[at(raised)],
     )  # fmt: skip
 
 

@@ -146,6 +146,61 @@ def test_lifting_the_shelf_says_who_did_it() -> None:
     assert (story.told[-1], story.journal[-1].actor) == ("unshelved", "张三")
 
 
+def until_it_clears(hours: float = 1) -> Action:
+    return msgspec.structs.replace(shelved(hours), one_shot=True)
+
+
+def test_shelved_until_it_clears_it_leaves_the_shelf_when_it_returns() -> None:
+    story = Story().tell(RAISED, until_it_clears())
+    assert (story.now.state, story.now.shelf is not None) == (State.SHLVD, True)
+    story.tell(RETURNED)
+    assert story.told == ["raised", "shelved", "returned", "unshelved"]
+    assert (story.now.state, story.now.owed_since) == (State.RTNUN, NOW)
+    last = story.journal[-1]
+    assert (last.actor, last.note, last.t_event) == ("", "it has cleared", RETURNED.t_change)
+    story.tell(says(Transition.raised, at=60))
+    assert (story.told[-1], story.now.state) == ("reraised", State.UNACK)
+
+
+def test_shelved_until_it_clears_and_acknowledged_it_closes_when_it_returns() -> None:
+    story = Story().tell(RAISED, ACK, until_it_clears(), RETURNED)
+    assert story.told[-3:] == ["returned", "unshelved", "closed"]
+    assert [entry.alarm.rev for entry in story.journal] == [1, 2, 3, 4, 5, 6]
+
+
+def test_shelved_until_it_clears_and_late_readings_that_end_it_end_the_shelf() -> None:
+    end = says(Transition.late, late=True, t_end=NOW + 5, instead=(NOW, None))
+    story = Story().tell(RAISED, ACK, until_it_clears(), end)
+    assert story.told[-3:] == ["late", "unshelved", "closed"]
+
+
+def test_shelved_until_it_clears_it_stays_shelved_at_a_lower_tier() -> None:
+    story = Story().tell(RAISED, UP, until_it_clears(), DOWN)
+    assert story.now.state is State.SHLVD
+
+
+def test_shelved_until_it_clears_it_comes_back_at_its_time_at_the_latest() -> None:
+    story = Story().tell(RAISED, until_it_clears()).tell(Timer(), now=NOW + HOUR)
+    assert (story.told[-1], story.now.state) == ("unshelved", State.UNACK)
+    with pytest.raises(FengsuiError, match="up to 8 h"):
+        Story().tell(RAISED, until_it_clears(9))
+    with pytest.raises(FengsuiError, match="up to 8 h"):
+        Story().tell(RAISED, msgspec.structs.replace(until_it_clears(), until=None))
+
+
+def test_what_has_cleared_cannot_be_shelved_until_it_clears() -> None:
+    story = Story().tell(RAISED, RETURNED)
+    with pytest.raises(ConflictError, match="has returned already"):
+        story.tell(until_it_clears())
+    assert story.tell(shelved()).now.state is State.SHLVD
+
+
+def test_shelved_until_it_clears_but_suppressed_too_it_stays_hidden() -> None:
+    hidden = does(Deed.suppress, until=NOW + HOUR, note="检修")
+    story = Story().tell(RAISED, ACK, until_it_clears(), hidden, RETURNED)
+    assert (story.told[-1], story.now.state) == ("unshelved", State.DSUPR)
+
+
 def test_an_alarm_that_goes_above_the_tier_it_was_shelved_at_is_taken_off_the_shelf() -> None:
     story = Story().tell(RAISED, ACK, shelved(), UP)
     assert story.told == ["raised", "acknowledged", "shelved", "tier_up", "unshelved"]

@@ -33,6 +33,7 @@ deeds = st.builds(
     org_level=st.sampled_from(["site", "county", "city", "province"]),
     note=st.sampled_from(["", "x"]),
     until=st.sampled_from([None, NOW + HOUR, NOW + 9 * HOUR]),
+    one_shot=st.booleans(),
     seen_rev=st.one_of(st.none(), st.integers(0, 9)),
 )
 rules = st.builds(

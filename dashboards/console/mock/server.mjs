@@ -143,7 +143,7 @@ function act(response, session, id, action, body, key) {
     pending.set(id, session.name)
     const asked = { action, asked_by: session.name, asked_at: new Date().toISOString(), expires_at: new Date(Date.now() + 6e5).toISOString() }
     outcome = [202, { status: 'pending', pending: asked, alarm: { ...alarm, pending: asked } }]
-  } else outcome = done({ state: 'SHLVD', shelf: { until: body.until, by: session.name, at, reason: body.note } }, 'shelved')
+  } else outcome = done({ state: 'SHLVD', shelf: { until: body.until, by: session.name, at, reason: body.note, one_shot: body.one_shot ?? false } }, 'shelved')
   repeated.set(key, outcome)
   setTimeout(() => answer(response, ...outcome), 150)
 }

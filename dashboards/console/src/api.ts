@@ -102,6 +102,8 @@ export interface ActionBody {
   rev: number
   note?: string
   until?: string
+  /** Of a shelving: it ends when the alarm clears, at `until` at the latest. */
+  one_shot?: boolean
 }
 
 export type ActionAnswer = { kind: 'done'; alarm: Alarm | null } | { kind: 'pending'; pending: Pending | null }

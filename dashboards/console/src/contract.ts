@@ -78,7 +78,7 @@ export interface Alarm {
   /** By `design`: the registry file says when. */
   suppression?: { until: string; by: string; at?: string; reason: string } | null
   out_of_service?: { until: string; by: string; at?: string; permit: string } | null
-  shelf?: { until: string; by: string; at?: string; reason?: string } | null
+  shelf?: { until: string; by: string; at?: string; reason?: string; one_shot?: boolean } | null
 }
 
 export const STAGES = ['proposed', 'issued', 'received', 'handling', 'feedback', 'lifted'] as const

@@ -69,8 +69,14 @@ export async function comment(selected: Alarm[], note: string): Promise<boolean>
   return done.every(Boolean)
 }
 
-export async function shelve(selected: Alarm[], until: string, note: string): Promise<boolean> {
-  const done = await Promise.all(selected.filter(canShelve).map((alarm) => perform(alarm, 'shelve', { until, note })))
+/** Only what is active can be shelved until it clears. */
+export function canShelveUntilClear(alarm: Alarm): boolean {
+  return canShelve(alarm) && alarm.active
+}
+
+/** Shelve the selection until a time; `one_shot`: until each clears, and no longer than that. */
+export async function shelve(selected: Alarm[], wish: { until: string; note: string; one_shot: boolean }): Promise<boolean> {
+  const done = await Promise.all(selected.filter(canShelve).map((alarm) => perform(alarm, 'shelve', wish)))
   return done.every(Boolean)
 }
 

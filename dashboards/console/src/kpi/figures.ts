@@ -29,6 +29,8 @@ export interface Figures {
   not_good: number
   not_good_share: number
   unconfirmed: number
+  /** Raises and rises that nobody heard, by what hid them; in none of the other figures. */
+  hidden: { shelved: number; suppressed: number; out_of_service: number }
 }
 
 export interface Taken {
