@@ -75,16 +75,22 @@ def problems_of(tiering: Tiering) -> Sequence[tuple[str, str]]:
         limit: Tier[tiering.limits.get(limit) or default(tiering.quantity, limit).name]
         for limit in _LIMITS
     }
-    for inner, outer in (("l", "ll"), ("h", "hh"), ("h", "cut")):
-        low, high = tiers[inner], tiers[outer]
-        if low > high:
-            problem = f"tier of {inner} is {low.name}, of {outer} {high.name}; it must not be lower"
-            found.append(("limits", problem))
+    found += [("limits", problem) for problem in falling(tiers)]
     for place, each in enumerate(tiering.raises):
         conditions = (each.peak, each.lasting_s, each.points)
         if sum(condition is not None for condition in conditions) != 1:
             found.append((f"raise[{place}]", "one condition is wanted: peak, lasting_s or points"))
     return found
+
+
+def falling(tier: Mapping[str, Tier]) -> list[str]:
+    """Say where an outer limit has a lower tier than the one it lies beyond."""
+    return [
+        f"tier of {inner} is {tier[inner].name}, of {outer} {tier[outer].name}; "
+        "it must not be lower"
+        for inner, outer in (("l", "ll"), ("h", "hh"), ("h", "cut"))
+        if inner in tier and outer in tier and tier[inner] > tier[outer]
+    ]
 
 
 def _higher(own: str | None, quantity: str, limit: str, steps: int) -> str:
