@@ -30,7 +30,7 @@ def expression_findings(point: Point, computes: Mapping[str, str | None]) -> Ite
             if circle:
                 problem = f"goes in a circle, {' → '.join(circle)}: one of them must be measured"
                 yield PointFinding(key="compute", problem=problem)
-    if point.suppress:
+    if "when" in point.suppress:
         condition = _parsed(point.suppress["when"], computes, Kind.condition)
         if isinstance(condition, ExpressionError):
             yield PointFinding(key="suppress.when", problem=str(condition))
