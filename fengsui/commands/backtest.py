@@ -89,7 +89,7 @@ class _Done:
 
     outcome: rehearsal.Outcome
     elapsed_s: float
-    advice: list[advice.Advice] | None
+    advice: list[advice.Advice | advice.Unadvised] | None
 
 
 def _run(plant: Plant, wanted: _Wanted) -> _Done:
@@ -112,7 +112,10 @@ def _run(plant: Plant, wanted: _Wanted) -> _Done:
 def _document(after: _Done, before: _Done | None) -> dict[str, Any]:
     document = report.document(after.outcome, elapsed_s=after.elapsed_s)
     if after.advice is not None:
-        document["advice"] = [each.document() for each in after.advice]
+        known = [each for each in after.advice if isinstance(each, advice.Advice)]
+        unknown = [each for each in after.advice if isinstance(each, advice.Unadvised)]
+        document["advice"] = [each.document() for each in known]
+        document["not_advised"] = [each.document() for each in unknown]
     if before is not None:
         document["against"] = report.document(before.outcome, elapsed_s=before.elapsed_s)
         document["comparison"] = comparison.compare(before.outcome, after.outcome).document()
