@@ -284,9 +284,8 @@ def show(console: Console, advised: list[Advice | Unadvised]) -> None:
 def _show(console: Console, advised: list[Advice]) -> None:
     table = Table(
         Column("point", overflow="fold"), "limit",
-        "deadband now", "advised", "on/off delay now", "advised",
-        "false raises/day now", "as advised", "found late by now", "as advised",
-        title="advice",
+        "deadband", "on/off delay", "false raises/day", "found late by",
+        title="advice: now → advised",
     )  # fmt: skip
     for each in advised:
         chosen, present = each.chosen, each.present
@@ -294,14 +293,10 @@ def _show(console: Console, advised: list[Advice]) -> None:
         table.add_row(
             each.point,
             f"{each.limit} {each.at:g} {each.engineering_unit}",
-            f"{present.deadband:g}",
-            f"{chosen.deadband:g}",
-            _told(present),
-            "as now" if stands else _told(chosen),
-            _bound(each.past) if stands else _rate(present),
-            "" if stands else _rate(chosen),
-            _late(present),
-            "" if stands else _late(chosen),
+            _both(f"{present.deadband:g}", f"{chosen.deadband:g}"),
+            _both(_told(present), _told(chosen)),
+            _bound(each.past) if stands else _both(_rate(present), _rate(chosen)),
+            _late(present) if stands else _both(_late(present), _late(chosen)),
         )
     console.print(table)
     if any(each.past.bound for each in advised):
@@ -328,6 +323,10 @@ def _undelayed(advice: Advice) -> bool:
     """Tell whether a delay or confirmation is advised where none is in force."""
     now, then = advice.present, advice.chosen
     return now.on_delay_s == 0 and (then.on_delay_s > 0 or then.confirmation[1] > 1)
+
+
+def _both(now: str, then: str) -> str:
+    return now if now == then else f"{now} → {then}"
 
 
 def _bound(past: tuning.Past) -> str:
