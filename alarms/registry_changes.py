@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from alarms import tier_checks
 from alarms.plant import (
     Enterprise,
     Gateway,
@@ -36,9 +37,10 @@ class Sorted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What a file does, kind by kind."""
+    """What a file does, kind by kind; `regraded`: where its tables of tiers fit points badly."""
 
     kinds: Mapping[str, Sorted]
+    regraded: Sequence[str] = ()
 
     @property
     def created(self) -> int:
@@ -76,6 +78,7 @@ def changes(registry: Registry, plant: Plant, regions: Mapping[str, Region]) -> 
     points = {(point.enterprise, point.tag): point for point in plant.points}
     groups = {(group.enterprise, group.code): group for group in plant.groups}
     return Changes(
+        regraded=tuple(tier_checks.regraded(plant, registry.tierings, registry.points)),
         kinds={
             "region": _sort(registry.regions, lambda each: each.code, regions),
             "tiering": _sort(
@@ -93,7 +96,7 @@ def changes(registry: Registry, plant: Plant, regions: Mapping[str, Region]) -> 
             ),
             "point": _sort(registry.points, lambda each: (each.enterprise, each.tag), points),
             "group": _sort(registry.groups, lambda each: (each.enterprise, each.code), groups),
-        }
+        },
     )
 
 
@@ -106,6 +109,7 @@ def warnings(changes: Changes) -> Iterator[str]:
             yield f"{after.code} was a simulation: from now on its alarms leave as real ones"
         if after.simulated and not before.simulated:
             yield f"{after.code} was real: from now on its alarms leave as exercises"
+    yield from changes.regraded
 
 
 def name_of(entry: Entry) -> str:

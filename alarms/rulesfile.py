@@ -1,13 +1,14 @@
 """The rules file: settings laid over a plant's points, the most specific match winning."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from alarms import tier_checks
 from alarms.errors import Fault, RefusedError
 from alarms.parameters import FORM
 from alarms.plant import QUANTITIES, Plant, Point
-from alarms.registry_checks import point_findings
+from alarms.registry_checks import PointFinding, point_findings
 from alarms.registry_fields import Choice, Form, Key, Number, Spot, Text
 from alarms.registry_form import CODE, DETECTORS, LIMITS, LONGEST_S, TIERED, TIERS
 from alarms.registry_tree import Items, Plain, Table, read
@@ -238,13 +239,18 @@ def _outcome(rules: list[Rule], plant: Plant) -> tuple[list[Fault], list[Fault]]
         if not matching:
             continue
         kind = plant.sources[point.enterprise, point.source].kind
-        known = {finding.problem for finding in point_findings(point, kind)}
-        for finding in point_findings(_applied(rules, point), kind):
+        known = {finding.problem for finding in _findings(plant, point, kind)}
+        for finding in _findings(plant, _applied(rules, point), kind):
             if finding.problem not in known:
                 blamed = _blamed(matching, finding.key)
                 found = _fault(blamed, f"{point.key}: {finding.key} {finding.problem}")
                 (faults if finding.refused else warned).append(found)
     return faults, warned
+
+
+def _findings(plant: Plant, point: Point, kind: str) -> Iterator[PointFinding]:
+    yield from point_findings(point, kind)
+    yield from tier_checks.findings(plant, point)
 
 
 def _ordered(found: list[Fault]) -> tuple[Fault, ...]:
