@@ -216,9 +216,13 @@ def _unchecked(point: Point, source_kind: str) -> Iterator[PointFinding]:
 
 
 def _without_limits(point: Point, source_kind: str) -> Iterator[PointFinding]:
-    """Say what a rule pack suggests where a point has no limit; it gets none by itself."""
+    """Say what a point without a limit cannot raise, and what a rule pack suggests for it."""
     if point.limits:
         return
+    for kind in point.detect or ():
+        if kind in ("limit", "forecast"):
+            problem = "goes by limits, and none is set: it can raise nothing; give limits"
+            yield PointFinding(key=f"detect.{kind}", problem=problem, refused=False)
     suggested = [
         default
         for (kind, _), default in rules.defaults_for(point, source_kind).items()

@@ -376,3 +376,12 @@ def test_of_many_faults_the_first_200_are_told_and_all_are_kept() -> None:
     assert len(lines) == 202
     assert lines[-1] == "  … and 50 more faults, 250 in all"
     assert len(refused.value.faults) == 250
+
+
+@pytest.mark.parametrize("kind", ["limit", "forecast"])
+def test_what_goes_by_limits_is_warned_of_where_there_are_none(kind: str) -> None:
+    (warning,) = parse(plant(f"{POINT}, detect: [comms, {kind}]")).warnings
+    assert (warning.line, warning.place.rpartition("].")[2]) == (14, f"detect.{kind}")
+    assert "none is set" in warning.problem
+    assert parse(plant(f"{POINT}, detect: [{kind}], limits: {{h: 1}}")).warnings == ()
+    assert parse(plant(POINT)).warnings == ()
