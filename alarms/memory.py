@@ -5,7 +5,7 @@ stored since. A part belongs to a family and to a chunk: the points whose databa
 the last ten bits.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,8 +16,16 @@ from alarms import confirmations
 from alarms.engine import Engine
 from alarms.family import AnyOrder, Rewindable
 from alarms.late import Around, judged_near
-from alarms.proposal import NEWEST, LastReadings, judgeable, judged, learned_from
-from alarms.readings import BEHIND, QUALITY_MASK, Instants, Quality, Readings, Rows
+from alarms.proposal import (
+    NEWEST,
+    ChannelState,
+    LastReadings,
+    judgeable,
+    judged,
+    learned_from,
+)
+from alarms.readings import BEHIND, QUALITY_MASK, Instants, Mask, Quality, Readings, Rows
+from alarms.retracing import Retracing
 from alarms.wording import LATE_US
 
 CHUNK_BITS: Final = 10
@@ -129,6 +137,7 @@ class Recollection:
         self._known = np.zeros(many, np.bool_)
         self._put: dict[int, None] = {}
         self._kept: Instants = np.zeros(many, np.int64)
+        self._retracing = Retracing(engine.plant, engine.rewinds.trails)
 
     def put(self, part: Part) -> None:
         """Put a kept part back; what is of another layout or of no use any more is left out."""
@@ -191,14 +200,20 @@ class Recollection:
         calibrating = (readings.quality & QUALITY_MASK) == Quality.calibrating
         value = np.where(calibrating, np.nan, readings.value)
         usable = judged(readings.quality) | calibrating
+        again: list[tuple[Rewindable, Mask]] = []
         for family in self._engine.learned:
             mine = usable & (self._places[family.name][readings.point] >= 0)
             mine &= readings.time > self._heard[family.name][readings.point]
             if isinstance(family, Rewindable):
-                mine &= learned_from(readings.quality)
-            elif not isinstance(family, AnyOrder):
+                again.append((family, mine & learned_from(readings.quality)))
+                continue
+            if not isinstance(family, AnyOrder):
                 mine &= (readings.quality & BEHIND) == 0
             family.replay(readings.point[mine], readings.time[mine], value[mine])
+        for leg in self._retracing.legs(readings):
+            for rewindable, all_of_it in again:
+                mine = all_of_it & leg
+                rewindable.replay(readings.point[mine], readings.time[mine], value[mine])
         self._engine.newest.follow(readings)
 
     @property
@@ -240,6 +255,27 @@ class Recollection:
         for family in self._engine.learned:
             if family.name == confirmations.NAME:
                 family.replay(mine.point, mine.time, mine.value)
+
+    @property
+    def told_from(self) -> int:
+        """Return from when on, by the server's clock, `settle` asks for what was told, Micros."""
+        return self._retracing.told_from(self._engine.newest)
+
+    def settle(
+        self, states: Iterable[ChannelState], *, told: Mapping[str, int], changed: int
+    ) -> None:
+        """Let the engine go by what was learned; all of it has been.
+
+        `told` has when something was told last of points' alarms, by key (alarms.retracing.RULES),
+        `changed` when the registry was changed: Micros, by the server's clock.
+        """
+        learned = {
+            family: self._heard[family.name]
+            for family in self._engine.learned
+            if isinstance(family, Rewindable)
+        }
+        self._retracing.settle(self._engine.newest, learned, states, told, changed)
+        self._engine.settle()
 
 
 def _put_back(memory: NDArray[np.void], place: Rows, part: Part) -> None:

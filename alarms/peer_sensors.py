@@ -1,9 +1,10 @@
 """Sensor alarms from peers: one sensor repeats another's changes, one drifts away from the rest.
 
-Peers are the analogue points of one unit, quantity and engineering unit. Copying is looked for
-between any two. Drift is judged only where the peers must show the same thing (a leak near one gas
-detector, or between two flow meters, is no drift) and can outvote the one that goes astray: of two
-instruments that disagree nobody can say which is wrong.
+Peers are the analogue points of one unit, quantity and engineering unit. A sensor is compared with
+the two registered before it and the two after (round the end): of up to five, each with each.
+Drift is judged only where the peers must show the same thing (a leak near one gas detector, or
+between two flow meters, is no drift) and can outvote the one that goes astray: of two instruments
+that disagree nobody can say which is wrong.
 """
 
 import zlib

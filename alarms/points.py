@@ -42,7 +42,7 @@ class Points(Sequence[Point]):
         like: list[Point] = []
         of, at, reporter = (np.full(len(points), -1, np.int32) for _ in range(3))
         for row, point in enumerate(points):
-            of[row] = kinds.setdefault(_settings(point), len(kinds))
+            of[row] = kinds.setdefault(settings(point), len(kinds))
             if of[row] == len(like):
                 like.append(point)
             place = (point.enterprise, point.source, point.unit)
@@ -98,7 +98,7 @@ class Points(Sequence[Point]):
         return [of_place[place] for place in self.at.tolist()]
 
 
-def _settings(point: Point) -> tuple[object, ...]:
+def settings(point: Point) -> tuple[object, ...]:
     """Return all of a point but its names, place and gateway, so that equal settings are equal."""
     return (
         *(point.quantity, point.engineering_unit, point.range, point.period_s, point.deadband),

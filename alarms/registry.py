@@ -3,6 +3,7 @@
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from alarms import registry_groups, tier_checks, tiers
@@ -19,6 +20,7 @@ from alarms.plant import (
     Tiering,
     Unit,
 )
+from alarms.points import settings
 from alarms.registry_checks import (
     PointFinding,
     enterprise_faults,
@@ -29,7 +31,7 @@ from alarms.registry_checks import (
 from alarms.registry_expressions import expression_findings
 from alarms.registry_fields import Spot
 from alarms.registry_form import FORMS
-from alarms.registry_gateways import mapping_findings
+from alarms.registry_gateways import mapping_findings, owner_problem
 from alarms.registry_tree import Items, Node, Plain, Table, quick, read
 from alarms.tank_checks import tank_findings
 from alarms.uncollected import uncollected
@@ -73,7 +75,8 @@ def parse(document: bytes, known: Known, *, name: str = "the registry file") -> 
     reader = _Reader(known, [])
     if root is not None:
         reader.file(root)
-    if root is None or reader.faults or reader.warnings:  # these are told with their lines
+    told = reader.faults or reader.warnings
+    if root is None or (told and not root.line):  # what is told is told with its line
         root, faults = read(document)
         reader = _Reader(known, list(faults))
         if root is not None:
@@ -86,7 +89,7 @@ def parse(document: bytes, known: Known, *, name: str = "the registry file") -> 
         enterprises=tuple(reader.enterprises.values()),
         sources=tuple(reader.sources.values()),
         units=tuple(reader.units.values()),
-        points=tuple(reader.points.values()),
+        points=tuple(chain.from_iterable(tags.values() for tags in reader.points.values())),
         gateways=tuple(reader.gateways.values()),
         groups=tuple(reader.groups.values()),
         tierings=tuple(reader.tierings.values()),
@@ -108,9 +111,11 @@ class _Reader:
         self.enterprises: dict[str, Enterprise] = {}
         self.sources: dict[tuple[str, str], Source] = {}
         self.units: dict[tuple[str, str, str], Unit] = {}
-        self.points: dict[tuple[str, str], Point] = {}
+        self.points: dict[str, dict[str, Point]] = {}
         self.groups: dict[tuple[str, str], Group] = {}
         self.seen: dict[object, int] = {}
+        self.sound: set[tuple[object, ...]] = set()
+        """Kind of source and settings of points with no finding; others are told at each line."""
         self.expressed: dict[str, tuple[Point, Table, Spot]] = {}
         self.mapped: dict[str, tuple[Table, Spot]] = {}
         self.graded: list[tier_checks.Placed] = []
@@ -164,7 +169,7 @@ class _Reader:
                 continue
             named = tuple(Mapped(**values) for values in mapping if "field" in values)
             gateway = Gateway(**found, mapping=named)
-            if len(named) == len(mapping):
+            if mapping and len(named) == len(mapping):
                 self.mapped[gateway.id] = table, at
             owner = self.known.gateways.get(gateway.id)
             if gateway.enterprise not in enterprises:
@@ -202,10 +207,10 @@ class _Reader:
         sources = list(self._each(table, at, "sources", "source"))
         for source, spot, values in sources:
             self._source(source, spot, values, code)
-        own = {tag: point for (owner, tag), point in self.points.items() if owner == code}
+        own = self.points.get(code, {})
         for source, spot, values in sources:
-            for group, place, settings in self._each(source, spot, "groups", "group"):
-                self._group(group, place, settings, values, code, own)
+            for group, place, written in self._each(source, spot, "groups", "group"):
+                self._group(group, place, written, values, code, own)
 
     def _source(self, table: Table, at: Spot, found: dict[str, Any], enterprise: str) -> None:
         self._once(("source", enterprise, found.get("code")), at, table, "code")
@@ -252,8 +257,9 @@ class _Reader:
             self._point(point, spot, values, (enterprise, source, code), kind)
         above = self.sources.get((enterprise, source))
         if above is not None and found.get("kind") == "tank":
-            tags = [values.get("tag") for _, _, values in listed]
-            points = [held for tag in tags if (held := self.points.get((enterprise, tag or "")))]
+            tags = [values.get("tag", "") for _, _, values in listed]
+            own = self.points.get(enterprise, {})
+            points = [held for tag in tags if (held := own.get(tag))]
             for problem in tank_findings(above, points):
                 self._warn(at, problem)
 
@@ -273,8 +279,13 @@ class _Reader:
         point = Point(enterprise=enterprise, source=source, unit=unit, **found)
         if point.gateway is not None:
             self._owned(point, table, at)
-        self._note(point_findings(point, source_kind), table, at)
-        self.points[enterprise, point.tag] = point
+        asked = (source_kind, *settings(point))
+        if asked not in self.sound:
+            findings = list(point_findings(point, source_kind))
+            self._note(findings, table, at)
+            if not findings:
+                self.sound.add(asked)
+        self.points.setdefault(enterprise, {})[point.tag] = point
         if self.tierings or self.known.tierings:
             self.graded.append((point, table, at))
         if point.compute is not None or point.suppress:
@@ -282,7 +293,7 @@ class _Reader:
 
     def _note(self, findings: Iterable[PointFinding], table: Table, at: Spot) -> None:
         for finding in findings:
-            line = _line_of(table, finding.key)
+            line = table.line_of(finding.key)
             if finding.refused:
                 at.fault_at(line, finding.key, finding.problem)
             else:
@@ -293,16 +304,20 @@ class _Reader:
         if not self.expressed:
             return
         known = {code: dict(tags) for code, tags in self.known.points.items()}
-        for (enterprise, tag), point in self.points.items():
-            known.setdefault(enterprise, {})[tag] = point.compute
+        for enterprise, own in self.points.items():
+            known.setdefault(enterprise, {}).update({tag: own[tag].compute for tag in own})
         for point, table, at in self.expressed.values():
             self._note(expression_findings(point, known[point.enterprise]), table, at)
 
     def _mappings(self) -> None:
         """Check what gateways' fields become, now that all points and their units are known."""
+        if not self.mapped:
+            return
         unit_of = {code: dict(tags) for code, tags in self.known.units.items()}
-        for (enterprise, tag), point in self.points.items():
-            unit_of.setdefault(enterprise, {})[tag] = point.engineering_unit
+        for enterprise, own in self.points.items():
+            unit_of.setdefault(enterprise, {}).update(
+                {tag: own[tag].engineering_unit for tag in own}
+            )
         for gateway, (table, at) in self.mapped.items():
             found = self.gateways[gateway]
             listed = table.entries.get("mapping")
@@ -310,7 +325,7 @@ class _Reader:
                 found.mapping, unit_of.get(found.enterprise, {})
             ):
                 entry = listed.items[place] if isinstance(listed, Items) else None
-                line = _line_of(entry, key) if isinstance(entry, Table) else table.line
+                line = entry.line_of(key) if isinstance(entry, Table) else table.line
                 at.fault_at(line, f"mapping[{place}].{key}", problem)
 
     def _group(
@@ -343,19 +358,9 @@ class _Reader:
         """Check that a point's gateway exists and belongs to the same enterprise."""
         gateway = self.gateways.get(point.gateway or "")
         owner = gateway.enterprise if gateway else self.known.gateways.get(point.gateway or "")
-        if owner is None:
-            problem = (
-                f"there is no gateway {point.gateway}, neither in this file nor registered: "
-                "add it under gateways or correct the id"
-            )
-        elif owner != point.enterprise:
-            problem = (
-                f"gateway {point.gateway} belongs to {owner}, the point to {point.enterprise}: "
-                "name a gateway of the point's own enterprise"
-            )
-        else:
-            return
-        at.fault_at(table.lines["gateway"], "gateway", problem)
+        problem = owner_problem(point, owner)
+        if problem is not None:
+            at.fault_at(table.lines["gateway"], "gateway", problem)
 
     def _each(
         self, parent: Table, at: Spot, key: str, form: str
@@ -388,12 +393,3 @@ class _Reader:
 
     def _warn(self, at: Spot, problem: str) -> None:
         self.warnings.append(Fault(line=at.line, place=at.place, problem=problem))
-
-
-def _line_of(table: Table, key: str) -> int:
-    """Return the line of a key, or of a key below it as in `limits.h`."""
-    name, _, below = key.partition(".")
-    inner = table.entries.get(name)
-    if below and isinstance(inner, Table) and below in inner.lines:
-        return inner.lines[below]
-    return table.lines.get(name, table.line)

@@ -1,6 +1,6 @@
 """What a registry file would do to what is registered: create, change, leave unchanged."""
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -22,7 +22,6 @@ KINDS: Final = ("region", "tiering", "enterprise", "gateway", "source", "unit", 
 """In the order in which they are written: each leans only on those before it."""
 
 Entry = Region | Tiering | Enterprise | Gateway | Source | Unit | Point | Group
-K = TypeVar("K", bound=Hashable)
 E = TypeVar("E", Region, Tiering, Enterprise, Gateway, Source, Unit, Point, Group)
 
 
@@ -75,27 +74,33 @@ def changes(registry: Registry, plant: Plant, regions: Mapping[str, Region]) -> 
     A mentioned entry is as the file writes it: an absent optional key means its default. What the
     file does not mention is left alone, so nothing is ever removed.
     """
-    points = {(point.enterprise, point.tag): point for point in plant.points}
-    groups = {(group.enterprise, group.code): group for group in plant.groups}
+    rows, groups = plant.rows, {(group.enterprise, group.code): group for group in plant.groups}
+    tierings = {(each.region, each.quantity): each for each in plant.tierings}
+
+    def registered(point: Point) -> Point | None:
+        row = rows.get(point.enterprise, {}).get(point.tag)
+        return None if row is None else plant.points[row]
+
     return Changes(
         regraded=tuple(tier_checks.regraded(plant, registry.tierings, registry.points)),
         kinds={
-            "region": _sort(registry.regions, lambda each: each.code, regions),
+            "region": _sort(registry.regions, lambda each: regions.get(each.code)),
             "tiering": _sort(
-                registry.tierings,
-                lambda each: (each.region, each.quantity),
-                {(each.region, each.quantity): each for each in plant.tierings},
+                registry.tierings, lambda each: tierings.get((each.region, each.quantity))
             ),
-            "enterprise": _sort(registry.enterprises, lambda each: each.code, plant.enterprises),
-            "gateway": _sort(registry.gateways, lambda each: each.id, plant.gateways),
+            "enterprise": _sort(
+                registry.enterprises, lambda each: plant.enterprises.get(each.code)
+            ),
+            "gateway": _sort(registry.gateways, lambda each: plant.gateways.get(each.id)),
             "source": _sort(
-                registry.sources, lambda each: (each.enterprise, each.code), plant.sources
+                registry.sources, lambda each: plant.sources.get((each.enterprise, each.code))
             ),
             "unit": _sort(
-                registry.units, lambda each: (each.enterprise, each.source, each.code), plant.units
+                registry.units,
+                lambda each: plant.units.get((each.enterprise, each.source, each.code)),
             ),
-            "point": _sort(registry.points, lambda each: (each.enterprise, each.tag), points),
-            "group": _sort(registry.groups, lambda each: (each.enterprise, each.code), groups),
+            "point": _sort(registry.points, registered),
+            "group": _sort(registry.groups, lambda each: groups.get((each.enterprise, each.code))),
         },
     )
 
@@ -129,12 +134,12 @@ def name_of(entry: Entry) -> str:
             return entry.key
 
 
-def _sort(entries: Iterable[E], key: Callable[[E], K], stored: Mapping[K, E]) -> Sorted:
+def _sort(entries: Iterable[E], registered: Callable[[E], E | None]) -> Sorted:
     created: list[Entry] = []
     changed: list[tuple[Entry, Entry]] = []
     unchanged = 0
     for entry in entries:
-        before = stored.get(key(entry))
+        before = registered(entry)
         if before is None:
             created.append(entry)
         elif before == entry:

@@ -5,11 +5,17 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from alarms.errors import Fault
 from alarms.registry_tree import Items, Node, Plain, Table
+
+
+class Wrong(NamedTuple):
+    """What is wrong with one value; whoever reads it knows where that stands."""
+
+    problem: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,26 +26,21 @@ class Text:
     pattern: str = r"\S(.*\S)?"
     words: str = "text without blanks at its ends"
 
-    def read(self, node: Node, at: "Spot") -> str | None:
-        """Return the text, or None with a fault."""
-        match node:
-            case Plain(raw=raw, value=value) if raw:
-                at.fault(f'{_seen(value)} where text is wanted: put it in quotes, "{raw}"')
-                return None
-            case str() if len(node) > self.longest:
-                at.fault(f"has {len(node)} signs, at most {self.longest} are allowed")
-                return None
-            case str() if re.fullmatch(self.pattern, node):
-                if not node.isprintable() and any(map(_is_hidden, node)):
-                    at.fault(f"{node!a} has an invisible sign in it: type it anew")
-                    return None
-                return node
-            case str():
-                at.fault(f"{shown(node)} is not {self.words}")
-                return None
-            case _:
-                at.fault(f"{_what(node)} where {self.words} is wanted")
-                return None
+    def read(self, node: Node) -> "str | Wrong":
+        """Return the text, or what is wrong with it."""
+        if isinstance(node, str):
+            if len(node) > self.longest:
+                return Wrong(f"has {len(node)} signs, at most {self.longest} are allowed")
+            if not re.fullmatch(self.pattern, node):
+                return Wrong(f"{shown(node)} is not {self.words}")
+            if not node.isprintable() and any(map(_is_hidden, node)):
+                return Wrong(f"{node!a} has an invisible sign in it: type it anew")
+            return node
+        if isinstance(node, Plain) and node.raw:
+            return Wrong(
+                f'{_seen(node.value)} where text is wanted: put it in quotes, "{node.raw}"'
+            )
+        return Wrong(f"{_what(node)} where {self.words} is wanted")
 
     def schema(self) -> dict[str, Any]:
         """Describe the text in JSON Schema."""
@@ -57,16 +58,14 @@ class Choice:
 
     words: tuple[str, ...]
 
-    def read(self, node: Node, at: "Spot") -> str | None:
-        """Return the word, or None with a fault that suggests the nearest."""
+    def read(self, node: Node) -> "str | Wrong":
+        """Return the word, or what is wrong with it, with the nearest."""
         word = node.raw if isinstance(node, Plain) else node
-        if isinstance(word, str) and word in self.words:
-            return word
         if not isinstance(word, str):
-            at.fault(f"{_what(node)} where one of {', '.join(self.words)} is wanted")
-            return None
-        at.fault(f"{shown(word)} is unknown{nearest(word, self.words)}")
-        return None
+            return Wrong(f"{_what(node)} where one of {', '.join(self.words)} is wanted")
+        if word not in self.words:
+            return Wrong(f"{shown(word)} is unknown{nearest(word, self.words)}")
+        return word
 
     def schema(self) -> dict[str, Any]:
         """Describe the list in JSON Schema."""
@@ -82,22 +81,18 @@ class Number:
     above: bool = False
     whole: bool = False
 
-    def read(self, node: Node, at: "Spot") -> float | None:
-        """Return the number, or None with a fault."""
+    def read(self, node: Node) -> "float | Wrong":
+        """Return the number, or what is wrong with it."""
         value = node.value if isinstance(node, Plain) else None
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
             wanted = "a whole number" if self.whole else "a number"
-            at.fault(f"{_what(node)} where {wanted} is wanted")
-            return None
+            return Wrong(f"{_what(node)} where {wanted} is wanted")
         if not math.isfinite(value):
-            at.fault(f"{value} is no finite number")
-            return None
+            return Wrong(f"{value} is no finite number")
         if self.whole and value != int(value):
-            at.fault(f"is {value:g}, a whole number is wanted")
-            return None
+            return Wrong(f"is {value:g}, a whole number is wanted")
         if value < self.least or value > self.most or (self.above and value == self.least):
-            at.fault(f"is {value:g}, allowed is {self._allowed()}")
-            return None
+            return Wrong(f"is {value:g}, allowed is {self._allowed()}")
         return int(value) if self.whole else float(value)
 
     def schema(self) -> dict[str, Any]:
@@ -122,12 +117,11 @@ class Number:
 class Flag:
     """true or false."""
 
-    def read(self, node: Node, at: "Spot") -> bool | None:
-        """Return the flag, or None with a fault."""
+    def read(self, node: Node) -> "bool | Wrong":
+        """Return the flag, or what is wrong with it."""
         if isinstance(node, Plain) and isinstance(node.value, bool):
             return node.value
-        at.fault(f"{_what(node)} where true or false is wanted")
-        return None
+        return Wrong(f"{_what(node)} where true or false is wanted")
 
     def schema(self) -> dict[str, Any]:
         """Describe the flag in JSON Schema."""
@@ -151,12 +145,14 @@ class Many:
             wanted = f"{self.least}" if self.least == self.most else f"{self.least} to {self.most}"
             at.fault(f"has {len(node.items)} items, {wanted} are wanted")
             return None
-        places = zip(node.items, node.lines, strict=True)
-        found = [
-            self.each.read(item, Spot(at.faults, line, f"{at.place}[{row}]"))
-            for row, (item, line) in enumerate(places)
-        ]
-        return None if any(item is None for item in found) else tuple(found)
+        found = []
+        for row, item in enumerate(node.items):
+            value = self.each.read(item)
+            if isinstance(value, Wrong):
+                Spot(at.faults, node.lines[row], f"{at.place}[{row}]").fault(value.problem)
+            else:
+                found.append(value)
+        return tuple(found) if len(found) == len(node.items) else None
 
     def schema(self) -> dict[str, Any]:
         """Describe the list in JSON Schema."""
@@ -179,6 +175,11 @@ class Form:
     """A mapping with known keys; null behind an optional key means that it is absent."""
 
     keys: Mapping[str, Key]
+    required: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        required = tuple(name for name, key in self.keys.items() if key.required)
+        object.__setattr__(self, "required", required)
 
     def read(self, node: Node, at: "Spot") -> dict[str, Any] | None:
         """Return what stands there and is sound; None where it is no mapping at all."""
@@ -195,12 +196,19 @@ class Form:
                 if key.required:
                     at.fault_at(node.lines[name], name, "is empty, and it is required")
                 continue
-            if key.kind is not None:
-                read = key.kind.read(value, at.of(node.lines[name], name))
-                if read is not None:
+            kind = key.kind
+            if isinstance(kind, (Form, Many)):
+                inner = kind.read(value, at.of(node.lines[name], name))
+                if inner is not None:
+                    found[name] = inner
+            elif kind is not None:
+                read = kind.read(value)
+                if isinstance(read, Wrong):
+                    at.fault_at(node.lines[name], name, read.problem)
+                else:
                     found[name] = read
-        for name, key in self.keys.items():
-            if key.required and name not in node.entries:
+        for name in self.required:
+            if name not in node.entries:
                 at.fault(f"{name} is missing, and it is required")
         return found
 
@@ -214,15 +222,13 @@ class Form:
                 found = key.kind.schema()
             properties[name] = found if key.required else {"anyOf": [found, {"type": "null"}]}
         schema: dict[str, Any] = {"type": "object", "properties": properties}
-        required = [name for name, key in self.keys.items() if key.required]
-        if required:
-            schema["required"] = required
+        if self.required:
+            schema["required"] = list(self.required)
         schema["additionalProperties"] = False
         return schema
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(NamedTuple):
     """A place in the file to which faults are noted."""
 
     faults: list[Fault]

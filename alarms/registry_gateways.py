@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from alarms import units
-from alarms.plant import DIALECTS, Mapped
+from alarms.plant import DIALECTS, Mapped, Point
 from alarms.registry_fields import Choice, Form, Key, Number, Text
 
 MOST: Final = 10_000
@@ -37,6 +37,21 @@ def mapped_form(*, tag: Text) -> Form:
             "unit": Key(kind=Text(longest=32, words="the unit a gateway measures in")),
         }
     )
+
+
+def owner_problem(point: Point, owner: str | None) -> str | None:
+    """Say what is wrong with a point's gateway, whose `owner` is the enterprise it belongs to."""
+    if owner is None:
+        return (
+            f"there is no gateway {point.gateway}, neither in this file nor registered: "
+            "add it under gateways or correct the id"
+        )
+    if owner != point.enterprise:
+        return (
+            f"gateway {point.gateway} belongs to {owner}, the point to {point.enterprise}: "
+            "name a gateway of the point's own enterprise"
+        )
+    return None
 
 
 class MappingFinding(NamedTuple):

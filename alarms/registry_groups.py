@@ -143,7 +143,7 @@ def read(
         at.fault_at(table.lines.get(role, table.line), role, problem)
     if not absent and len(at.faults) == before and {"code", "name"} <= found.keys():
         for key, problem in _findings(group, source_kind, points):
-            at.fault_at(_line_of(table, key), key, problem)
+            at.fault_at(table.line_of(key), key, problem)
     return group if not absent and len(at.faults) == before else None
 
 
@@ -317,12 +317,3 @@ def _quantities(role: str, members: list[Point], wanted: tuple[str, ...]) -> Ite
     for point in members:
         if point.quantity not in wanted:
             yield role, f"{point.tag} is {point.quantity}, {' or '.join(wanted)} is wanted"
-
-
-def _line_of(table: Table, key: str) -> int:
-    """Return the line of a key, or of an item below it as in `windows.1`."""
-    name, _, row = key.partition(".")
-    node = table.entries.get(name)
-    if row and isinstance(node, Items):
-        return node.lines[int(row)]
-    return table.lines.get(name, table.line)

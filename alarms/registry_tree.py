@@ -1,10 +1,11 @@
 """The registry file as a tree that remembers its lines: YAML, and JSON, without their traps."""
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import yaml
@@ -39,6 +40,16 @@ class Table:
     entries: dict[str, "Node"] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
 
+    def line_of(self, key: str) -> int:
+        """Return the line of a key, or of what lies below it as in `limits.h` and `windows.1`."""
+        name, _, below = key.partition(".")
+        inner = self.entries.get(name)
+        if below and isinstance(inner, Table) and below in inner.lines:
+            return inner.lines[below]
+        if isinstance(inner, Items) and below.isdigit():
+            return inner.lines[int(below)]
+        return self.lines.get(name, self.line)
+
 
 @dataclass(slots=True)
 class Items:
@@ -51,6 +62,20 @@ class Items:
 
 Node = Table | Items | Plain | str
 _WORDS: Final = {word: Plain(json.dumps(word), word) for word in (None, True, False)}
+_RAW: Final = frozenset({list, bool, type(None)})
+"""What the JSON reader makes of lists and words; the rest comes from it as nodes."""
+_BREAKS: Final = "\r\n\x85\u2028\u2029"
+"""What YAML takes for the end of a line."""
+
+
+class _Same(dict[str, int]):
+    """The lines of a tree whose keys all stand in one."""
+
+    def __init__(self, line: int) -> None:
+        self.line = line
+
+    def __missing__(self, key: str) -> int:
+        return self.line
 
 
 def read(document: bytes) -> tuple[Table | None, tuple[Fault, ...]]:
@@ -97,9 +122,10 @@ def read(document: bytes) -> tuple[Table | None, tuple[Fault, ...]]:
 
 
 def quick(document: bytes) -> Table | None:
-    """Read sound JSON three times as fast, every line being 0; None where `read` must look.
+    """Read sound JSON four times as fast; None where `read` must look.
 
-    The same tree as that of `read`, but for the lines.
+    The same tree as that of `read`, but that every line is 0 unless the file is one line, as
+    programs write it: then each is 1.
     """
     if len(document) > MAX_BYTES or document.lstrip()[:1] != b"{":
         return None
@@ -107,28 +133,35 @@ def quick(document: bytes) -> Table | None:
         text = document.decode()
         if _NOT_QUICK.search(text):
             return None
+        body = text.rstrip()
+        lines = _Same(0 if any(sign in body for sign in _BREAKS) else 1)
         root = json.loads(
-            text, object_pairs_hook=_table, parse_int=plain, parse_float=plain, parse_constant=plain
+            text,
+            object_pairs_hook=partial(_table, lines),
+            parse_int=plain,
+            parse_float=plain,
+            parse_constant=plain,
         )
     except (ValueError, RecursionError):
         return None
     return root if isinstance(root, Table) else None
 
 
-def _table(pairs: list[tuple[str, Any]]) -> Table:
-    entries = {key: _node(value) for key, value in pairs}
+def _table(lines: "_Same", pairs: list[tuple[str, Any]]) -> Table:
+    entries: dict[str, Any] = dict(pairs)
     if len(entries) != len(pairs):
         raise ValueError("a key stands here twice")
-    return Table(0, entries, dict.fromkeys(entries, 0))
+    for key, value in pairs:
+        if type(value) in _RAW:
+            entries[key] = _node(value, lines.line)
+    return Table(lines.line, entries, lines)
 
 
-def _node(value: Any) -> Node:  # noqa: ANN401  # what JSON has, its tables and numbers made already
+def _node(value: Any, line: int) -> Node:  # noqa: ANN401  # lists and words as JSON has them
     if isinstance(value, list):
-        return Items(0, [_node(each) for each in value], [0] * len(value))
-    if value is None or isinstance(value, bool):
-        return _WORDS[value]
-    node: Node = value
-    return node
+        items = [_node(each, line) if type(each) in _RAW else each for each in value]
+        return Items(line, items, [line] * len(items))
+    return _WORDS[value]
 
 
 @lru_cache(maxsize=65536)
@@ -171,7 +204,10 @@ def _number(raw: str) -> int | float | None:
     if ":" in raw or "_" in raw or body.startswith(("0x", "0b")):
         return None
     if body.isdigit():
-        return int(raw) if body == "0" or not body.startswith("0") else None
+        if body.startswith("0") and body != "0":
+            return None
+        number = float(raw)
+        return int(raw) if math.isfinite(number) else number
     try:
         return float(raw)
     except ValueError:

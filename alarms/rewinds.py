@@ -4,8 +4,9 @@ Like the limits (alarms.late): a followed point (alarms.trails) is judged again 
 minute ago or two, with all its readings in order, and where what follows is not what was told, a
 `late` event says so. So forecasts, rates, deviations and sensors' own alarms are in the end those
 of the readings in order of event time, and what was learned is, too. A plant is followed from its
-first readings on, or from a start; a large one's points that had none late for long, from the first
-that is: that one, and those within a minute or two of a start or of it, are not learned from.
+first readings on, or from a start, which finds how its points stood (alarms.retracing) unless an
+alarm did; a large one's points that had none late for long, from the first that is: that one, and
+those within a minute or two of it, or of such a start, are not learned from.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -44,7 +45,7 @@ class Rewinds:
     def __init__(self, plant: Plant, families: Sequence[Rewindable]) -> None:
         self.plant = plant
         self._families = tuple(families)
-        self._trails = Trails(self._families, len(plant.points))
+        self.trails = Trails(self._families, len(plant.points))
         self._told: dict[int, tuple[Told, ...]] = {}
         self._ghosts: dict[int, tuple[Told, ...]] = {}
         self._aside: dict[int, Aside] = {}
@@ -54,12 +55,12 @@ class Rewinds:
     @property
     def nbytes(self) -> int:
         """Return the size of its columns in bytes."""
-        return self._trails.nbytes
+        return self.trails.nbytes
 
     @property
     def whole(self) -> bool:
         """Tell whether every point that has reported is followed at all times."""
-        return self._trails.whole
+        return self.trails.whole
 
     def recall(self, states: Iterable[ChannelState], row_of: Mapping[str, int]) -> None:  # noqa: ARG002  # as other families do
         """Take up which alarms stand; points are followed from their next late reading."""
@@ -67,26 +68,26 @@ class Rewinds:
 
     def settle(self, newest: LastReadings) -> None:
         """Follow every point that has reported, where a plant is followed whole."""
-        if self._trails.whole:
-            reported = (newest.time > 0) & (self._trails.of < 0)
+        if self.trails.whole:
+            reported = (newest.time > 0) & (self.trails.of < 0)
             rows = np.flatnonzero(reported).astype(np.int32)
             minute = newest.time[rows] // MINUTE_US
-            self._trails.follow(rows, minute, since=(minute + 1) * MINUTE_US)
+            self.trails.follow(rows, minute, since=(minute + 1) * MINUTE_US)
 
     def judge(self, seen: Seen) -> tuple[list[Found], Marks | None]:
         """Mark where points stand whose newest minute ends; ask before the families judge."""
         minute = int(seen.readings.time.max(initial=0)) // MINUTE_US
         if minute > self._minute:
             self._minute = minute
-            self._trails.drop_quiet()
+            self.trails.drop_quiet()
         self._follow_new(seen)
-        if not len(self._trails):
+        if not len(self.trails):
             return [], None
         return [], self._marks(seen)
 
     def tick(self, clock: Clock) -> tuple[list[Found], Ticked | None]:
         """Say nothing; what limit alarms do without a reading is remembered with the adoption."""
-        if not len(self._trails):
+        if not len(self.trails):
             return [], None
         return [], Ticked(moves=tuple(clock.moves))
 
@@ -102,13 +103,13 @@ class Rewinds:
 
         `at` are the places of these rows among `rows`.
         """
-        trails = self._trails.of[rows]
+        trails = self.trails.of[rows]
         at = np.flatnonzero(trails >= 0)
-        at = at[self._trails.minute[trails[at]] * MINUTE_US >= self._trails.since[trails[at]]]
+        at = at[self.trails.minute[trails[at]] * MINUTE_US >= self.trails.since[trails[at]]]
         trails = trails[at]
-        which, can = self._families.index(family), self._trails.can(trails)
-        minute = self._trails.minute[trails] - can
-        memory = self._trails.at(which, trails, minute)[0]
+        which, can = self._families.index(family), self.trails.can(trails)
+        minute = self.trails.minute[trails] - can
+        memory = self.trails.at(which, trails, minute)[0]
         return Settled(memory=memory, until=minute * MINUTE_US - 1, at=at)
 
     def teach(self, late: Readings) -> Readings:
@@ -116,9 +117,9 @@ class Rewinds:
 
         What is stored already (BEHIND) keeps its mark: so an audit learns what was learned.
         """
-        trails = self._trails.of[late.point]
+        trails = self.trails.of[late.point]
         taught = (trails >= 0) & ((late.quality & (FAR | BEHIND)) == 0)
-        taught[taught] = self._trails.can(trails[taught])
+        taught[taught] = self.trails.can(trails[taught])
         flag = np.where(taught, np.int16(TAUGHT), np.int16(0))
         return replace(late, quality=late.quality | flag)
 
@@ -132,10 +133,10 @@ class Rewinds:
         taught = (close.quality & TAUGHT) != 0
         others = np.setdiff1d(rows, close.point[~taught])
         both = np.union1d(close.point[taught], others).astype(np.int32)
-        trails = self._trails.of[both]
+        trails = self.trails.of[both]
         both, trails = both[trails >= 0], trails[trails >= 0]
-        can = self._trails.can(trails)
-        since = np.maximum(self._trails.border(trails[can]), 0)
+        can = self.trails.can(trails)
+        since = np.maximum(self.trails.border(trails[can]), 0)
         return Asked(rows=both[can], since=since)
 
     def again(
@@ -162,8 +163,8 @@ class Rewinds:
             mine = (rows[place] == taken.point) & ((taken.quality & FAR) == 0)
             mine &= taken.time >= since[place]
         taken = in_order(taken.take(mine))
-        trails = self._trails.of[rows]
-        minute = self._trails.minute[trails].copy()
+        trails = self.trails.of[rows]
+        minute = self.trails.minute[trails].copy()
         np.maximum.at(minute, np.searchsorted(rows, taken.point), taken.time // MINUTE_US)
         borders = tuple((minute + n) * MINUTE_US for n in (-1, 0, 1))
         legs = legs_of(rows, taken, moves, borders=borders, newest=newest)
@@ -172,7 +173,7 @@ class Rewinds:
         gone: list[tuple[str, str]] = []
         for which, family in enumerate(self._families):
             watched = trails[family.place_of[rows] >= 0]
-            before = self._trails.at(which, watched, self._trails.minute[watched] - 1)
+            before = self.trails.at(which, watched, self.trails.minute[watched] - 1)
             each = rewound(family, rows, before, legs)
             done.append(each)
             for i, at in enumerate(each.places.tolist()):
@@ -186,7 +187,7 @@ class Rewinds:
                 gone += [(key, rule) for rule in was if rule not in now]
         events, told, ghosts = self._retell(asked, taken, done, upon.events)
         follow = np.unique(_close(late).point)
-        follow = follow[self._trails.of[follow] < 0]
+        follow = follow[self.trails.of[follow] < 0]
         again = Again(
             rows=rows,
             minute=minute,
@@ -223,13 +224,13 @@ class Rewinds:
             self._unheard = bool((seen.newest.time == 0).any())
             return
         rows, first = np.unique(readings.point[new], return_index=True)
-        unknown = self._trails.of[rows] < 0
+        unknown = self.trails.of[rows] < 0
         rows, minute = rows[unknown], readings.time[new[first[unknown]]] // MINUTE_US
-        self._trails.follow(rows, minute, since=np.zeros(len(rows), np.int64))
+        self.trails.follow(rows, minute, since=np.zeros(len(rows), np.int64))
 
     def _marks(self, seen: Seen) -> Marks | None:
         readings = seen.readings
-        trail = self._trails.of[readings.point]
+        trail = self.trails.of[readings.point]
         mine = np.flatnonzero(trail >= 0)
         trails, place = np.unique(trail[mine], return_inverse=True)
         time = readings.time[mine]
@@ -238,13 +239,13 @@ class Rewinds:
         np.minimum.at(first, place, time)
         np.maximum.at(last, place, time)
         minute = last // MINUTE_US
-        crossed = minute > self._trails.minute[trails]
+        crossed = minute > self.trails.minute[trails]
         if not crossed.any():
             return None
         trails, first, minute = trails[crossed], first[crossed], minute[crossed]
-        rows = self._trails.row[trails]
-        aged = minute == self._trails.minute[trails] + 1
-        begin = self._trails.now(rows)
+        rows = self.trails.row[trails]
+        aged = minute == self.trails.minute[trails] + 1
+        begin = self.trails.now(rows)
         before: list[Columns] = [[column[~aged] for column in part] for part in begin]
         moved = {move.row for move in seen.moves} | self._aside.keys()
         slow = (first < minute * MINUTE_US) | np.isin(rows, np.array(sorted(moved), np.int32))
@@ -289,20 +290,20 @@ class Rewinds:
     def _mark(self, marks: Marks) -> None:
         trails, jumped = marks.trails, ~marks.aged
         for which in range(len(self._families)):
-            self._trails.put(which, trails[jumped], marks.minute[jumped] - 1, marks.before[which])
-            self._trails.put(which, trails, marks.minute, marks.begin[which])
-        self._trails.minute[trails] = marks.minute
-        for row in self._aside.keys() & set(self._trails.row[trails].tolist()):
+            self.trails.put(which, trails[jumped], marks.minute[jumped] - 1, marks.before[which])
+            self.trails.put(which, trails, marks.minute, marks.begin[which])
+        self.trails.minute[trails] = marks.minute
+        for row in self._aside.keys() & set(self.trails.row[trails].tolist()):
             del self._aside[row]
 
     def _set_aside(self, moves: Sequence[LevelMove]) -> None:
         """Keep how points stand before limit alarms do something ahead of their newest minute."""
         for move in moves:
-            trail = int(self._trails.of[move.row])
-            if trail >= 0 and move.at >= (self._trails.minute[trail] + 1) * MINUTE_US:
+            trail = int(self.trails.of[move.row])
+            if trail >= 0 and move.at >= (self.trails.minute[trail] + 1) * MINUTE_US:
                 if move.row not in self._aside:
                     rows = np.array([move.row], np.int32)
-                    self._aside[move.row] = Aside(columns=self._trails.now(rows))
+                    self._aside[move.row] = Aside(columns=self.trails.now(rows))
                 self._aside[move.row].moves.append(move)
 
     def _hear(self, events: Sequence[ProcessEvent]) -> None:
@@ -311,8 +312,8 @@ class Rewinds:
 
     def _keep(self, row: int, told: tuple[Told, ...]) -> None:
         """Keep what was told of a point: what stands and, of a followed one, what may be judged."""
-        trail = int(self._trails.of[row])
-        border = int(self._trails.border(np.array([trail]))[0]) if trail >= 0 else tales.NEVER
+        trail = int(self.trails.of[row])
+        border = int(self.trails.border(np.array([trail]))[0]) if trail >= 0 else tales.NEVER
         left = tales.since(told, border)
         if left:
             self._told[row] = left
@@ -320,15 +321,15 @@ class Rewinds:
             self._told.pop(row, None)
 
     def _take(self, again: Again) -> None:
-        trails = self._trails.of[again.rows]
-        self._trails.minute[trails] = again.minute
-        self._trails.late[trails] = again.minute * MINUTE_US
+        trails = self.trails.of[again.rows]
+        self.trails.minute[trails] = again.minute
+        self.trails.late[trails] = again.minute * MINUTE_US
         for which, done in enumerate(again.rewound):
             family = self._families[which]
             family.take(done.places, done.ended)
             watched = family.place_of[again.rows] >= 0
             for minute, leg in zip((again.minute - 1, again.minute), done.legs, strict=False):
-                self._trails.put(which, trails[watched], minute[watched], leg)
+                self.trails.put(which, trails[watched], minute[watched], leg)
         for row in again.rows.tolist():
             self._aside.pop(row, None)
         for move in again.ahead:
@@ -341,7 +342,7 @@ class Rewinds:
             if again.ghosts[row]:
                 self._ghosts[row] = again.ghosts[row]
         minute, rows = again.follow_minute, again.follow
-        self._trails.follow(rows, minute, since=(minute + 1) * MINUTE_US)
+        self.trails.follow(rows, minute, since=(minute + 1) * MINUTE_US)
 
     def _retell(
         self,

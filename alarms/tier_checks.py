@@ -6,6 +6,7 @@ from dataclasses import replace
 from alarms import tiers
 from alarms.alarm import Tier
 from alarms.plant import Enterprise, Plant, Point, Raise, Source, Tiering
+from alarms.points import settings
 from alarms.registry_checks import PointFinding
 from alarms.registry_fields import Spot
 from alarms.registry_tree import Table
@@ -28,9 +29,18 @@ def check(
         enterprises=enterprises, sources=sources, units={}, points=(), gateways={},
         point_ids=(), registered=(), tierings=tuple(tables.values()),
     )  # fmt: skip
+    sound: set[tuple[object, ...]] = set()
     for point, table, at in placed:
-        if point.enterprise in enterprises and (point.enterprise, point.source) in sources:
-            note(findings(plant, point), table, at)
+        enterprise = enterprises.get(point.enterprise)
+        source = sources.get((point.enterprise, point.source))
+        if enterprise is None or source is None:
+            continue  # a fault of theirs is told already
+        asked = (enterprise.region, source.level, *settings(point))
+        if asked not in sound:
+            found = list(findings(plant, point))
+            note(found, table, at)
+            if not found:
+                sound.add(asked)
 
 
 def regraded(plant: Plant, tables: Sequence[Tiering], written: Iterable[Point]) -> Iterator[str]:

@@ -87,7 +87,7 @@ class Trails:
     def now(self, rows: Rows) -> list[Columns]:
         """Return how rows stand now, one record a row; it means nothing where none is watched."""
         return [
-            [column[family.place_of[rows]] for column in family.columns]
+            [column.take(family.place_of[rows], axis=0) for column in family.columns]
             if len(family.rows)
             else _blank(family, len(rows))
             for family in self._families
@@ -101,8 +101,8 @@ class Trails:
         odd = minute % 2 == 1
         even_columns, odd_columns = (kept[family] for kept in self._kept)
         if odd.all():
-            return [column[trails] for column in odd_columns]
-        found = [column[trails] for column in even_columns]
+            return [column.take(trails, axis=0) for column in odd_columns]
+        found = [column.take(trails, axis=0) for column in even_columns]
         if odd.any():
             write_at(found, np.flatnonzero(odd), [column[trails[odd]] for column in odd_columns])
         return found
@@ -115,6 +115,11 @@ class Trails:
                 write_at(kept[family], trails, columns)
             elif mine.any():
                 write_at(kept[family], trails[mine], [column[mine] for column in columns])
+
+    def mark(self, trails: Rows, minute: Instants) -> None:
+        """Keep how points stand now as how they stood at the beginnings of minutes; see `at`."""
+        for family, columns in enumerate(self.now(self.row[trails])):
+            self.put(family, trails, minute, columns)
 
     def _room_for(self, many: int) -> Rows:
         if len(self.row) - self.count < many:

@@ -18,7 +18,7 @@ from psycopg import AsyncConnection
 from alarms.alarm import ProcessEvent
 from alarms.computed import Computed
 from alarms.engine import Engine, LastReadings, Proposal
-from alarms.memory import Recollection, Rota
+from alarms.memory import Rota
 from alarms.overload import Overload, Strain
 from alarms.readings import CORRECTED, Readings, parted
 from alarms.storage import (
@@ -44,6 +44,7 @@ from ingest.decoders.decoded import Reason, printable
 from ingest.hearing import Heard, hear
 from ingest.intake import Intake
 from ingest.messages import Message
+from ingest.recollecting import recollected
 from ingest.refusals import Ledger, Refused
 from ingest.roster import RAW_RETENTION_US, Roster
 from ingest.sequence import Counted
@@ -119,24 +120,7 @@ class Pipeline:
                 last=LastReadings.never(len(registered.points)),
                 started=now,
             )
-            recollection = Recollection(self._engine)
-            self._steps("engine built")
-            async for part in memory.parts(conn):
-                self._steps("memory read")
-                recollection.put(part)
-                self._steps("memory put back")
-            found = await readings.last(conn, registered, recollection.unknown)
-            recollection.meet(found)
-            async for stored in memory.stored_after(conn, registered, recollection.since()):
-                self._steps("readings read")
-                recollection.learn(stored)
-                self._steps("learned again")
-            behind = recollection.behind
-            recollection.learn_late(await memory.judged_behind(conn, registered, behind))
-            confirmed = recollection.confirmed
-            late = await neighbours.around(conn, registered, confirmed, without=Readings.none())
-            recollection.learn_confirmed(late)
-            self._engine.settle()
+            recollection = await recollected(conn, self._engine, states, steps=self._steps)
             groups = self._engine.groups
             groups.replay(await neighbours.since(conn, registered, groups.wanted()))
             self._judged = None

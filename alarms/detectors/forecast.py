@@ -64,6 +64,9 @@ STOPPED_SHARE: Final = 0.3
 """Where the newest part falls short by so much, of a shorter window's share, the rise is over."""
 _OWN: Final = 4.0
 """So many times as far as it usually departs from its course must a trend carry a point."""
+_BEYOND: Final = 0.1
+_BEFORE: Final = 0.5
+"""A cycle is left behind by this share of its height, or of what is left to the limit."""
 _BENT_Z: Final = 2.0
 """From this difference on the newest half's slope gives the time, not the whole's."""
 YELLOW_S: Final = 1800.0
@@ -214,7 +217,10 @@ def look(
             continue
         usual = np.float64(head["swing"][min(window, SWINGS - 1)])
         for slot in range(SLOTS):
-            _weigh(task, slot, window, trend, origin + x, doubt, usual, each[window, slot])
+            line = each[window, slot]
+            _weigh(task, slot, window, trend, origin + x, doubt, usual, line)
+            if line[MARK] == STRONG and _habitual(head, slot, task["on"][slot], trend):
+                line[MARK] = WEAK
         found |= 1 << window
     if found == 0:
         return answer
@@ -277,7 +283,7 @@ def _stopped(
     if deviate(short, trend[QUARTER_SLOPE_VAR], trend[FREEDOM]) < STOPPED_Z:
         return True
     newest = desk[6]
-    for shorter in range(2, 4):
+    for shorter in range(2, 6):
         if window < shorter:
             break
         estimate(heads, rungs, row, window - shorter, desk, newest)
@@ -344,6 +350,23 @@ def _weigh(
     else:
         interval(gap, rate, trend[LEVEL_VAR], trend[SLOPE_VAR], trend[CROSS], line)
     line[BLUR] = line[HIGH_S] - line[LOW_S]
+
+
+@kernel
+def _habitual(head: np.void, slot: int, on: float, trend: Floats) -> bool:
+    """Tell whether a point is no farther towards a limit than it comes by habit before it turns.
+
+    A cycle that comes near no limit is no forecast, however steep; beyond its crest it is one. A
+    straight line runs ahead of a crest, the newest reading may lie off the line: both are asked.
+    """
+    sign = -1.0 if slot < _FIRST_HIGH else 1.0
+    crest, trough = np.float64(head["crest"]), np.float64(head["trough"])
+    turns = sign * (head["origin"] + (crest if sign > 0 else trough))
+    if turns >= on:
+        return False
+    beyond = min(_BEYOND * (crest - trough), _BEFORE * (on - turns))
+    value = sign * (head["origin"] + np.float64(head["last"]))
+    return bool(min(sign * trend[LEVEL], value) <= turns + beyond)
 
 
 @kernel

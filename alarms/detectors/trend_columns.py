@@ -57,6 +57,11 @@ HEAD: Final = np.dtype(
         ("steps1", np.float32),
         ("steps2", np.float32),
         ("swing", np.float32, (SWINGS,)),
+        ("far", np.float32),
+        ("turn", np.float32),
+        ("crest", np.float32),
+        ("trough", np.float32),
+        ("spare", np.int16),
     ]
 )
 """Values are kept relative to `origin`, in the point's unit: its first reading.
@@ -68,6 +73,10 @@ over two, less their `drift`; `period` is the mean time between readings in seco
 the first windows, the mean square by which a half of the window departs from the course of the
 halves before it (second differences of buckets as wide as about half of it): what the point does
 of itself. A steady trend adds nothing to it but where it begins.
+
+`turn` is where the point turned last, `far` how far it has come since, `crest` and `trough` where
+it turns by habit: every turn moves them, and a day that passes moves them towards the point.
+`spare` makes a point's record whole lines of the processor's cache.
 """
 RUNG: Final = np.dtype(
     [
@@ -76,15 +85,23 @@ RUNG: Final = np.dtype(
         ("open_time", np.float32),
         ("open_count", np.float32),
         ("share", np.uint8, (RING,)),
-        ("spare", np.uint16),
     ]
 )
 """`value` and `share` are mean value and mean time of closed buckets (NaN: empty), at slot
 index % RING; times in SHARES of the width since the bucket began. `open_*` are sums over the
 bucket still open, its time in seconds since it began, less what the levels below hold of it.
-`spare` makes a point's record whole lines of the processor's cache.
 """
 ROW: Final = np.dtype([("head", HEAD), ("rungs", RUNG, (LEVELS,))])
+
+_BACK: Final = 0.3
+"""A point has turned when it has come back by this share of its way since it turned last,"""
+_BACK_STEPS: Final = 8.0
+"""and by so many mean squares of its steps from reading to reading."""
+_FARTHER: Final = 0.7
+_NEARER: Final = 0.1
+_FADES: Final = 0.1
+"""How much a turn farther out or nearer moves the habit, and how much of it a day takes away."""
+_DAY: Final = 86_400 // (CELL_S << HALVES)
 
 LEARN: Final = 16
 """Readings after which a point's mean step is believed, and the point may be judged."""
@@ -203,8 +220,10 @@ def _close(head: np.void, rungs: Rungs, row: int, old: int, new: int) -> None:
         rung["open_value"], rung["open_time"], rung["open_count"] = 0.0, 0.0, 0.0
         slot = old % RING
         rung["value"][slot] = value / count
-        if level >= HALVES:
+        if HALVES <= level < HALVES + SWINGS:
             _sway(head, rung, level, slot)
+        if level == HALVES:
+            _turn(head, value / count, old // _DAY != new // _DAY)
         rung["share"][slot] = int(min(max(time / count / width, 0.0) * SHARES, SHARES - 1.0))
         for _ in range(min(new - old - 1, RING)):
             slot = slot + 1 if slot < RING - 1 else 0
@@ -226,3 +245,27 @@ def _sway(head: np.void, rung: np.void, level: int, slot: int) -> None:
         told = int(head["count"] * np.float64(head["period"]) / (CELL_S << level)) - 1
         swing = np.float64(head["swing"][level - HALVES])
         head["swing"][level - HALVES] = learned(swing, off * off, max(told, 1), _LEARN_LONG)
+
+
+@kernel
+def _turn(head: np.void, x: float, new_day: bool) -> None:  # noqa: FBT001
+    """Learn from a bucket just closed where the point turns: up to where it rises and comes back.
+
+    Where nothing but noise turns, the habit lies within the noise.
+    """
+    far, turn = np.float64(head["far"]), np.float64(head["turn"])
+    crest, trough = np.float64(head["crest"]), np.float64(head["trough"])
+    way = 1.0 if far >= turn else -1.0
+    back = max(_BACK * abs(far - turn), math.sqrt(_BACK_STEPS * np.float64(head["steps1"])))
+    if way * (x - far) > 0:
+        head["far"] = x
+    elif way * (far - x) > back:
+        if way > 0:
+            crest += (_FARTHER if far > crest else _NEARER) * (far - crest)
+        else:
+            trough += (_FARTHER if far < trough else _NEARER) * (far - trough)
+        head["turn"], head["far"] = far, x
+    if new_day:
+        crest += _FADES * (x - crest)
+        trough += _FADES * (x - trough)
+    head["crest"], head["trough"] = crest, trough

@@ -227,6 +227,29 @@ async def between(conn: AsyncConnection, after: int, to: int) -> list[JournalRow
     return [JournalRow(*row) for row in rows]
 
 
+async def told_since(conn: AsyncConnection, moment: int, rules: Sequence[str]) -> dict[str, int]:
+    """Return when something was written last of alarms of these rules, by their keys, Micros.
+
+    Keys are of all of which something was written at an instant of the server's clock or later.
+    """
+    before = await conn.execute(
+        "select log_offset from journal where t_committed < %s order by log_offset desc limit 1",
+        (instants.to_datetime(moment),),
+    )
+    last = await before.fetchone()
+    found = await conn.execute(
+        """
+        select alarm.key, max(journal.t_committed)
+          from journal join alarm on alarm.id = journal.alarm_id
+         where journal.log_offset > %s and alarm.rule = any(%s)
+         group by alarm.key
+        """,
+        (0 if last is None else last[0], list(rules)),
+        prepare=False,  # a plan that knows the offset reads the end alone
+    )
+    return {key: instants.from_datetime(at) for key, at in await found.fetchall()}
+
+
 async def of_alarm(
     conn: AsyncConnection, alarm_id: str, *, after_rev: int = 0, limit: int = 1000
 ) -> list[JournalRow]:

@@ -37,6 +37,12 @@ async def revision(conn: AsyncConnection) -> int:
     return 0 if row is None else row[0]
 
 
+async def changed_at(conn: AsyncConnection) -> int:
+    """Return when the registry was changed last, Micros."""
+    row = await (await conn.execute("select changed_at from plant_revision")).fetchone()
+    return 0 if row is None else instants.from_datetime(row[0])
+
+
 async def load(conn: AsyncConnection) -> Plant:
     """Load everything registered, points in order of their database ids."""
     number = await revision(conn)

@@ -15,6 +15,7 @@ from alarms.plant import Plant
 from alarms.readings import Readings, Rows
 from alarms.storage import connection, measures
 from alarms.storage import plant as stored_plant
+from alarms.uncollected import uncollected
 from fengsui import embedded
 from fengsui.bench import report, restart, scratch
 from fengsui.bench.one_by_one import OneByOne
@@ -217,6 +218,7 @@ def documents(workload: Workload) -> Iterator[dict[str, object]]:
         yield _document(workload, first, min(first + _PER_FILE, workload.points))
 
 
+@uncollected()
 def _document(workload: Workload, start: int, end: int) -> dict[str, object]:
     each = len(_QUANTITIES)
     units = [

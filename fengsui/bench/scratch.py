@@ -1,7 +1,6 @@
 """Scratch places to measure in: a database of its own, a broker, a plant of many levels."""
 
 import asyncio
-import json
 import secrets
 import shutil
 import socket
@@ -12,10 +11,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import msgspec
+
 from alarms import registry
 from alarms.errors import UnavailableError
 from alarms.storage import connection, databases, migrate
 from alarms.storage import registry as registered
+from alarms.uncollected import uncollected
 from fengsui import embedded
 from fengsui.settings import Settings
 
@@ -96,12 +98,13 @@ def gateways(points: int) -> list[str]:
 
 
 async def register(url: str, plant: Mapping[str, object]) -> None:
-    """Register what a registry file says, the way it is imported."""
-    async with await connection.connect(url) as conn:
-        document = json.dumps(plant).encode()
-        parsed = registry.parse(document, await registered.known(conn))
-        await registered.apply(conn, parsed, actor="bench", now=time.time_ns() // 1000)
-        await conn.commit()
+    """Register what a registry file says, the way `fengsui import` does."""
+    document = msgspec.json.encode(plant)
+    with uncollected():
+        async with await connection.connect(url) as conn:
+            parsed = registry.parse(document, await registered.known(conn))
+            await registered.apply(conn, parsed, actor="bench", now=time.time_ns() // 1000)
+            await conn.commit()
 
 
 def levels(points: int) -> dict[str, object]:

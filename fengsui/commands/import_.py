@@ -20,6 +20,7 @@ from alarms.plant import Source
 from alarms.registry_changes import Changes
 from alarms.storage import connection, migrate
 from alarms.storage import registry as stored
+from alarms.uncollected import uncollected
 from fengsui import embedded
 from fengsui.settings import Settings
 
@@ -39,7 +40,7 @@ def command(settings: Settings, file: BinaryIO, dry_run: bool, as_json: bool) ->
     name = str(getattr(file, "name", "<stdin>")).replace("<stdin>", "standard input")
     waiting = Console(stderr=True).status(f"importing {name}")
     try:
-        with waiting:
+        with waiting, uncollected():
             found, done = asyncio.run(_import(settings, document, name, dry_run=dry_run))
     except RefusedError as error:
         if as_json:

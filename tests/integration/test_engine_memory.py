@@ -10,7 +10,9 @@ from psycopg import AsyncConnection
 
 from alarms.engine import Engine
 from alarms.proposal import NEWEST
-from alarms.storage import connection, writer
+from alarms.readings import BEHIND, TAUGHT
+from alarms.retracing import RULES
+from alarms.storage import connection, journal, writer
 from ingest.messages import Message
 from ingest.pipeline import Pipeline
 from tests import plants
@@ -95,6 +97,50 @@ async def test_readings_that_come_late_soon_after_a_start_are_known_after_the_ne
     again = await pipeline(conn, START + 40 * SECOND)
     await feed(again, conn, START, range(40, 80))
     same(again._engine, (await pipeline(conn, START + 80 * SECOND))._engine)
+
+
+@pytest.mark.parametrize("saved", [False, True])
+async def test_what_comes_late_just_after_a_start_is_learned_from_as_if_it_had_come_in_order(
+    saved: bool, conn: AsyncConnection
+) -> None:
+    await conn.execute("update plant_revision set changed_at = '2025-01-01T00:00:00Z'")
+    values = {tag: np.random.default_rng(row).normal(5, 0.02, 200)
+              for row, tag in enumerate(("T1", "T2", "T3"))}  # fmt: skip
+    running = await pipeline(conn, START)
+    for n in range(200):
+        at = START + n * SECOND
+        sent = [message(at, {tag: each[n] for tag, each in values.items() if n % 40})]
+        if n % 40 == 35:  # that of 35 s ago, and soon after the start the other
+            sent.append(message(at, {tag: values[tag][n - 35] for tag in values}, behind_s=35))
+        if n == 97:
+            if saved:
+                await running.tick(conn, now=at + ROUND, link_since=START)
+            running = await pipeline(conn, at)
+        await running.commit(conn, sent, now=at)
+    cursor = await conn.execute(
+        "select count(*), min(quality & %s) from reading where quality & %s <> 0", (TAUGHT, BEHIND)
+    )
+    assert await cursor.fetchone() == (15, TAUGHT)
+    again = await pipeline(conn, START + 200 * SECOND)
+    same(running._engine, again._engine)
+    await conn.execute("delete from engine_memory")
+    await conn.execute("update reading set quality = 0")
+    in_order = await pipeline(conn, START + 200 * SECOND)
+    for family, twin in zip(running._engine.learned, in_order._engine.learned, strict=True):
+        assert family.memory.tobytes() == twin.memory.tobytes(), family.name
+
+
+async def test_the_journal_knows_when_something_was_told_last_of_a_point(
+    conn: AsyncConnection,
+) -> None:
+    running = await pipeline(conn, START)
+    for n, value in ((0, 5.0), (60, 9.5), (120, 9.5)):
+        at = START + n * SECOND
+        await running.commit(conn, [message(at, {"T1": value, "T2": 5.0})], now=at)
+    told = {"E1/T1": START + 60 * SECOND}
+    assert await journal.told_since(conn, 0, RULES) == told
+    assert await journal.told_since(conn, START + 60 * SECOND, RULES) == told
+    assert await journal.told_since(conn, START + 61 * SECOND, RULES) == {}
 
 
 async def test_a_part_of_another_layout_is_learned_again_from_the_readings(

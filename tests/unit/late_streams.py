@@ -1,7 +1,7 @@
 """Readings in order and as they may arrive, and a server that keeps what the record would keep."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 import numpy as np
@@ -11,10 +11,13 @@ from alarms.alarm import Alarm, AlarmId, Kind, ProcessEvent, Tier
 from alarms.engine import ChannelState, Engine, LastReadings, Proposal
 from alarms.late import Around, judged_near
 from alarms.lifecycle import Action, Deed, meant, step
+from alarms.memory import NEWEST_READINGS, Part, Recollection, Rota
 from alarms.occurrences import Episodes, Occurrence
+from alarms.past import in_order
 from alarms.plant import Plant, Point
 from alarms.proposal import judgeable
-from alarms.readings import FAR, Readings, parted
+from alarms.readings import BEHIND, FAR, Readings, parted
+from alarms.retracing import RULES as RETRACED
 from alarms.rules import RULES
 from alarms.wording import LATE_US
 from fengsui.backtest.clockwork import Clockwork
@@ -38,6 +41,7 @@ class Server:
     episodes: Episodes = field(default_factory=Episodes)
     open: dict[tuple[str, str], Alarm] = field(default_factory=dict)
     alarms: dict[AlarmId, Alarm] = field(default_factory=dict)
+    told: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.last = LastReadings.never(len(self.plant.points))
@@ -53,6 +57,33 @@ class Server:
             family.memory[:] = known.memory
         replay_groups(self.engine, list(self.stored.values()))
 
+    def saved(self) -> list[Part]:
+        """Return all parts of what was learned, as they are kept."""
+        return list(Rota(self.engine, now=0, fresh=True).due(0, stored=0))
+
+    def start(self, parts: Iterable[Part], *, window: int, changed: int = 0) -> None:
+        """Begin from the record: parts kept before, and what was stored since, window by window.
+
+        The registry was changed last at an instant, Micros.
+        """
+        states = tuple(self.states.values())
+        never = LastReadings.never(len(self.plant.points))
+        self.engine = Engine.build(self.plant, states=states, last=never, started=START)
+        recollection = Recollection(self.engine)
+        for part in parts:
+            if part.family != NEWEST_READINGS:
+                recollection.put(part)
+        recollection.meet(self.last)
+        since = recollection.since()
+        stored = Readings.joined([*self.stored.values(), Readings.none()])
+        stored = in_order(stored.take((stored.quality & FAR) == 0))
+        news = stored.take(stored.time > since[stored.point])
+        for block in np.unique(news.time // window).tolist():
+            recollection.learn(news.take(news.time // window == block))
+        recollection.learn_confirmed(stored)
+        recollection.settle(states, told=self.told, changed=changed)
+        replay_groups(self.engine, list(self.stored.values()))
+
     def take(self, rows: Sequence[Row]) -> None:
         """Bring messages into the record."""
         batch = readings(rows)
@@ -62,7 +93,8 @@ class Server:
         proposals = [self.engine.judge(news, now=now, behind=behind.point)]
         self._store(news)
         behind = self.engine.rewinds.teach(behind)
-        arrived = behind.take(self._store(behind))
+        marked = replace(behind, quality=behind.quality | np.int16(BEHIND))
+        arrived = behind.take(self._store(marked))
         wanted = self.engine.around(arrived, proposals[0])
         if len(behind) or len(wanted.readings.rows):
             near = self._near(wanted.readings, arrived)
@@ -104,6 +136,8 @@ class Server:
             self.episodes.add(proposal.events, now=now)
             for event in proposal.events:
                 self._live(event, now)
+                if event.rule in RETRACED:
+                    self.told[event.subject.key] = now
             for key in proposal.gone:
                 self.states.pop(key, None)
             for state in proposal.states:

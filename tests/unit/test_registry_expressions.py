@@ -74,6 +74,7 @@ def test_a_point_may_be_suppressed_by_design() -> None:
         (("tag: A, suppress: {when: B + 1, reason: r}", "tag: B"), 16, "a condition is wanted"),
         (("tag: A, suppress: {when: C > 1, reason: r}",), 16, "when: sign 1: there is no point C"),
         (("tag: A, suppress: {when: B > 1}", "tag: B"), 16, "reason is missing"),
+        (("tag: A, suppress: {reason: r}",), 16, "when is missing"),
         (("tag: A, suppress: {when: B > 1, reason: r, most_s: 0}", "tag: B"), 16, "most_s"),
         (("tag: X, compute: 'B/(2-2)'", "tag: B"), 16, "compute: sign 2: divides by zero"),
         (("tag: X, compute: B + 1/0", "tag: B"), 16, "compute: sign 6: divides by zero"),

@@ -55,19 +55,22 @@ def points(draw: st.DrawFn, tag: str) -> Point:
 
 
 @st.composite
-def drawn(draw: st.DrawFn) -> Drawn:
-    """Draw a course of slopes, stands and jumps, and how its readings arrive."""
+def drawn(draw: st.DrawFn, *, calm: int = 0) -> Drawn:
+    """Draw a course of slopes, stands and jumps, and how its readings arrive.
+
+    So many times 40 readings come first that mean nothing.
+    """
     several = tuple(draw(points(tag)) for tag in ("A", "B")[: draw(st.integers(1, 2))])
     wait = draw(st.sampled_from([1.0, 2.0, 5.0, 10.0]))
     late = st.sampled_from([0, 0, 0, draw(st.sampled_from([0, 3, 9, 18])), 33, 52, 60])
     seconds, value = draw(st.sampled_from([0.0, 31.0, 55.0])), 5.0
     ordered: list[Row] = []
     arrived: list[tuple[float, Row]] = []
-    for _ in range(draw(st.integers(1, 4))):
-        slope = draw(st.sampled_from([0.0, 0.02, 0.1, -0.05, -0.2]))
-        shaken = draw(st.sampled_from([1.0, 1.0, 0.0, 12.0]))
-        value += draw(st.sampled_from([0.0, 0.0, 3.0, -3.0]))
-        for n in range(draw(st.sampled_from([6, 20, 40]))):
+    for part in range(-calm, draw(st.integers(1, 4))):
+        slope = 0.0 if part < 0 else draw(st.sampled_from([0.0, 0.02, 0.1, -0.05, -0.2]))
+        shaken = 1.0 if part < 0 else draw(st.sampled_from([1.0, 1.0, 0.0, 12.0]))
+        value += 0.0 if part < 0 else draw(st.sampled_from([0.0, 0.0, 3.0, -3.0]))
+        for n in range(40 if part < 0 else draw(st.sampled_from([6, 20, 40]))):
             seconds += wait * draw(st.sampled_from([1, 1, 1, 1, 1, 1, 2, 9]))
             value += slope
             quality = draw(st.sampled_from([0] * 28 + [Quality.bad, Quality.calibrating]))

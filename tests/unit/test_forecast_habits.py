@@ -1,0 +1,79 @@
+"""A point that turns short of its limit again and again is forecast only beyond where it turns."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from alarms.detectors import trend_columns
+from alarms.detectors.trend_columns import SECOND
+from tests.unit.test_forecast import Story, story
+from tests.unit.trend_streams import PERIOD_S, START, take
+
+Floats = NDArray[np.float64]
+HOUR = 3600
+
+
+def cycle(hours: float, *, period_h: float, height: float, seed: int = 1) -> Floats:
+    """Return a process that swings about 50, with noise of sigma 0.5."""
+    n = round(hours * HOUR / PERIOD_S)
+    swing = np.sin(2 * np.pi * np.arange(n) * PERIOD_S / HOUR / period_h)
+    value: Floats = 50 + height * swing + np.random.default_rng(seed).normal(0, 0.5, n)
+    return value
+
+
+def raises(moves: Story) -> list[float]:
+    """Return when forecasts began, in hours."""
+    tiers = [0, *(tier for _, tier in moves)]
+    return [
+        at / HOUR for (at, tier), was in zip(moves, tiers, strict=False) if tier > 0 and was == 0
+    ]
+
+
+@pytest.mark.parametrize("period_h", [1.5, 3.0, 6.0])
+def test_a_cycle_far_from_its_limit_is_forecast_in_its_first_rounds_only(period_h: float) -> None:
+    swings = cycle(10 * period_h, period_h=period_h, height=15)
+    assert max(raises(story(swings, high=100)), default=0) < 2.5 * period_h
+
+
+def test_a_low_limit_is_the_mirror_of_a_high_one() -> None:
+    swings = cycle(30, period_h=3, height=15)
+    assert story(-swings, low=-100) == story(swings, high=100)
+
+
+def test_what_rises_beyond_the_crest_is_forecast_before_it_reaches_the_limit() -> None:
+    swings = cycle(30, period_h=3, height=15)
+    rise = 50 + 0.5 * np.arange(100 * 60 / PERIOD_S) * PERIOD_S / 60
+    moves = story(np.r_[swings, rise], high=100)
+    begun = 50 + 0.5 * 60 * (raises(moves)[-1] - 30)
+    assert 65 <= begun <= 72
+    assert moves[-1][1] > 0
+
+
+def test_what_turns_only_beyond_its_limit_is_forecast_each_time() -> None:
+    swings = cycle(30, period_h=3, height=15)
+    assert len(raises(story(swings, high=62))) >= 9
+
+
+def test_a_habit_fades_in_weeks_without_it() -> None:
+    trends = trend_columns.blank(1)
+    swings = cycle(30, period_h=3, height=15)
+    quiet = np.full(round(21 * 24 * HOUR / 600), 50.0)
+    for i, one in enumerate(swings):
+        take(trends, 0, START + round(i * PERIOD_S * SECOND), one)
+    known = float(trends["head"]["crest"][0] - trends["head"]["trough"][0])
+    assert known == pytest.approx(30, abs=4)
+    for i, one in enumerate(quiet):
+        take(trends, 0, START + 30 * HOUR * SECOND + i * 600 * SECOND, one)
+    assert trends["head"]["crest"][0] - trends["head"]["trough"][0] < known / 4
+
+
+@pytest.mark.parametrize("hours", [0.5, 1.0, 2.0])
+def test_a_long_rise_that_stops_is_withdrawn_within_a_quarter_of_an_hour(hours: float) -> None:
+    n = round(6 * HOUR / PERIOD_S)
+    at = np.arange(n) * PERIOD_S / HOUR
+    value = 4 + np.clip(at - 2, 0, hours) + np.random.default_rng(4).normal(0, 0.005, n)
+    moves = story(value, high=8)
+    assert moves[0][1] > 0
+    withdrawn, tier = moves[-1]
+    assert tier == 0
+    assert withdrawn - (2 + hours) * HOUR <= 900
