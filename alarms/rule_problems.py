@@ -51,7 +51,7 @@ def in_range(point: Point) -> Iterator[Problem]:
         if name not in LEVEL_NAMES:
             continue
         release = release_of(point, name)
-        if low < release if name not in _LOW else release < high:
+        if _less(low, release) if name not in _LOW else _less(release, high):
             continue
         side, beyond = ("above", "higher") if name in _LOW else ("below", "lower")
         if release == limit:
@@ -115,7 +115,7 @@ def _releases(point: Point) -> Iterator[Problem]:
     """Say where a level would outlast the limit next to it: 0 <= d_l <= L_l - L_(l-1).
 
     Equality is AQ 1029's triple: power off from 1.5, restored below 1.0, alarm from 1.0. A reset
-    goes by h alone, for it says at what value power returns, whatever lies between h and cut.
+    goes by h, for it says at what value power returns, whatever lies between h and cut.
     """
     levels = {name: point.limits[name] for name in LEVEL_NAMES if name in point.limits}
     for name, limit in levels.items():
