@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from alarms import tiers
 from alarms.alarm import Tier
 from alarms.plant import Enterprise, Plant, Point, Raise, Source, Tiering
@@ -46,17 +48,22 @@ def check(
 def regraded(plant: Plant, tables: Sequence[Tiering], written: Iterable[Point]) -> Iterator[str]:
     """Say where a file's tables do not fit points that are registered and not in the file.
 
-    Of points with equal settings one is named.
+    Of points with equal settings one is named, and how many more there are.
     """
     if not tables:
         return
     merged = {(each.region, each.quantity): each for each in (*plant.tierings, *tables)}
     ruled = replace(plant, tierings=tuple(merged.values()))
     own = {point.key for point in written}
-    for point in plant.alike.points:
-        if tiers.tiering_of(ruled, point) in tables and point.key not in own:
-            for finding in findings(ruled, point):
-                yield f"{point.key}: {finding.key} {finding.problem}"
+    for kind, point in enumerate(plant.alike.points):
+        found = list(findings(ruled, point)) if tiers.tiering_of(ruled, point) in tables else []
+        if not found:
+            continue
+        alike = [plant.points[row].key for row in np.flatnonzero(plant.alike.of == kind).tolist()]
+        left = [key for key in alike if key not in own]
+        for finding in found if left else ():
+            more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+            yield f"{left[0]}{more}: {finding.key} {finding.problem}"
 
 
 def findings(plant: Plant, point: Point) -> Iterator[PointFinding]:

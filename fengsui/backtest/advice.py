@@ -184,20 +184,19 @@ class History:
             return
         wanted = _sound_deadband(point, values)
         for level, above in levels:
-            present = abs(level.limit - level.release)
-            by_reset = level.name == "cut" and "reset" in point.limits
-            yield _of_level(
-                point, level, times, values,
-                above=above, deadbands=(present, present if by_reset else wanted),
-            )  # fmt: skip
+            present = rules.deadband_of(point, level.name)
+            deadbands = present, present if wanted is None else wanted
+            if level.name == "cut" and "reset" in point.limits:
+                deadbands = (level.limit - level.release,) * 2
+            yield _of_level(point, level, times, values, above=above, deadbands=deadbands)
 
 
-def _sound_deadband(point: Point, values: Values) -> float:
-    """Return the deadband that the noise asks for; the present one where that would be refused."""
+def _sound_deadband(point: Point, values: Values) -> float | None:
+    """Return the deadband that the noise asks for, None where it would be refused at saving."""
     wanted = tuning.deadband(values)
-    changed = replace(point, deadband=wanted)
+    changed = replace(point, deadband=wanted, params={})  # a limit's own would hide it
     refused = rule_problems.of(changed) or [*rule_problems.in_range(changed)]
-    return point.deadband if refused else wanted
+    return None if refused else wanted
 
 
 def _of_level(

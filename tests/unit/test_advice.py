@@ -79,12 +79,20 @@ def test_the_present_setting_is_the_first_choice_with_its_prediction(files: list
     assert present["present"]
     assert [each["present"] for each in level["choices"][1:]] == [False] * 18
     assert (present["on_delay_s"], present["off_delay_s"], present["n"]) == (60, 30, 7)
-    assert present["deadband"] == pytest.approx(0.1)
+    assert present["deadband"] == 0.1
     assert present["false_raises_per_day"] < 0.01
     assert present["delay_s"] > 60
     assert {name: level["present"][name] for name in present if name != "present"} == {
         name: present[name] for name in present if name != "present"
     }
+
+
+def test_a_deadband_that_would_be_refused_is_not_advised(files: list[str]) -> None:
+    registry = Path(files[1])
+    narrow = registry.read_text("utf-8").replace("{h: 8}", "{l: 7.5, h: 8}")
+    registry.write_text(narrow, "utf-8")  # three deviations of the noise are 0.9
+    levels = [each for each in advised(files)["advice"] if each["point"] == "E1/LT"]
+    assert {choice["deadband"] for each in levels for choice in each["choices"]} == {0.1}
 
 
 def test_a_limit_with_too_little_past_is_named_with_the_reason(files: list[str]) -> None:

@@ -309,11 +309,13 @@ def test_a_raise_that_does_nothing_at_a_point_is_warned_of() -> None:
 def test_a_new_table_is_held_against_the_points_that_are_registered() -> None:
     own = methane(limits={"h": 1.0, "cut": 1.5}, tiers={"cut": "orange"})
     table = Tiering(region="510000", quantity="methane", limits={"h": "red", "cut": "red"})
-    found = list(tier_checks.regraded(plant([own, replace(own, tag="T2")]), (table,), ()))
-    assert len(found) == 1
-    assert found[0].startswith("DY-CHEM-01/T1: tiers tier of h is red, of cut orange")
-    assert list(tier_checks.regraded(plant([own]), (table,), (own,))) == []
-    assert list(tier_checks.regraded(plant([own]), (), ())) == []
+    three = [own, replace(own, tag="T2"), replace(own, tag="T3")]
+    (told,) = tier_checks.regraded(plant(three), (table,), ())
+    assert told.startswith("DY-CHEM-01/T1 and 2 more: tiers tier of h is red, of cut orange")
+    (told,) = tier_checks.regraded(plant(three), (table,), three[:2])
+    assert told.startswith("DY-CHEM-01/T3: tiers")
+    assert list(tier_checks.regraded(plant(three), (table,), three)) == []
+    assert list(tier_checks.regraded(plant(three), (), ())) == []
 
 
 def test_a_rule_may_not_set_a_tier_that_falls_under_the_table() -> None:
