@@ -1,6 +1,11 @@
 """The error tree: what callers branch on is an attribute, what people read is one sentence."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
+
+SHOWN: Final = 200
+"""Faults or warnings of one file that a person is shown; a machine gets all of them."""
 
 
 class FengsuiError(Exception):
@@ -28,11 +33,11 @@ class Fault:
 
 
 class RefusedError(FengsuiError):
-    """A file was refused whole; `faults` lists everything that is wrong with it."""
+    """A file was refused whole; `faults` lists everything wrong with it, the message the first."""
 
     def __init__(self, what: str, faults: tuple[Fault, ...]) -> None:
         self.faults = faults
-        shown = "\n".join(f"  {fault}" for fault in faults)
+        shown = "\n".join(f"  {line}" for line in first(faults, "faults"))
         super().__init__(
             f"{what} was refused, nothing was changed; mend these and try again:\n{shown}"
         )
@@ -52,3 +57,10 @@ class NotFoundError(FengsuiError):
 
 class NotAllowedError(FengsuiError):
     """The caller's role or scope does not cover this."""
+
+
+def first(found: Sequence[object], what: str) -> Iterator[str]:
+    """Yield a line for each of the first SHOWN, and how many more there are of `what`."""
+    yield from map(str, found[:SHOWN])
+    if len(found) > SHOWN:
+        yield f"… and {len(found) - SHOWN} more {what}, {len(found)} in all"

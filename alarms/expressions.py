@@ -5,9 +5,9 @@ The language is the arithmetic part of the Common Expression Language: + - * /, 
 also those written without a point. A tag that is a CEL name, dots included, stands as it is
 (`TK101.LT`); any other stands as `p["LT-101"]`.
 
-Whatever is wrong with an expression is said when it is parsed. Evaluating one never raises: where a
-number is not finite on the way (a division by zero, an overflow) there is no answer, unless && or
-|| is decided by its other side, as CEL has it.
+Whatever is wrong with an expression is said when it is parsed, constants without a result included.
+Evaluating one never raises: where a number is not finite on the way (a division by zero, an
+overflow) there is no answer, unless && or || is decided by its other side, as CEL has it.
 """
 
 import difflib
@@ -50,11 +50,15 @@ Run = Callable[[Sequence[float]], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expression:
-    """A parsed expression; `tags` are those it names, in order of their first place in it."""
+    """A parsed expression; `tags` are those it names, in order of their first place in it.
+
+    `always` is what it gives whatever the values, None where it depends on them.
+    """
 
     text: str
     tags: tuple[str, ...]
     kind: Kind
+    always: float | None = None
     run: Run = field(repr=False, compare=False)
 
     def value(self, values: Sequence[float]) -> float | None:
@@ -87,7 +91,9 @@ def parse(text: str, tags: Collection[str], *, kind: Kind) -> Expression:
         raise ExpressionError(1, wanted)
     if not parser.tags:
         raise ExpressionError(1, "names no point: an expression must depend on one")
-    return Expression(text=text, tags=tuple(parser.tags), kind=kind, run=found.run)
+    return Expression(
+        text=text, tags=tuple(parser.tags), kind=kind, always=found.always, run=found.run
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +110,11 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A part of the expression understood."""
+    """A part of the expression understood; `always` is its value where no point can change it."""
 
     kind: Kind
     run: Run
+    always: float | None = None
 
 
 _PART: Final = re.compile(
@@ -206,7 +213,9 @@ class _Parser:
                 raise self._unexpected(":")
             other = self._choice()
             _must(other, one.kind, colon)
-            condition = _Found(one.kind, _chosen(condition.run, one.run, other.run))
+            taken = one if condition.always else other
+            always = None if condition.always is None else taken.always
+            condition = _Found(one.kind, _chosen(condition.run, one.run, other.run), always)
         self._depth -= 1
         return condition
 
@@ -221,7 +230,8 @@ class _Parser:
             wanted = operand or found.kind
             _must(found, wanted, sign)
             _must(right, wanted, sign)
-            found = _Found(gives, joined(found.run, right.run))
+            run = joined(found.run, right.run)
+            found = _Found(gives, run, _always(sign, found, right, run))
         return found
 
     def _unary(self) -> _Found:
@@ -235,9 +245,11 @@ class _Parser:
         self._depth -= 1
         if sign.text == "-":
             _must(inner, Kind.number, sign)
-            return _Found(Kind.number, _negative(inner.run))
+            always = None if inner.always is None else -inner.always
+            return _Found(Kind.number, _negative(inner.run), always)
         _must(inner, Kind.condition, sign)
-        return _Found(Kind.condition, _not(inner.run))
+        always = None if inner.always is None else not inner.always
+        return _Found(Kind.condition, _not(inner.run), always)
 
     def _single(self) -> _Found:
         if self._take("(") is not None:
@@ -252,10 +264,11 @@ class _Parser:
                 if not math.isfinite(number):
                     raise ExpressionError(part.position, f"{part} is too large for a number")
                 self._place += 1
-                return _Found(Kind.number, _constant(number))
+                return _Found(Kind.number, _constant(number), number)
             case "name" if part.text in ("true", "false"):
                 self._place += 1
-                return _Found(Kind.condition, _constant(part.text == "true"))
+                said = part.text == "true"
+                return _Found(Kind.condition, _constant(said), said)
             case "name" | "point":
                 return self._tag(part)
             case _:
@@ -280,6 +293,27 @@ def _must(found: _Found, kind: Kind, sign: _Part) -> None:
     if found.kind is not kind:
         problem = f"{sign} wants a {kind} here and has a {found.kind}"
         raise ExpressionError(sign.position, problem)
+
+
+def _always(sign: _Part, left: _Found, right: _Found, run: Run) -> float | None:
+    """Return what two joined parts always give, None where a point's value matters.
+
+    Raises ExpressionError where they never give anything: a division by a constant zero, or
+    constants whose result is too large.
+    """
+    if sign.text == "/" and right.always == 0:
+        raise ExpressionError(sign.position, "divides by zero, always: correct the divisor")
+    decisive = {"||": True, "&&": False}.get(sign.text)
+    if decisive is not None and decisive in (left.always, right.always):
+        return decisive
+    if left.always is None or right.always is None:
+        return None
+    try:
+        return run(())
+    except ArithmeticError:
+        raise ExpressionError(
+            sign.position, "gives a number too large to compute with: correct the constants"
+        ) from None
 
 
 def _constant(value: float) -> Run:

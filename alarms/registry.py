@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from alarms import registry_groups, tiers
+from alarms import registry_groups, tier_checks, tiers
 from alarms.errors import Fault, RefusedError
 from alarms.plant import (
     Enterprise,
@@ -50,6 +50,7 @@ class Known:
     gateways: Mapping[str, str]
     points: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
     units: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    tierings: tier_checks.Tables = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +118,7 @@ class _Reader:
         """Kind of source and settings of points with no finding; others are told at each line."""
         self.expressed: dict[str, tuple[Point, Table, Spot]] = {}
         self.mapped: dict[str, tuple[Table, Spot]] = {}
+        self.graded: list[tier_checks.Placed] = []
 
     def file(self, root: Table) -> None:
         """Read everything; gateways and regions first, for points and enterprises name them."""
@@ -135,6 +137,8 @@ class _Reader:
             self._enterprise(table, at, found)
         self._expressions()
         self._mappings()
+        tables = {**self.known.tierings, **self.tierings}
+        tier_checks.check(self.graded, tables, self.enterprises, self.sources, self._note)
 
     def _regions(self, root: Table, top: Spot) -> None:
         listed = list(self._each(root, top, "regions", "region"))
@@ -188,15 +192,8 @@ class _Reader:
         if not {"region", "quantity"} <= found.keys() or len(self.faults) > before:
             return
         self._once(("tiers", found["region"], found["quantity"]), at, table, "quantity")
-        if found["region"] not in self.every:
-            at.fault_at(
-                table.lines["region"],
-                "region",
-                f"there is no region {found['region']}, neither built in nor in this file: "
-                "correct the code",
-            )
         tiering = Tiering(**found, raises=tuple(Raise(**one) for one in raises))
-        for key, problem in tiers.problems_of(tiering):
+        for key, problem in tiers.problems_of(tiering, self.every):
             at.fault_at(table.lines.get(key.partition("[")[0], table.line), key, problem)
         self.tierings[tiering.region, tiering.quantity] = tiering
 
@@ -289,6 +286,8 @@ class _Reader:
             if not findings:
                 self.sound.add(asked)
         self.points.setdefault(enterprise, {})[point.tag] = point
+        if self.tierings or self.known.tierings:
+            self.graded.append((point, table, at))
         if point.compute is not None or point.suppress:
             self.expressed[point.key] = point, table, at
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from alarms import tier_checks
 from alarms.plant import (
     Enterprise,
     Gateway,
@@ -35,9 +36,10 @@ class Sorted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What a file does, kind by kind."""
+    """What a file does, kind by kind; `regraded`: where its tables of tiers fit points badly."""
 
     kinds: Mapping[str, Sorted]
+    regraded: Sequence[str] = ()
 
     @property
     def created(self) -> int:
@@ -80,6 +82,7 @@ def changes(registry: Registry, plant: Plant, regions: Mapping[str, Region]) -> 
         return None if row is None else plant.points[row]
 
     return Changes(
+        regraded=tuple(tier_checks.regraded(plant, registry.tierings, registry.points)),
         kinds={
             "region": _sort(registry.regions, lambda each: regions.get(each.code)),
             "tiering": _sort(
@@ -98,7 +101,7 @@ def changes(registry: Registry, plant: Plant, regions: Mapping[str, Region]) -> 
             ),
             "point": _sort(registry.points, registered),
             "group": _sort(registry.groups, lambda each: groups.get((each.enterprise, each.code))),
-        }
+        },
     )
 
 
@@ -111,6 +114,7 @@ def warnings(changes: Changes) -> Iterator[str]:
             yield f"{after.code} was a simulation: from now on its alarms leave as real ones"
         if after.simulated and not before.simulated:
             yield f"{after.code} was real: from now on its alarms leave as exercises"
+    yield from changes.regraded
 
 
 def name_of(entry: Entry) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from alarms import gb18218, rules, scope
+from alarms import gb18218, rule_problems, rules, scope
 from alarms.parameters import rate_bounds
 from alarms.plant import Point, Region, prefix_of
 from alarms.registry_fields import Spot
@@ -157,24 +157,8 @@ def source_findings(
 
 def point_findings(point: Point, source_kind: str) -> Iterator[PointFinding]:
     """Say what is wrong with a point's settings as a whole, and which bounds its limits pass."""
-    if point.range is not None and not point.range[0] < point.range[1]:
-        low, high = point.range
-        problem = f"goes from {low:g} to {high:g}: write the lower end first"
-        yield PointFinding(key="range", problem=problem)
-    elif point.range is not None:
-        low, high = point.range
-        for name, value in point.limits.items():
-            if not low <= value <= high:
-                problem = (
-                    f"is {value:g}, outside the range {low:g} to {high:g}: such a limit is dead"
-                )
-                yield PointFinding(key=f"limits.{name}", problem=problem)
-        if point.deadband > high - low:
-            problem = f"is {point.deadband:g}, wider than the range {low:g} to {high:g}"
-            yield PointFinding(key="deadband", problem=problem)
-    for problem in rules.problems_of(point):
-        if not problem.startswith("range "):
-            yield PointFinding(key=_key_of(problem), problem=problem)
+    for key, problem in (*rule_problems.of(point), *rule_problems.in_range(point)):
+        yield PointFinding(key=key, problem=problem)
     if point.quantity == "toxic_gas" and point.substance is None:
         problem = (
             "toxic_gas needs substance, the name or CAS number of the gas: its limits hang on it"
@@ -232,9 +216,13 @@ def _unchecked(point: Point, source_kind: str) -> Iterator[PointFinding]:
 
 
 def _without_limits(point: Point, source_kind: str) -> Iterator[PointFinding]:
-    """Say what a rule pack suggests where a point has no limit; it gets none by itself."""
+    """Say what a point without a limit cannot raise, and what a rule pack suggests for it."""
     if point.limits:
         return
+    for kind in point.detect or ():
+        if kind in ("limit", "forecast"):
+            problem = "goes by limits, and none is set: it can raise nothing; give limits"
+            yield PointFinding(key=f"detect.{kind}", problem=problem, refused=False)
     suggested = [
         default
         for (kind, _), default in rules.defaults_for(point, source_kind).items()
@@ -247,17 +235,6 @@ def _without_limits(point: Point, source_kind: str) -> Iterator[PointFinding]:
             f"{point.engineering_unit}"
         )
         yield PointFinding(key="limits", problem=problem, refused=False)
-
-
-def _key_of(problem: str) -> str:
-    """Return the key a sentence of the rules speaks of, to find its line."""
-    if "deadband" in problem:
-        return "deadband"
-    if problem.startswith("confirm_"):
-        return f"params.limit.{problem.split(' ', 1)[0]}"
-    if problem.startswith(("tier", "on_delay_s", "off_delay_s", "period_s")):
-        return "tiers" if problem.startswith("tier") else problem.split(" ", 1)[0]
-    return "limits"
 
 
 def _region_hint(code: str | None, every: Mapping[str, Region]) -> str:

@@ -24,7 +24,9 @@ def expression_findings(point: Point, computes: Mapping[str, str | None]) -> Ite
         if isinstance(found, ExpressionError):
             yield PointFinding(key="compute", problem=str(found))
         else:
-            circle = _circle(point.tag, computes)
+            if found.always is not None:
+                yield PointFinding(key="compute", problem=_constant(found))
+            circle = _way(point.tag, point.tag, computes)
             if circle:
                 problem = f"goes in a circle, {' → '.join(circle)}: one of them must be measured"
                 yield PointFinding(key="compute", problem=problem)
@@ -32,6 +34,42 @@ def expression_findings(point: Point, computes: Mapping[str, str | None]) -> Ite
         condition = _parsed(point.suppress["when"], computes, Kind.condition)
         if isinstance(condition, ExpressionError):
             yield PointFinding(key="suppress.when", problem=str(condition))
+        else:
+            yield from _condition_findings(point.tag, condition, computes)
+
+
+def _condition_findings(
+    tag: str, condition: Expression, computes: Mapping[str, str | None]
+) -> Iterator[PointFinding]:
+    """Say where a suppression never changes, or hangs on the value it silences.
+
+    A point's own value is what its alarms speak of: a condition on it would silence them just where
+    they are meant to be heard, so it is refused. What is computed from it may serve a purpose (the
+    balance around a tank) and is only warned of.
+    """
+    key = "suppress.when"
+    if condition.always is not None:
+        yield PointFinding(key=key, problem=_constant(condition))
+    if tag in condition.tags:
+        problem = (
+            f"hangs on {tag} itself, so its alarms would be silent by the very value they speak "
+            "of: set its limits to what deserves an alarm, and name what explains it here"
+        )
+        yield PointFinding(key=key, problem=problem)
+        return
+    for other in condition.tags:
+        way = _way(other, tag, computes)
+        if way:
+            problem = (
+                f"hangs on {tag} itself, {' → '.join(way)}: its alarms may be silent by the very "
+                "value they speak of"
+            )
+            yield PointFinding(key=key, problem=problem, refused=False)
+
+
+def _constant(found: Expression) -> str:
+    says = str(bool(found.always)).lower() if found.kind is Kind.condition else f"{found.always:g}"
+    return f"always gives {says}, whatever its points say: correct it or remove it"
 
 
 def _parsed(
@@ -43,18 +81,18 @@ def _parsed(
         return error
 
 
-def _circle(tag: str, computes: Mapping[str, str | None]) -> list[str]:
-    """Return the way from a computed tag back to itself, [] where there is none."""
-    way = {tag: ""}
-    waiting = [tag]
+def _way(start: str, end: str, computes: Mapping[str, str | None]) -> list[str]:
+    """Return the way from a computed tag to one it is computed from, [] where there is none."""
+    way = {start: ""}
+    waiting = [start]
     while waiting:
         here = waiting.pop()
         text = computes[here]
         found = None if text is None else _parsed(text, computes, Kind.number)
         if not isinstance(found, Expression):
             continue
-        if tag in found.tags:
-            back = [tag]
+        if end in found.tags:
+            back = [end]
             while here:
                 back.append(here)
                 here = way[here]

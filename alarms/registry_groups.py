@@ -213,16 +213,21 @@ def _vote(group: Group, members: list[Point]) -> Iterator[Finding]:
     elif params["k"] > len(members):
         yield "k", f"is {params['k']}, more than the {len(members)} points that vote"
     yield from _one_unit("points", members)
+    limit, deadband = params["limit"], params.get("deadband", 0.0)
     for point in members:
-        if point.range is not None and not point.range[0] <= params["limit"] <= point.range[1]:
-            low, high = point.range
-            yield (
-                "limit",
-                (
-                    f"is {params['limit']:g}, outside {low:g} to {high:g}, the range of "
-                    f"{point.tag}: it could never vote"
-                ),
+        if point.range is None:
+            continue
+        low, high = point.range
+        span = f"{low:g} to {high:g}, the range of {point.tag}"
+        room = high - limit if params.get("side") == "low" else limit - low
+        if not low <= limit <= high:
+            yield "limit", f"is {limit:g}, outside {span}: it could never vote"
+        elif deadband >= room:
+            problem = (
+                f"is {deadband:g}, and between limit {limit:g} and the end of {span}, are "
+                f"{room:g}: its vote would never end; make it less, or move the limit"
             )
+            yield "deadband" if deadband else "limit", problem
 
 
 def _compared(group: Group, members: list[Point]) -> Iterator[Finding]:

@@ -1,10 +1,8 @@
 """What an engineer wrote of each point: validated, with its defaults, as the engine's columns."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -143,12 +141,12 @@ def rules_of(plant: Plant) -> Ruleset:
 
 def high_levels(point: Point) -> list[Level]:
     """Return the levels of `limit.high`, innermost first; none where `detect` leaves limits out."""
-    return sorted(_levels(point, ("h", "hh", "cut"), 1), key=lambda level: level.limit)
+    return sorted(_levels(point, ("h", "hh", "cut")), key=lambda level: level.limit)
 
 
 def low_levels(point: Point) -> list[Level]:
     """Return the levels of `limit.low`, innermost first; none where `detect` leaves limits out."""
-    return _levels(point, ("l", "ll"), -1)
+    return _levels(point, ("l", "ll"))
 
 
 def on_delays_s(point: Point) -> dict[str, float]:
@@ -161,6 +159,14 @@ def deadband_of(point: Point, name: str) -> float:
     """Return a limit's own deadband where its point sets one, else the point's, in its unit."""
     own: float = point.params.get("limit", {}).get(f"deadband_{name}", point.deadband)
     return own
+
+
+def release_of(point: Point, name: str) -> float:
+    """Return where a level the point has is left, in its unit: beyond it, towards the safe side."""
+    limit = float(point.limits[name])
+    if name == "cut" and "reset" in point.limits:
+        return float(point.limits["reset"])
+    return limit + deadband_of(point, name) * (1 if name in ("l", "ll") else -1)
 
 
 def confirmation_of(point: Point) -> tuple[int, int]:
@@ -211,20 +217,7 @@ def _entries(
     )
 
 
-def problems_of(point: Point) -> list[str]:
-    """Return what is wrong with a point's rules, one sentence each; empty when all is well."""
-    problems = [*_limit_problems(point), *_confirm_problems(point), *_tier_problems(point)]
-    for name, seconds in (("on_delay_s", point.on_delay_s), ("off_delay_s", point.off_delay_s)):
-        if seconds is not None and not (math.isfinite(seconds) and seconds >= 0):
-            problems.append(f"{name} is {seconds}; give seconds, 0 or more")
-    if point.period_s is not None and not (math.isfinite(point.period_s) and point.period_s > 0):
-        problems.append(f"period_s is {point.period_s}; give seconds, more than 0")
-    if point.range is not None and not point.range[0] < point.range[1]:
-        problems.append(f"range is {list(point.range)}; give [low, high] with low below high")
-    return problems
-
-
-def _levels(point: Point, names: Sequence[str], sign: int) -> list[Level]:
+def _levels(point: Point, names: Sequence[str]) -> list[Level]:
     if point.detect is not None and "limit" not in point.detect:
         return []
     found = []
@@ -232,15 +225,12 @@ def _levels(point: Point, names: Sequence[str], sign: int) -> list[Level]:
         if name not in point.limits:
             continue
         limit = float(point.limits[name])
-        release = limit - sign * deadband_of(point, name)
-        if name == "cut":
-            release = float(point.limits.get("reset", release))
         tier = tier_of(point, name)
         found.append(
             Level(
                 name=name,
                 limit=limit,
-                release=release,
+                release=release_of(point, name),
                 tier=tier,
                 on_delay=round(_on_delay_s(point, name) * SECOND),
                 off_delay=round(_off_delay_s(point, tier) * SECOND),
@@ -259,91 +249,3 @@ def _off_delay_s(point: Point, tier: Tier) -> float:
     if point.off_delay_s is not None:
         return point.off_delay_s
     return _OFF_DELAY_RED_S if tier is Tier.red else _OFF_DELAY_S
-
-
-def _limit_problems(point: Point) -> list[str]:
-    limits: Mapping[str, float] = point.limits
-    allowed = ("ll", "l", "h", "hh", "cut", "reset")
-    problems = [
-        f"limit {name!r} is unknown; use {', '.join(allowed)}"
-        for name in limits
-        if name not in allowed
-    ]
-    if point.quantity not in GASES:
-        problems += [
-            f"limit {name!r} is for gases only, the quantity is {point.quantity}; remove it"
-            for name in ("cut", "reset")
-            if name in limits
-        ]
-    problems += [
-        f"limit {name!r} is {value}; give a number"
-        for name, value in limits.items()
-        if not math.isfinite(value)
-    ]
-    if problems:
-        return problems
-    if "reset" in limits and "cut" not in limits:
-        problems.append("limit 'reset' stands without 'cut'; give both or neither")
-    if not (math.isfinite(point.deadband) and point.deadband >= 0):
-        problems.append(f"deadband is {point.deadband}; give 0 or more, in the point's unit")
-    standing = [(name, limits[name]) for name in ("ll", "l", "h", "hh") if name in limits]
-    for (below, low), (above, high) in pairwise(standing):
-        if not low < high:
-            problems.append(
-                f"{below} is {low:g} and {above} is {high:g}; limits must rise: ll < l < h < hh"
-            )
-            continue
-        # A high limit's deadband reaches down to the one below, a low limit's up to the one above.
-        reaching = [each for each in (below, above) if (each == below) == (each in ("l", "ll"))]
-        for deadband in sorted({deadband_of(point, name) for name in reaching}):
-            if deadband > high - low:
-                problems.append(
-                    f"deadband is {deadband:g}, wider than from {below} to {above}; "
-                    f"make it {high - low:g} or less"
-                )
-    if "cut" in limits:
-        if limits["cut"] < limits.get("h", -math.inf):
-            problems.append(
-                f"cut is {limits['cut']:g}, below h {limits['h']:g}; cut must be h or more"
-            )
-        if limits.get("reset", -math.inf) > limits["cut"]:
-            problems.append(
-                f"reset is {limits['reset']:g}, cut is {limits['cut']:g}; reset must be cut or less"
-            )
-    return problems
-
-
-def _confirm_problems(point: Point) -> list[str]:
-    own = point.params.get("limit", {})
-    given = [name for name in ("confirm_n", "confirm_m") if name in own]
-    if len(given) == 1:
-        return [f"{given[0]} stands alone; give confirm_n and confirm_m: n of the last m readings"]
-    n, m = confirmation_of(point)
-    if n > m:
-        return [f"confirm_n is {n}, more than confirm_m {m}; n of the last m readings cannot be"]
-    return []
-
-
-def _tier_problems(point: Point) -> list[str]:
-    names = [tier.name for tier in Tier if tier is not Tier.none]
-    problems = [
-        f"tier of {name!r} cannot be set; tiers belong to {', '.join(LEVEL_NAMES)}"
-        for name in point.tiers
-        if name not in LEVEL_NAMES
-    ]
-    problems += [
-        f"tier of {name!r} is {tier!r}; use {', '.join(names)}"
-        for name, tier in point.tiers.items()
-        if tier not in names
-    ]
-    if problems:
-        return problems
-    for inner, outer in (("l", "ll"), ("h", "hh"), ("h", "cut")):
-        if inner not in point.limits or outer not in point.limits:
-            continue
-        low, high = tier_of(point, inner), tier_of(point, outer)
-        if low > high:
-            problems.append(
-                f"tier of {inner} is {low.name}, of {outer} {high.name}; it must not be lower"
-            )
-    return problems

@@ -1,13 +1,14 @@
 """The rules file: settings laid over a plant's points, the most specific match winning."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from alarms import tier_checks
 from alarms.errors import Fault, RefusedError
 from alarms.parameters import FORM
 from alarms.plant import QUANTITIES, Plant, Point
-from alarms.registry_checks import point_findings
+from alarms.registry_checks import PointFinding, point_findings
 from alarms.registry_fields import Choice, Form, Key, Number, Spot, Text
 from alarms.registry_form import CODE, DETECTORS, LIMITS, LONGEST_S, TIERED, TIERS
 from alarms.registry_tree import Items, Plain, Table, read
@@ -67,11 +68,20 @@ class Rule:
         )
 
 
-def parse(document: bytes, plant: Plant, *, name: str = "the rules file") -> tuple[Rule, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """A sound rules file: its rules in order of lines, and what the registry would warn of."""
+
+    rules: tuple[Rule, ...]
+    warnings: tuple[Fault, ...] = ()
+
+
+def parse(document: bytes, plant: Plant, *, name: str = "the rules file") -> Rules:
     """Read a rules file for a plant; raises RefusedError with every fault, in order of lines.
 
     Refused are a rule that matches no point, two equally specific rules that set one thing
-    differently, and whatever would not be allowed in the registry.
+    differently, and whatever would not be allowed in the registry. What the registry would warn of
+    is warned of, unless the registry gives cause for it without the rules.
     """
     root, faults = read(document)
     found = list(faults)
@@ -82,24 +92,24 @@ def parse(document: bytes, plant: Plant, *, name: str = "the rules file") -> tup
         if not any(rule.matches(point) for point in plant.points)
     ]
     found += _contradictions(rules, plant)
+    warned: list[Fault] = []
     if not found:
-        found += _unsound(rules, plant)
+        found, warned = _outcome(rules, plant)
     if found:
-        ordered = sorted(dict.fromkeys(found), key=lambda fault: fault.line)
-        raise RefusedError(name, tuple(ordered))
-    return tuple(rules)
+        raise RefusedError(name, _ordered(found))
+    return Rules(rules=tuple(rules), warnings=_ordered(warned))
 
 
-def apply(rules: tuple[Rule, ...], plant: Plant) -> Plant:
+def apply(rules: Rules, plant: Plant) -> Plant:
     """Return the plant with the rules laid over its points; rows stay as they are.
 
     Each setting, and each single limit and tier, is the most specific matching rule's; what no
     rule sets stays as the registry has it. A rule's kind is watched wherever the rule matches.
     """
-    return replace(plant, points=[_applied(rules, point) for point in plant.points])
+    return replace(plant, points=[_applied(rules.rules, point) for point in plant.points])
 
 
-def _applied(rules: tuple[Rule, ...] | list[Rule], point: Point) -> Point:
+def _applied(rules: Sequence[Rule], point: Point) -> Point:
     changes: dict[str, Any] = {}
     limits, tiers = dict(point.limits), dict(point.tiers)
     kinds = watched(point)
@@ -220,20 +230,31 @@ def _differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]
     return sorted(names)
 
 
-def _unsound(rules: list[Rule], plant: Plant) -> list[Fault]:
-    """Find points that the rules would leave with settings no registry may have."""
-    found: list[Fault] = []
+def _outcome(rules: list[Rule], plant: Plant) -> tuple[list[Fault], list[Fault]]:
+    """Find what the rules would leave that no registry may have, and what it would warn of."""
+    faults: list[Fault] = []
+    warned: list[Fault] = []
     for point in plant.points:
         matching = [rule for rule in rules if rule.matches(point)]
         if not matching:
             continue
         kind = plant.sources[point.enterprise, point.source].kind
-        known = {finding.problem for finding in point_findings(point, kind)}
-        for finding in point_findings(_applied(rules, point), kind):
-            if finding.refused and finding.problem not in known:
+        known = {finding.problem for finding in _findings(plant, point, kind)}
+        for finding in _findings(plant, _applied(rules, point), kind):
+            if finding.problem not in known:
                 blamed = _blamed(matching, finding.key)
-                found.append(_fault(blamed, f"{point.key}: {finding.key} {finding.problem}"))
-    return found
+                found = _fault(blamed, f"{point.key}: {finding.key} {finding.problem}")
+                (faults if finding.refused else warned).append(found)
+    return faults, warned
+
+
+def _findings(plant: Plant, point: Point, kind: str) -> Iterator[PointFinding]:
+    yield from point_findings(point, kind)
+    yield from tier_checks.findings(plant, point)
+
+
+def _ordered(found: list[Fault]) -> tuple[Fault, ...]:
+    return tuple(sorted(dict.fromkeys(found), key=lambda fault: fault.line))
 
 
 def _blamed(matching: list[Rule], key: str) -> Rule:

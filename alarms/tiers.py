@@ -6,7 +6,7 @@ grade follows peak, duration and extent, as the coal-mine rules have it (D; Shan
 2 % and 3 %, V2).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import resources
@@ -68,23 +68,42 @@ def tiering_of(plant: Plant, point: Point) -> Tiering | None:
     return max(around, key=lambda tiering: len(prefix_of(tiering.region)), default=None)
 
 
-def problems_of(tiering: Tiering) -> Sequence[tuple[str, str]]:
+def problems_of(tiering: Tiering, regions: Container[str]) -> Sequence[tuple[str, str]]:
     """Return what contradicts itself in a region's table: the key and a sentence about it."""
     found = []
+    if tiering.region not in regions:
+        problem = (
+            f"there is no region {tiering.region}, neither built in nor in this file: "
+            "correct the code"
+        )
+        found.append(("region", problem))
     tiers = {
         limit: Tier[tiering.limits.get(limit) or default(tiering.quantity, limit).name]
         for limit in _LIMITS
     }
-    for inner, outer in (("l", "ll"), ("h", "hh"), ("h", "cut")):
-        low, high = tiers[inner], tiers[outer]
-        if low > high:
-            problem = f"tier of {inner} is {low.name}, of {outer} {high.name}; it must not be lower"
-            found.append(("limits", problem))
+    unordered = falling(tiers)
+    found += [("limits", problem) for problem in unordered]
     for place, each in enumerate(tiering.raises):
         conditions = (each.peak, each.lasting_s, each.points)
         if sum(condition is not None for condition in conditions) != 1:
             found.append((f"raise[{place}]", "one condition is wanted: peak, lasting_s or points"))
+        if not unordered and Tier[each.tier] <= min(tiers.values()):
+            problem = (
+                f"raises to {each.tier}, and by this table no limit has a lower tier: it would do "
+                "nothing; raise to a higher tier, or give a limit a lower one under limits"
+            )
+            found.append((f"raise[{place}].tier", problem))
     return found
+
+
+def falling(tier: Mapping[str, Tier]) -> list[str]:
+    """Say where an outer limit has a lower tier than the one it lies beyond."""
+    return [
+        f"tier of {inner} is {tier[inner].name}, of {outer} {tier[outer].name}; "
+        "it must not be lower"
+        for inner, outer in (("l", "ll"), ("h", "hh"), ("h", "cut"))
+        if inner in tier and outer in tier and tier[inner] > tier[outer]
+    ]
 
 
 def _higher(own: str | None, quantity: str, limit: str, steps: int) -> str:

@@ -71,16 +71,6 @@ async def load(conn: AsyncConnection) -> Plant:
     ]
     units = await _units(conn)
     gateways = [_gateway(row) for row in await _rows(conn, _GATEWAYS + " order by g.id")]
-    tierings = [
-        Tiering(**{**row, "raises": tuple(Raise(**each) for each in row["raises"])})
-        for row in await _rows(
-            conn,
-            """
-            select region, quantity, limits, source_levels, raises from tiering
-             order by region, quantity
-            """,
-        )
-    ]
     places = {number: (unit.enterprise, unit.source, unit.code) for number, unit in units.items()}
     own, points = await _points(conn, places)
     return Plant(
@@ -91,10 +81,24 @@ async def load(conn: AsyncConnection) -> Plant:
         point_ids=own.ids,
         registered=own.registered,
         points=points,
-        tierings=tierings,
+        tierings=await tierings(conn),
         revision=number,
         groups=[groups.from_row(row) for row in await _rows(conn, groups.SELECT)],
     )
+
+
+async def tierings(conn: AsyncConnection) -> list[Tiering]:
+    """Return the regions' tables of tiers."""
+    return [
+        Tiering(**{**row, "raises": tuple(Raise(**each) for each in row["raises"])})
+        for row in await _rows(
+            conn,
+            """
+            select region, quantity, limits, source_levels, raises from tiering
+             order by region, quantity
+            """,
+        )
+    ]
 
 
 async def _units(conn: AsyncConnection) -> dict[int, Unit]:

@@ -42,6 +42,7 @@ async def known(conn: AsyncConnection) -> Known:
         gateways=gateways,
         points=points,
         units=units,
+        tierings={(each.region, each.quantity): each for each in await plant.tierings(conn)},
     )
 
 

@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from alarms import rulesfile
-from alarms.errors import FengsuiError
+from alarms.errors import Fault, FengsuiError, first
 from alarms.plant import Plant
 from fengsui.backtest import advice, cells, comparison, page, recorded, rehearsal, report
 
@@ -54,9 +54,12 @@ def command(
     FILEs have the columns ts,point,value[,quality][,received] (.csv, .csv.gz, .parquet).
     """
     wanted = _Wanted(files=_files((*readings, *more)), until=_instant(until), advise=advise)
-    plant, _ = rehearsal.plant_of(registry.read_bytes(), registry.name)
-    after = _run(_ruled(plant, rules), wanted)
-    before = None if against is None else _run(_ruled(plant, against), wanted)
+    plant, registered = rehearsal.plant_of(registry.read_bytes(), registry.name)
+    _warn(registry, registered.warnings)
+    ruled = _ruled(plant, rules)
+    compared = None if against is None else _ruled(plant, against)
+    after = _run(ruled, wanted)
+    before = None if compared is None else _run(compared, wanted)
     if html is not None:
         text = page.page(plant, after.outcome, None if before is None else before.outcome)
         try:
@@ -86,7 +89,7 @@ class _Done:
 
     outcome: rehearsal.Outcome
     elapsed_s: float
-    advice: list[advice.Advice] | None
+    advice: list[advice.Advice | advice.Unadvised] | None
 
 
 def _run(plant: Plant, wanted: _Wanted) -> _Done:
@@ -109,7 +112,10 @@ def _run(plant: Plant, wanted: _Wanted) -> _Done:
 def _document(after: _Done, before: _Done | None) -> dict[str, Any]:
     document = report.document(after.outcome, elapsed_s=after.elapsed_s)
     if after.advice is not None:
-        document["advice"] = [each.document() for each in after.advice]
+        known = [each for each in after.advice if isinstance(each, advice.Advice)]
+        unknown = [each for each in after.advice if isinstance(each, advice.Unadvised)]
+        document["advice"] = [each.document() for each in known]
+        document["not_advised"] = [each.document() for each in unknown]
     if before is not None:
         document["against"] = report.document(before.outcome, elapsed_s=before.elapsed_s)
         document["comparison"] = comparison.compare(before.outcome, after.outcome).document()
@@ -128,7 +134,16 @@ def _show(after: _Done, before: _Done | None) -> None:
 def _ruled(plant: Plant, rules: Path | None) -> Plant:
     if rules is None:
         return plant
-    return rulesfile.apply(rulesfile.parse(rules.read_bytes(), plant, name=rules.name), plant)
+    found = rulesfile.parse(rules.read_bytes(), plant, name=rules.name)
+    _warn(rules, found.warnings)
+    return rulesfile.apply(found, plant)
+
+
+def _warn(file: Path, warnings: Sequence[Fault]) -> None:
+    """Say on standard error what a file warns of: standard output has the result alone."""
+    told = [f"warning: {file.name}: {warning}" for warning in warnings]
+    for line in first(told, f"warnings of {file.name}"):
+        click.echo(line, err=True)
 
 
 def _files(named: tuple[Path, ...]) -> tuple[Path, ...]:

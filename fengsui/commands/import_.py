@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from alarms import gb18218, registry, registry_changes
-from alarms.errors import FengsuiError, RefusedError
+from alarms.errors import FengsuiError, RefusedError, first
 from alarms.plant import Source
 from alarms.registry_changes import Changes
 from alarms.storage import connection, migrate
@@ -156,8 +156,8 @@ def _show(
                 _level(source),
             )
         console.print(levels)
-    for warning in warned:
-        click.echo(f"warning: {warning}", err=True)
+    for line in first([f"warning: {warning}" for warning in warned], "warnings"):
+        click.echo(line, err=True)
     if dry_run:
         console.print("dry run: nothing was changed")
 

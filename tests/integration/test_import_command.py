@@ -109,3 +109,38 @@ def test_the_command_itself_refuses_on_standard_error_and_exits_1(
     assert done.stdout == ""
     assert "line 1: enterprises[0]: name is missing" in done.stderr
     assert "line 1: enterprises[0]: region is missing" in done.stderr
+
+
+GRADED = """
+enterprises:
+  - code: E1
+    name: 某矿
+    region: "510603"
+    sources:
+      - code: S1
+        name: 矿井
+        kind: coal_mine
+        units:
+          - code: U1
+            name: 工作面
+            kind: working_face
+            points:
+              - {tag: M1, quantity: methane, unit: "%CH4", limits: {h: 1.0, cut: 1.5, reset: 1.0},
+                 sector: T1, tiers: {cut: orange}}
+"""
+TABLE = 'tiers: [{region: "510000", quantity: methane, limits: {h: red, cut: red}}]'
+
+
+def test_a_table_for_registered_points_says_which_it_does_not_fit(run: Import) -> None:
+    assert run("-", text=GRADED.encode()).exit_code == 0
+    for words in (("--dry-run",), ()):
+        done = run("-", *words, text=TABLE.encode())
+        assert done.exit_code == 0, done.output
+        assert "warning: E1/M1: tiers tier of h is red, of cut orange" in done.stderr
+
+
+def test_a_point_that_does_not_fit_a_registered_table_is_refused(run: Import) -> None:
+    assert run("-", text=TABLE.encode()).exit_code == 0
+    done = run("-", "--json", text=GRADED.encode())
+    (fault,) = json.loads(done.stdout)["faults"]
+    assert (fault["line"], fault["place"].rpartition(".")[2]) == (16, "tiers")

@@ -6,9 +6,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from alarms import rule_problems
 from alarms.plant import Group, Plant, Point
 from alarms.registry_form import DETECTORS
-from alarms.rules import problems_of
 from tests.unit.plants import SECOND, START, plant, point
 
 GATEWAYS = ("gw-1", "gw-2")
@@ -61,7 +61,9 @@ def points(draw: st.DrawFn, tag: str) -> Point:
     if gas and draw(st.booleans()):
         limits["cut"] = max(limits.get("h", 0.0), draw(st.sampled_from([6.0, 9.0, 15.0])))
         if draw(st.booleans()):
-            limits["reset"] = limits["cut"] - draw(st.sampled_from([0.0, 0.5, 3.0]))
+            reset = limits["cut"] - draw(st.sampled_from([0.0, 0.5, 3.0]))
+            below = (limits[each] for each in ("h", "hh", "l", "ll") if each in limits)
+            limits["reset"] = max(reset, next((at for at in below if at <= limits["cut"]), reset))
     made = point(
         tag,
         quantity=quantity,
@@ -83,12 +85,14 @@ def points(draw: st.DrawFn, tag: str) -> Point:
         latching=draw(st.booleans()),
         params=draw(st.sampled_from(_PARAMS)) | draw(st.sampled_from(_CONFIRMED)),
     )
+    if rule_problems.of(made):
+        made = replace(made, deadband=0.0)
     own = sorted(draw(st.lists(st.integers(0, 3), min_size=2, max_size=2)))
     inner, outer = (_TIERS[place] for place in own)
     graded = {"l": inner, "h": inner, "ll": outer, "hh": outer, "cut": outer}
     tiered = replace(made, tiers={name: graded[name] for name in limits if name in graded})
-    made = tiered if draw(st.booleans()) and not problems_of(tiered) else made
-    problems = problems_of(made)
+    made = tiered if draw(st.booleans()) and not rule_problems.of(tiered) else made
+    problems = rule_problems.of(made)
     assert not problems, problems
     return made
 

@@ -257,6 +257,32 @@ def test_a_rules_file_changes_what_arises_and_the_comparison_says_how(tmp_path: 
     assert "http" not in shown
 
 
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_warnings_of_both_files_go_to_standard_error_alone(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    registry, rules = tmp_path / "plant.yaml", tmp_path / "new.yaml"
+    wind = "- {tag: W, quantity: wind_speed, unit: m/s, limits: {h: 10}, tiers: {hh: red}}"
+    registry.write_text(REGISTRY.replace("- {tag: PT", f"{wind}\n              - {{tag: PT"))
+    rules.write_text("rules:\n  - {id: gale, kind: limit, match: {point: W}, limits: {h: 30}}\n")
+    file = write(tmp_path, f"{text(0)},W,5")
+    done = CliRunner().invoke(
+        command,
+        ["--registry", str(registry), "--readings", str(file), "--rules", str(rules), *words],
+    )
+    assert done.exit_code == 0, done.output
+    of_plant, of_rules = done.stderr.splitlines()
+    place = "enterprises[0].sources[0].units[0].points[1].tiers.hh"
+    assert of_plant == f"warning: plant.yaml: line 17: {place}: {NO_LIMIT}"
+    assert of_rules.startswith("warning: new.yaml: line 2: rule gale: E1/W: limits.h is 30 m/s")
+    assert of_rules.endswith("[M]")
+    assert "warning" not in done.stdout
+    assert not words or json.loads(done.stdout)["points"] == 3
+
+
+NO_LIMIT = "has no limit hh to belong to: it has no effect"
+
+
 def test_the_commands_of_its_page_run(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     page = (root / "docs" / "backtest.md").read_text("utf-8")

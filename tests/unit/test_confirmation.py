@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alarms import rule_problems
 from alarms.alarm import ProcessEvent, Tier, Transition
 from alarms.confirmations import NAME, Confirmations, faced_anew
 from alarms.detectors import confirmation
@@ -17,7 +18,7 @@ from alarms.memory import Recollection, Rota
 from alarms.parameters import PARAMETERS
 from alarms.readings import Readings, newer_than
 from alarms.registry_checks import point_findings
-from alarms.rules import RULES, problems_of, rules_of
+from alarms.rules import RULES, rules_of
 from fengsui.backtest.clockwork import Clockwork
 from tests.unit.late_streams import outlined, rehearsed
 from tests.unit.plants import SECOND, START, at, plant, point, readings
@@ -319,7 +320,7 @@ def test_a_changed_rule_holds_from_the_next_reading_whatever_that_reads(together
 def test_a_confirmation_that_cannot_be_is_refused_at_its_key(
     params: dict[str, float], key: str, words: str
 ) -> None:
-    [problem] = problems_of(confirmed(1, 1, params={"limit": params}))
+    [(_, problem)] = rule_problems.of(confirmed(1, 1, params={"limit": params}))
     assert words in problem
     [found] = [
         each

@@ -366,3 +366,22 @@ def test_a_park_does_not_begin_with_the_code_of_another() -> None:
     beside = faults(f"regions: [{one}, {two.replace('PARENT', '510681')}]")
     assert ["begin alike" in fault.problem for fault in beside] == [True, True]
     assert faults(f"regions: [{one}, {two.replace('PARENT', '510681P1')}]") == ()
+
+
+def test_of_many_faults_the_first_200_are_told_and_all_are_kept() -> None:
+    entries = "\n".join(f"  - {{id: g{n}}}" for n in range(250))
+    with pytest.raises(RefusedError) as refused:
+        parse(f"gateways:\n{entries}")
+    lines = str(refused.value).splitlines()
+    assert len(lines) == 202
+    assert lines[-1] == "  … and 50 more faults, 250 in all"
+    assert len(refused.value.faults) == 250
+
+
+@pytest.mark.parametrize("kind", ["limit", "forecast"])
+def test_what_goes_by_limits_is_warned_of_where_there_are_none(kind: str) -> None:
+    (warning,) = parse(plant(f"{POINT}, detect: [comms, {kind}]")).warnings
+    assert (warning.line, warning.place.rpartition("].")[2]) == (14, f"detect.{kind}")
+    assert "none is set" in warning.problem
+    assert parse(plant(f"{POINT}, detect: [{kind}], limits: {{h: 1}}")).warnings == ()
+    assert parse(plant(POINT)).warnings == ()

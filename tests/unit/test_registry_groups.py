@@ -114,6 +114,8 @@ def test_a_sound_group_is_taken(group: str) -> None:
         (VOTE.replace("k: 2", "k: 0"), "is 0, allowed is 1 to 64"),
         (VOTE.replace("[A, B]", "[B, C]"), "C is in %LEL, B in mg/m³"),
         (VOTE.replace("limit: 20", "limit: 200"), "outside 0 to 100, the range of A"),
+        (f"{VOTE}, deadband: 20", "deadband: is 20, and between limit 20 and the end of 0 to 100"),
+        (f"{VOTE}, side: low, deadband: 80", "its vote would never end"),
         (VOTE.replace("safe", "sure"), "degrade"),
         (VOTE.replace(", degrade: safe", ""), "degrade is missing, and kind vote requires it"),
         (VOTE.replace("k: 2", "k: null"), "k is missing, and kind vote requires it"),

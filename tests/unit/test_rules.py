@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from alarms import rule_problems
 from alarms.alarm import Tier
-from alarms.rules import bounds_for, high_levels, low_levels, on_delays_s, problems_of, rules_of
+from alarms.rules import bounds_for, high_levels, low_levels, on_delays_s, rules_of
 from tests.unit.plants import plant, point
 
 ALL = {"ll": 0.5, "l": 1.0, "h": 9.0, "hh": 10.0}
@@ -99,15 +100,14 @@ def test_the_stale_time_is_three_periods_and_thirty_seconds_at_least() -> None:
         {"on_delay_s": -1.0},
         {"off_delay_s": float("inf")},
         {"period_s": 0.0},
-        {"range": (5.0, 5.0)},
     ],
 )
 def test_rules_that_cannot_work_are_named(settings: dict[str, Any]) -> None:
-    assert len(problems_of(point(**settings))) == 1
+    assert len(rule_problems.of(point(**settings))) == 1
 
 
 def test_all_problems_of_a_point_are_named_at_once() -> None:
-    assert len(problems_of(point(limits={"h": 10.0, "hh": 9.0}, on_delay_s=-1.0))) == 2
+    assert len(rule_problems.of(point(limits={"h": 10.0, "hh": 9.0}, on_delay_s=-1.0))) == 2
 
 
 @pytest.mark.parametrize(
@@ -116,11 +116,16 @@ def test_all_problems_of_a_point_are_named_at_once() -> None:
         {"limits": ALL, "deadband": 0.5},
         {"limits": {"h": 1.0, "cut": 1.0, "reset": 1.0}, "quantity": "methane"},
         {"limits": {"h": 1.0, "cut": 1.5, "reset": 1.0}, "quantity": "methane"},
+        {"limits": {"h": 0.5, "cut": 0.5, "reset": 0.5}, "quantity": "methane", "range": (0, 4)},
+        {"limits": {"h": 1.0, "hh": 1.3, "cut": 1.5, "reset": 1.0}, "quantity": "methane"},
+        {"limits": {"h": 1.0, "cut": 1.0}, "quantity": "methane", "deadband": 0.05},
+        {"limits": {"h": 1.0, "cut": 1.5, "hh": 2.0}, "quantity": "methane", "deadband": 0.5},
+        {"limits": {"h": 0.9, "hh": 1.0}, "deadband": 0.1},
         {"limits": {}},
     ],
 )
 def test_rules_that_work_have_no_problems(settings: dict[str, Any]) -> None:
-    assert problems_of(point(**settings)) == []
+    assert rule_problems.of(point(**settings)) == []
 
 
 def bound_values(source_kind: str, **settings: Any) -> dict[str, float]:
@@ -185,5 +190,81 @@ def test_a_limit_may_have_a_deadband_of_its_own() -> None:
 def test_a_deadband_reaches_no_farther_than_the_next_limit(
     limits: dict[str, float], own: dict[str, float], wrong: bool
 ) -> None:
-    problems = problems_of(point(limits=limits, params={"limit": own}))
+    problems = rule_problems.of(point(limits=limits, params={"limit": own}))
     assert bool(problems) == wrong, problems
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "words"),
+    [
+        ({"limits": {"h": 1, "cut": 1.5, "reset": 0.2}}, "limits.reset", "make it 1 or more"),
+        ({"limits": {"hh": 1, "cut": 1.5, "reset": 0.2}}, "limits.reset", "where hh 1 has long"),
+        ({"limits": {"h": 1, "cut": 1, "reset": 0.2}}, "limits.reset", "make it 1 or more"),
+        (
+            {"limits": {"h": 1, "cut": 1, "reset": 0.8}, "params": {"limit": {"deadband_h": 0.1}}},
+            "limits.reset",
+            "make it 0.9 or more",
+        ),
+        (
+            {"limits": {"h": 1, "cut": 1.5}, "params": {"limit": {"deadband_cut": 3}}},
+            "params.limit.deadband_cut",
+            "deadband is 3, wider than from h to cut; make it 0.5 or less",
+        ),
+        (
+            {"limits": {"h": 1, "cut": 1}, "params": {"limit": {"deadband_cut": 0.1}}},
+            "params.limit.deadband_cut",
+            "make it 0 or less",
+        ),
+        ({"limits": {"h": 1, "cut": 1.5}, "deadband": 0.6}, "deadband", "from h to cut"),
+        ({"limits": {"cut": 1.5, "hh": 2}, "deadband": 0.6}, "deadband", "from cut to hh"),
+        ({"limits": {"h": 1, "hh": 1.2, "cut": 1.5}, "deadband": 0.25}, "deadband", "from h to hh"),
+    ],
+)
+def test_power_cut_returns_no_later_than_the_alarm_before_it(
+    settings: dict[str, Any], key: str, words: str
+) -> None:
+    ((place, problem),) = rule_problems.of(point(quantity="methane", **settings))
+    assert place == key
+    assert words in problem
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "words"),
+    [
+        ({"limits": {"h": 1}, "deadband": 3}, "deadband", "only below -2"),
+        ({"limits": {"h": 1}, "deadband": 1}, "deadband", "make it less than 1"),
+        ({"limits": {"l": 3}, "deadband": 1}, "deadband", "only above 4"),
+        (
+            {"limits": {"h": 1}, "params": {"limit": {"deadband_h": 2}}},
+            "params.limit.deadband_h",
+            "make it less than 1",
+        ),
+        ({"limits": {"cut": 1, "reset": 0}}, "limits.reset", "set reset higher"),
+        ({"limits": {"h": 0}}, "limits.h", "always stand; set it higher"),
+        ({"limits": {"ll": 4}}, "limits.ll", "always stand; set it lower"),
+        ({"limits": {"h": 5}}, "limits.h", "such a limit is dead"),
+        ({"limits": {"h": 3}, "deadband": 5}, "deadband", "wider than the range"),
+        ({"range": (5, 5)}, "range", "write the lower end first"),
+    ],
+)
+def test_every_alarm_can_end_within_the_range(
+    settings: dict[str, Any], key: str, words: str
+) -> None:
+    given = {"range": (0, 4)} | settings
+    ((place, problem),) = rule_problems.in_range(point(quantity="methane", **given))
+    assert place == key
+    assert words in problem
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"limits": {"l": 0, "h": 40}, "range": (-20, 60), "deadband": 0.5},
+        {"limits": {"h": 1}, "range": (0, 1)},
+        {"limits": {"l": 0, "ll": -1}, "range": (-1, 1)},
+        {"limits": {"h": 1, "cut": 1.5, "reset": 1}, "range": (0, 4), "deadband": 0.9},
+        {"limits": {"h": 1}, "deadband": 3},
+    ],
+)
+def test_an_alarm_that_can_end_within_the_range_is_left_alone(settings: dict[str, Any]) -> None:
+    assert list(rule_problems.in_range(point(quantity="methane", **settings))) == []

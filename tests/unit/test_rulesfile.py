@@ -88,3 +88,23 @@ def test_a_file_that_is_no_rules_file_is_refused() -> None:
     assert refused("- 1")
     assert refused("rules: 3")
     assert refused("points: []")
+
+
+WINDY = "rules:\n  - {id: r, kind: limit, match: {point: W}, limits: {h: 30}}\n"
+
+
+def windy(h: float) -> Plant:
+    return plant([point("W", quantity="wind_speed", engineering_unit="m/s", limits={"h": h})])
+
+
+def test_a_rule_past_a_bound_from_memory_is_warned_of_with_its_line() -> None:
+    (warning,) = rulesfile.parse(WINDY.encode(), windy(10)).warnings
+    assert str(warning).startswith("line 2: rule r: DY-CHEM-01/W: limits.h is 30 m/s, and ")
+    assert str(warning).endswith("[M]")
+
+
+def test_what_the_registry_warns_of_without_the_rule_is_not_told_twice() -> None:
+    assert rulesfile.parse(WINDY.encode(), windy(30)).warnings == ()
+    assert (
+        rulesfile.parse(b"rules: [{id: r, kind: rate, match: {point: A}}]", small()).warnings == ()
+    )

@@ -1,17 +1,19 @@
 """Which tier a limit alarm has: the shipped table, a region's own, and what raises it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alarms import regions, registry, tiers
+from alarms import regions, registry, rulesfile, tier_checks, tiers
 from alarms.alarm import Alarm, Tier
-from alarms.errors import RefusedError
+from alarms.errors import Fault, RefusedError
 from alarms.lifecycle import step
 from alarms.plant import Plant, Point, Raise, Source, Tiering
 from alarms.readings import Quality
+from alarms.registry import Registry
 from alarms.rules import high_levels, rules_of
 from tests.unit.plants import SECOND, at, plant, point
 from tests.unit.streams import POINTS, Keeper, Row, Step, streams
@@ -229,3 +231,96 @@ def test_a_table_that_cannot_work_is_refused_with_its_line(
         registry.parse(FILE.replace(old, new).encode(), known)
     assert [fault.line for fault in refused.value.faults] == [line]
     assert said in refused.value.faults[0].problem
+
+
+def read(points: str, *, tables: str = "", registered: tuple[Tiering, ...] = ()) -> Registry:
+    """Read a file with methane points of 510603 under a table; the first point is in line 12."""
+    text = f"""
+enterprises:
+  - code: E1
+    name: 某矿
+    region: "510603"
+    sources:
+      - code: S1
+        name: 矿井
+        kind: coal_mine
+        units:
+          - {{code: U1, name: 工作面, kind: working_face, points: [
+              {points}]}}
+tiers:
+  - {{region: "510000", quantity: methane, {tables}}}
+"""
+    if not tables:
+        text = text[: text.index("tiers:\n")]
+    held = {(each.region, each.quantity): each for each in registered}
+    known = registry.Known(regions=regions.builtin(), gateways={}, tierings=held)
+    return registry.parse(text.encode(), known)
+
+
+def methane_point(more: str = "") -> str:
+    given = "limits: {h: 1.0, cut: 1.5, reset: 1.0}, sector: T1"
+    return f"{{tag: M1, quantity: methane, unit: '%CH4', {given}{more}}}"
+
+
+def refusals(*words: Any, **named: Any) -> list[Fault]:
+    with pytest.raises(RefusedError) as refused:
+        read(*words, **named)
+    return list(refused.value.faults)
+
+
+@pytest.mark.parametrize("tier", ["yellow", "blue", "orange"])
+def test_a_raise_above_no_limit_of_its_table_is_refused(tier: str) -> None:
+    (fault,) = refusals(methane_point(), tables=f"raise: [{{lasting_s: 600, tier: {tier}}}]")
+    assert (fault.line, fault.place) == (14, "tiers[0].raise[0].tier")
+    assert "no limit has a lower tier" in fault.problem
+
+
+def test_a_points_tier_below_what_the_table_gives_an_inner_limit_is_refused() -> None:
+    table = "limits: {h: red, cut: red}"
+    (fault,) = refusals(methane_point(", tiers: {cut: orange}"), tables=table)
+    assert (fault.line, fault.place[-5:]) == (12, "tiers")
+    assert "tier of h is red, of cut orange" in fault.problem
+    held = Tiering(region="510600", quantity="methane", limits={"h": "red", "cut": "red"})
+    (fault,) = refusals(methane_point(", tiers: {cut: orange}"), registered=(held,))
+    assert "the table of 510600 for methane" in fault.problem
+
+
+def test_a_peak_that_every_alarm_has_is_warned_of_at_the_limit() -> None:
+    (warning,) = read(methane_point(), tables="raise: [{peak: 0.5, tier: red}]").warnings
+    assert (warning.line, warning.place.rpartition(".")[2]) == (12, "h")
+    assert "every alarm of h is red at once" in warning.problem
+    assert read(methane_point(), tables="raise: [{peak: 1.2, tier: red}]").warnings == ()
+
+
+def test_a_peak_of_low_alarms_is_told_where_it_hits_the_high_ones() -> None:
+    held = Tiering(region="510600", quantity="oxygen", raises=(Raise(tier="red", peak=16.0),))
+    both = "{tag: O2, quantity: oxygen, unit: '%VOL', limits: {l: 19.5, h: 23.5}}"
+    (warning,) = read(both, registered=(held,)).warnings
+    assert "every alarm of h is red" in warning.problem
+
+
+def test_a_raise_that_does_nothing_at_a_point_is_warned_of() -> None:
+    red = methane_point(", tiers: {h: red}")
+    (warning,) = read(red, tables="raise: [{points: 2, tier: red}]").warnings
+    assert "no effect" in warning.problem
+    assert read(methane_point(), tables="raise: [{points: 2, tier: red}]").warnings == ()
+
+
+def test_a_new_table_is_held_against_the_points_that_are_registered() -> None:
+    own = methane(limits={"h": 1.0, "cut": 1.5}, tiers={"cut": "orange"})
+    table = Tiering(region="510000", quantity="methane", limits={"h": "red", "cut": "red"})
+    three = [own, replace(own, tag="T2"), replace(own, tag="T3")]
+    (told,) = tier_checks.regraded(plant(three), (table,), ())
+    assert told.startswith("DY-CHEM-01/T1 and 2 more: tiers tier of h is red, of cut orange")
+    (told,) = tier_checks.regraded(plant(three), (table,), three[:2])
+    assert told.startswith("DY-CHEM-01/T3: tiers")
+    assert list(tier_checks.regraded(plant(three), (table,), three)) == []
+    assert list(tier_checks.regraded(plant(three), (), ())) == []
+
+
+def test_a_rule_may_not_set_a_tier_that_falls_under_the_table() -> None:
+    table = Tiering(region="510000", quantity="methane", limits={"h": "red", "cut": "red"})
+    one = methane(limits={"h": 1.0, "cut": 1.5}, tiers={})
+    rules = b"rules: [{id: r, kind: limit, tiers: {cut: orange}}]"
+    with pytest.raises(RefusedError, match="tier of h is red, of cut orange"):
+        rulesfile.parse(rules, plant([one], tierings=(table,)))
