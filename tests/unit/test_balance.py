@@ -1,0 +1,362 @@
+"""A balance with a store: no leak raises nothing however its members are read; a leak is found."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alarms.alarm import ProcessEvent
+from alarms.detectors.balance import Balance, Newest, Window
+from alarms.engine import ChannelState
+from alarms.plant import Plant
+from tests.unit.group_plants import group
+from tests.unit.plants import SECOND, START, at, plant, point
+from tests.unit.streams import Keeper, Row
+from tests.unit.tried import tried
+
+SURFACE = 78.5
+SLOT = "DY-CHEM-01/G-balance", "group.balance"
+Flow = Sequence[tuple[float, float]]
+"""From when on, in seconds, it flows how fast, in m³/h."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """Every how many seconds a member is read, and how long after the full period."""
+
+    every: float = 10.0
+    after: float = 0.0
+
+    def times(self, seconds: float) -> np.ndarray:
+        return np.arange(self.after, seconds, self.every)
+
+
+TOGETHER = {tag: Read() for tag in ("FI", "FO", "L")}
+WAYS: Mapping[str, Mapping[str, Read]] = {
+    "1 s": dict.fromkeys(TOGETHER, Read(every=1)),
+    "5 s": dict.fromkeys(TOGETHER, Read(every=5)),
+    "7 s": dict.fromkeys(TOGETHER, Read(every=7)),
+    "10 s": TOGETHER,
+    "10 s, 3 s off": dict.fromkeys(TOGETHER, Read(after=3)),
+    "20 s": dict.fromkeys(TOGETHER, Read(every=20)),
+    "level 3 s later": TOGETHER | {"L": Read(after=3)},
+    "level 3 s earlier": TOGETHER | {"L": Read(after=7)},
+    "all apart": {"FI": Read(after=1), "FO": Read(after=4), "L": Read(after=8)},
+    "level each minute": dict.fromkeys(("FI", "FO"), Read(every=5)) | {"L": Read(every=60)},
+    "level each minute, off": dict.fromkeys(("FI", "FO"), Read(every=5))
+    | {"L": Read(every=60, after=13)},
+    "flows each 20 s": dict.fromkeys(("FI", "FO"), Read(every=20, after=6)) | {"L": Read(every=5)},
+}
+
+
+def tank(ways: Mapping[str, Read], **settings: Any) -> Plant:
+    """Return a tank with a meter in, one out and a level, balanced as by default or as set."""
+    points = (
+        point("FI", quantity="flow", engineering_unit="m³/h", period_s=ways["FI"].every),
+        point("FO", quantity="flow", engineering_unit="m³/h", period_s=ways["FO"].every),
+        point("L", period_s=ways["L"].every),
+        point("L2", period_s=ways["L"].every),
+    )
+    members = {"inflows": ("FI",), "outflows": ("FO",), "inventory": ("L",)}
+    rule = group("balance", settings.pop("members", members), factors=(SURFACE,), **settings)
+    return replace(plant(points), groups=(rule,))
+
+
+def volume(flow: Flow, times: np.ndarray) -> np.ndarray:
+    """Return what has flowed by some times, m³."""
+    starts = np.array([begin for begin, _ in flow])
+    rates = np.array([rate for _, rate in flow])
+    run = np.clip(times[:, None] - starts, 0.0, None)
+    return (run * np.diff(rates, prepend=0.0)).sum(axis=1) / 3600
+
+
+def rate(flow: Flow, times: np.ndarray) -> np.ndarray:
+    starts = np.array([begin for begin, _ in flow])
+    steps = np.diff([each for _, each in flow], prepend=0.0)
+    return ((times[:, None] >= starts) * steps).sum(axis=1)
+
+
+def read(
+    ways: Mapping[str, Read],
+    seconds: float,
+    *,
+    into: Flow,
+    out: Flow,
+    leak: Flow = ((0.0, 0.0),),
+    noise: float = 0.0,
+    ripple_m: float = 0.0,
+) -> list[Row]:
+    """Return a tank's readings by time; `noise` is a meter's share of its flow."""
+    random = np.random.default_rng(7)
+    rows: list[Row] = []
+    for place, flow in enumerate((into, out)):
+        times = ways[("FI", "FO")[place]].times(seconds)
+        values = rate(flow, times) * (1 + noise * random.standard_normal(len(times)))
+        rows += [(place, at(t), at(t), v, 0) for t, v in zip(times, values, strict=True)]
+    times = ways["L"].times(seconds)
+    stored = volume(into, times) - volume(out, times) - volume(leak, times)
+    levels = 50 + stored / SURFACE + ripple_m * random.standard_normal(len(times))
+    rows += [(2, at(t), at(t), v, 0) for t, v in zip(times, levels, strict=True)]
+    return sorted(rows, key=lambda row: row[1])
+
+
+def told(keeper: Keeper, rows: Sequence[Row], *, batch: int = 200) -> list[ProcessEvent]:
+    """Let readings arrive and return what the balance has said."""
+    for first in range(0, len(rows), batch):
+        keeper.feed(rows[first : first + batch])
+    return [event for event in keeper.events if event.rule == "group.balance"]
+
+
+def changes(events: Sequence[ProcessEvent]) -> list[tuple[str, float]]:
+    return [(event.change.value, (event.t_change - START) / SECOND) for event in events]
+
+
+STEADY = {
+    "filling": (100.0, 0.0),
+    "draining": (0.0, 100.0),
+    "both": (60.0, 100.0),
+    "through": (80.0, 80.0),
+}
+
+
+@pytest.mark.parametrize("flows", STEADY.values(), ids=STEADY)
+@pytest.mark.parametrize("way", WAYS)
+def test_a_steady_tank_that_loses_nothing_misses_nothing(
+    way: str, flows: tuple[float, float]
+) -> None:
+    into, out = flows
+    keeper = Keeper(tank(WAYS[way], windows=({"span_s": 300.0, "least": 0.001},)))
+    assert told(keeper, read(WAYS[way], 2400, into=((0, into),), out=((0, out),))) == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_filling_and_draining_by_turns_without_a_leak_raises_nothing(way: str) -> None:
+    into = ((0, 0.0), (901.5, 100.0), (1802.7, 0.0), (4003.1, 60.0), (5221.9, 90.0), (6500.0, 0.0))
+    out = ((0, 20.0), (2507.4, 100.0), (3409.6, 0.0), (5003.2, 40.0), (6100.0, 0.0))
+    keeper = Keeper(tank(WAYS[way]))
+    assert told(keeper, read(WAYS[way], 7200, into=into, out=out)) == []
+
+
+@st.composite
+def turns(draw: st.DrawFn) -> tuple[Mapping[str, Read], Flow, Flow]:
+    """Draw how members are read, and when their flows start, stop and change."""
+    ways = {
+        tag: Read(every=every, after=draw(st.floats(0, every)))
+        for tag in TOGETHER
+        for every in [draw(st.sampled_from([1.0, 5.0, 7.0, 10.0, 20.0]))]
+    }
+    flows: list[list[tuple[float, float]]] = []
+    for _ in ("into", "out"):
+        moments = sorted(draw(st.lists(st.floats(60, 840), max_size=2)))
+        speeds = st.sampled_from([0.0, 10.0, 60.0, 100.0])
+        flows.append([(moment, draw(speeds)) for moment in (0.0, *moments)])
+    return ways, flows[0], flows[1]
+
+
+@given(turns())
+@tried(60)
+def test_whenever_flows_start_and_stop_and_members_are_read_no_leak_raises_nothing(
+    drawn: tuple[Mapping[str, Read], Flow, Flow],
+) -> None:
+    ways, into, out = drawn
+    assert told(Keeper(tank(ways)), read(ways, 900, into=into, out=out)) == []
+
+
+@pytest.mark.parametrize("way", ["10 s", "10 s, 3 s off", "level 3 s later", "level each minute"])
+def test_meters_with_noise_of_one_per_cent_raise_nothing(way: str) -> None:
+    rows = read(WAYS[way], 7200, into=((0, 100),), out=((0, 60),), noise=0.01, ripple_m=2e-4)
+    assert told(Keeper(tank(WAYS[way])), rows) == []
+
+
+@pytest.mark.parametrize("flows", STEADY.values(), ids=STEADY)
+@pytest.mark.parametrize(
+    ("way", "found"),
+    [
+        ("1 s", 225), ("5 s", 225), ("7 s", 231), ("10 s", 230), ("10 s, 3 s off", 253),
+        ("20 s", 240), ("level 3 s later", 260), ("all apart", 264), ("level each minute", 240),
+    ],
+)  # fmt: skip
+def test_a_leak_of_eight_per_cent_is_found_once_nine_buckets_are_known(
+    way: str, found: float, flows: tuple[float, float]
+) -> None:
+    into, out = flows
+    rows = read(WAYS[way], 600, into=((0, into),), out=((0, out),), leak=((0, 8.0),))
+    (event,) = told(Keeper(tank(WAYS[way])), rows)
+    assert changes([event]) == [("raised", found)]
+    assert event.value == pytest.approx(8.0)
+    assert event.limit == pytest.approx(0.05 * max(into, out))
+
+
+@pytest.mark.parametrize("way", ["10 s", "level each minute, off", "all apart"])
+def test_a_leak_that_begins_is_found_within_the_window_and_its_end_too(way: str) -> None:
+    rows = read(
+        WAYS[way],
+        3600,
+        into=((0, 100.0),),
+        out=((0, 60.0),),
+        leak=((0, 0.0), (1203.0, 8.0), (2403.0, 0.0)),
+        noise=0.005,
+    )
+    keeper = Keeper(tank(WAYS[way], windows=({"span_s": 300.0, "percent": 5.0},)))
+    (_, raised), (_, returned) = changes(told(keeper, rows))
+    assert 180 <= raised - 1203 <= 300
+    assert 80 <= returned - 2403 <= 260
+
+
+def test_what_a_start_between_readings_may_hide_is_added_to_the_least_leak_until_it_is_past() -> (
+    None
+):
+    """Up to 10 s of 100 m³/h, 3.3 over five minutes: 8 is found when the start has left them."""
+    ways = WAYS["10 s"]
+    rows = read(
+        ways, 1500, into=((0, 0.0), (603.0, 100.0)), out=((0, 0.0),), leak=((0, 0), (603.0, 8.0))
+    )
+    keeper = Keeper(tank(ways, windows=({"span_s": 300.0, "percent": 5.0},)))
+    (event,) = told(keeper, rows)
+    assert changes([event]) == [("raised", 930)]
+    assert event.limit == pytest.approx(5.0)
+
+
+def test_a_leak_stays_while_flows_change_so_much_that_it_could_not_be_raised() -> None:
+    ways = WAYS["10 s"]
+    into = ((0, 100.0), (900.0, 180.0), (960.0, 100.0))
+    rows = read(ways, 1200, into=into, out=((0, 0.0),), leak=((0, 8.0),))
+    keeper = Keeper(tank(ways, windows=({"span_s": 300.0, "percent": 5.0},)))
+    assert changes(told(keeper, rows)) == [("raised", 230)]
+
+
+KEYS = ("FI", "FO", "L", "M")
+
+
+@st.composite
+def courses(draw: st.DrawFn) -> list[list[tuple[int, float]]]:
+    """Draw four members' readings from 0 to 120 s, all being read at both."""
+    found: list[list[tuple[int, float]]] = []
+    for _ in KEYS:
+        within = draw(st.sets(st.integers(1, 119_999_999), max_size=15))
+        within |= set(draw(st.lists(st.sampled_from(range(0, 120, 10)), max_size=5)))
+        within -= {0}
+        values = st.floats(-100, 100)
+        found.append([(time, draw(values)) for time in (0, *sorted(within), 120 * SECOND)])
+    return found
+
+
+@given(courses())
+@tried(100)
+def test_what_is_missing_over_adjacent_buckets_adds_up_to_what_is_missing_over_all(
+    members: list[list[tuple[int, float]]],
+) -> None:
+    """Flows run straight between readings; of the store only its first and last levels count."""
+    balance = Balance(
+        inflows=1,
+        outflows=1,
+        stores=KEYS[2:],
+        factors=(3.0, 0.5),
+        base_s=60.0,
+        windows=(Window(span=120 * SECOND, least=1.0, percent=0.0),),
+    )
+    heard = [dict(each) for each in members]
+    time, value = [0] * 4, [each[0] for each in heard]
+    memory = balance.read(None, 0, Newest([0] * 4, [float("nan")] * 4), Newest(time, value))
+    for first, now in pairwise(sorted({0, *(each for known in heard for each in known)})):
+        memory = balance.flow(memory, first, now, value)
+        was = Newest(time, value)
+        time = [now if now in known else t for known, t in zip(heard, time, strict=True)]
+        value = [known.get(now, v) for known, v in zip(heard, value, strict=True)]
+        memory = balance.read(memory, now, was, Newest(time, value))
+    closed = memory["windows"][str(120 * SECOND)]["closed"]
+    into, out = (
+        sum((v0 + v1) / 2 * (t1 - t0) / SECOND for (t0, v0), (t1, v1) in pairwise(each))
+        for each in members[:2]
+    )
+    stored = sum(
+        f * (each[-1][1] - each[0][1]) for f, each in zip((3.0, 0.5), members[2:], strict=True)
+    )
+    assert len(closed) == 12
+    assert sum(each[0] for each in closed) == pytest.approx(into - out - 60 * stored, abs=1e-6)
+
+
+def test_two_tanks_filling_whose_levels_are_read_apart_lose_nothing() -> None:
+    members = {"inflows": ("FI",), "outflows": ("FO",), "inventory": ("L", "L2")}
+    found = tank(TOGETHER, members=members, windows=({"span_s": 300.0, "least": 0.001},))
+    params = found.groups[0].params | {"factors": (SURFACE, SURFACE)}
+    keeper = Keeper(replace(found, groups=(replace(found.groups[0], params=params),)))
+    rows = read(TOGETHER, 1200, into=((0, 100),), out=((0, 40),))
+    split = [row if row[0] != 2 else (2, *row[1:3], 50 + (row[3] - 50) / 3, 0) for row in rows]
+    slope = 40 / 3600 / SURFACE
+    split += [(3, at(t), at(t), 20 + slope * t, 0) for t in range(4, 1200, 10)]
+    assert told(keeper, sorted(split, key=lambda row: row[1])) == []
+
+
+def old_row(phase: str, *, on: bool) -> ChannelState:
+    """Return a row as the version before wrote it, twelve buckets missing 20 m³/h of 100."""
+    bucket = [20.0 * 25, 100.0 * 25]
+    memory = {"300000000": {"closed": [bucket] * 12, "open": [0.0, 0.0, 3925.0], "on": on}}
+    process = {"phase": phase, "t0": 0, "seen": 0, "unsure": 0, "memory": memory}
+    said = [["raised", at(200), 20.0]] if on else []
+    return ChannelState(
+        key=SLOT[0],
+        rule=SLOT[1],
+        process={**process, "said": said, "ghosts": [], "waited": 0, "blind": 0},
+    )
+
+
+@pytest.mark.parametrize("on", [False, True])
+def test_a_row_of_the_version_before_keeps_its_alarm_and_none_of_its_sums(on: bool) -> None:
+    ways = WAYS["10 s"]
+    rows = read(ways, 1200, into=((0, 100.0),), out=((0, 0.0),))
+    keeper = Keeper(tank(ways, windows=({"span_s": 300.0, "percent": 5.0},)))
+    told(keeper, [row for row in rows if row[1] < at(400)])
+    keeper.states = {SLOT: old_row("ACTIVE" if on else "CLEAR", on=on)}
+    keeper.restart()
+    found = changes(told(keeper, [row for row in rows if row[1] >= at(400)]))
+    if on:
+        assert [change for change, _ in found] == ["quality", "quality", "returned"]
+        assert found[-1][1] > 400 + 225
+    else:
+        assert found == []
+
+
+def test_a_start_that_cannot_take_up_the_course_does_not_count_what_it_has_not_seen() -> None:
+    """The rule was changed while its alarm stood: two minutes of 100 m³/h are not summed."""
+    ways = WAYS["10 s"]
+    rows = read(ways, 1800, into=((0, 100.0),), out=((0, 0.0),), leak=((0, 8.0), (300, 0.0)))
+    keeper = Keeper(tank(ways, windows=({"span_s": 300.0, "least": 5.0},)))
+    assert changes(told(keeper, [row for row in rows if row[1] <= at(290)])) == [("raised", 230)]
+    keeper.plant = tank(ways, windows=({"span_s": 300.0, "least": 12.0},))
+    keeper.restart()
+    found = changes(told(keeper, [row for row in rows if row[1] > at(290)]))[1:]
+    assert [change for change, _ in found if change != "quality"] == ["returned"]
+
+
+def test_another_level_meter_after_a_start_is_no_change_of_what_is_stored() -> None:
+    ways = WAYS["10 s"]
+    rows = read(ways, 1200, into=((0, 100.0),), out=((0, 0.0),))
+    rows += [
+        (3, time, received, value + 0.2, 0) for row, time, received, value, _ in rows if row == 2
+    ]
+    rows.sort(key=lambda row: row[1])
+    windows = ({"span_s": 300.0, "percent": 5.0},)
+    keeper = Keeper(tank(ways, windows=windows))
+    told(keeper, [row for row in rows if row[1] < at(400)])
+    members = {"inflows": ("FI",), "outflows": ("FO",), "inventory": ("L2",)}
+    keeper.plant = tank(ways, windows=windows, members=members)
+    keeper.restart()
+    assert told(keeper, [row for row in rows if row[1] >= at(400)]) == []
+
+
+def test_a_reading_too_late_for_its_place_takes_its_stretch_out_of_the_sums() -> None:
+    """The inflow has stopped at 600; the meter's reading of 605 comes at 715, that of 665 never."""
+    ways = {"FI": Read(every=60, after=5), "FO": Read(), "L": Read()}
+    rows = read(ways, 1500, into=((0, 100.0), (600, 0.0)), out=((0, 50.0),))
+    late = [row for row in rows if row[:2] == (0, at(605))]
+    rest = [row for row in rows if not (row[0] == 0 and at(600) < row[1] < at(700))]
+    cut = next(place for place, row in enumerate(rest) if row[1] > at(715))
+    found = [*rest[:cut], (0, at(605), at(715), late[0][3], 0), *rest[cut:]]
+    keeper = Keeper(tank(ways, windows=({"span_s": 300.0, "least": 3.0},)))
+    assert told(keeper, found, batch=1) == []
