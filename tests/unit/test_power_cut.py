@@ -69,6 +69,14 @@ def test_a_feeder_that_falls_silent_once_it_is_dead_raises_nothing() -> None:
     assert told.changes == []
 
 
+def test_an_order_that_comes_again_is_no_return_while_the_feeder_is_unheard() -> None:
+    told = Told(CUT).read(0, M1=1.6, FD=1).read(3, M1=1.6, FD=1).read(5, M1=0.5)
+    told.read(6, quality=2, FD=1).read(10, M1=1.6)
+    for second in range(15, 100, 5):
+        told.read(second, M1=1.6).tick(second + 1)
+    assert told.changes == [("raised", 2), ("quality", 10)]
+
+
 def test_below_orange_a_feeder_unheard_raises_nothing() -> None:
     mild = group("power_cut", {"order": ("M1",), "feeder": ("FD",)}, tier="yellow")
     assert Told(mild).read(0, M1=1.6).tick(5).read(6, M1=1.6).tick(20).changes == []
