@@ -1,127 +1,18 @@
 """A balance with a store: no leak raises nothing however its members are read; a leak is found."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alarms.alarm import ProcessEvent
 from alarms.detectors.balance import Balance, Newest, Window
-from alarms.engine import ChannelState
-from alarms.plant import Plant
-from tests.unit.group_plants import group
-from tests.unit.late_streams import Server
-from tests.unit.plants import SECOND, START, at, plant, point
-from tests.unit.streams import Keeper, Row
+from tests.unit.plants import SECOND, at
+from tests.unit.streams import Keeper
+from tests.unit.tank_streams import SURFACE, TOGETHER, WAYS, Flow, Read, changes, read, tank, told
 from tests.unit.tried import tried
-
-SURFACE = 78.5
-SLOT = "DY-CHEM-01/G-balance", "group.balance"
-Floats = npt.NDArray[np.float64]
-Flow = Sequence[tuple[float, float]]
-"""From when on, in seconds, it flows how fast, in m³/h."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Read:
-    """Every how many seconds a member is read, and how long after the full period."""
-
-    every: float = 10.0
-    after: float = 0.0
-
-    def times(self, seconds: float) -> Floats:
-        return np.arange(self.after, seconds, self.every, dtype=np.float64)
-
-
-TOGETHER = {tag: Read() for tag in ("FI", "FO", "L")}
-WAYS: Mapping[str, Mapping[str, Read]] = {
-    "1 s": dict.fromkeys(TOGETHER, Read(every=1)),
-    "5 s": dict.fromkeys(TOGETHER, Read(every=5)),
-    "7 s": dict.fromkeys(TOGETHER, Read(every=7)),
-    "10 s": TOGETHER,
-    "10 s, 3 s off": dict.fromkeys(TOGETHER, Read(after=3)),
-    "20 s": dict.fromkeys(TOGETHER, Read(every=20)),
-    "level 3 s later": TOGETHER | {"L": Read(after=3)},
-    "level 3 s earlier": TOGETHER | {"L": Read(after=7)},
-    "all apart": {"FI": Read(after=1), "FO": Read(after=4), "L": Read(after=8)},
-    "level each minute": dict.fromkeys(("FI", "FO"), Read(every=5)) | {"L": Read(every=60)},
-    "level each minute, off": dict.fromkeys(("FI", "FO"), Read(every=5))
-    | {"L": Read(every=60, after=13)},
-    "flows each 20 s": dict.fromkeys(("FI", "FO"), Read(every=20, after=6)) | {"L": Read(every=5)},
-}
-
-
-def tank(ways: Mapping[str, Read], **settings: Any) -> Plant:
-    """Return a tank with a meter in, one out and a level, balanced as by default or as set."""
-    points = (
-        point("FI", quantity="flow", engineering_unit="m³/h", period_s=ways["FI"].every),
-        point("FO", quantity="flow", engineering_unit="m³/h", period_s=ways["FO"].every),
-        point("L", period_s=ways["L"].every),
-        point("L2", period_s=ways["L"].every),
-    )
-    members = {"inflows": ("FI",), "outflows": ("FO",), "inventory": ("L",)}
-    rule = group("balance", settings.pop("members", members), factors=(SURFACE,), **settings)
-    return replace(plant(points), groups=(rule,))
-
-
-def volume(flow: Flow, times: Floats) -> Floats:
-    """Return what has flowed by some times, m³."""
-    total = np.zeros_like(times)
-    before = 0.0
-    for begin, speed in flow:
-        total += np.maximum(times - begin, 0.0) * (speed - before) / 3600
-        before = speed
-    return total
-
-
-def rate(flow: Flow, times: Floats) -> Floats:
-    """Return how fast it flows at some times, m³/h."""
-    found = np.zeros_like(times)
-    for begin, speed in flow:
-        found[times >= begin] = speed
-    return found
-
-
-def read(
-    ways: Mapping[str, Read],
-    seconds: float,
-    *,
-    into: Flow,
-    out: Flow,
-    leak: Flow = ((0.0, 0.0),),
-    noise: float = 0.0,
-    ripple_m: float = 0.0,
-) -> list[Row]:
-    """Return a tank's readings by time; `noise` is a meter's share of its flow."""
-    random = np.random.default_rng(7)
-    rows: list[Row] = []
-    for place, flow in enumerate((into, out)):
-        times = ways[("FI", "FO")[place]].times(seconds)
-        values = rate(flow, times) * (1 + noise * random.standard_normal(len(times)))
-        rows += [(place, at(t), at(t), v, 0) for t, v in zip(times, values, strict=True)]
-    times = ways["L"].times(seconds)
-    stored = volume(into, times) - volume(out, times) - volume(leak, times)
-    levels = 50 + stored / SURFACE + ripple_m * random.standard_normal(len(times))
-    rows += [(2, at(t), at(t), v, 0) for t, v in zip(times, levels, strict=True)]
-    return sorted(rows, key=lambda row: row[1])
-
-
-def told(keeper: Keeper, rows: Sequence[Row], *, batch: int = 200) -> list[ProcessEvent]:
-    """Let readings arrive and return what the balance has said."""
-    for first in range(0, len(rows), batch):
-        keeper.feed(rows[first : first + batch])
-    return [event for event in keeper.events if event.rule == "group.balance"]
-
-
-def changes(events: Sequence[ProcessEvent]) -> list[tuple[str, float]]:
-    return [(event.change.value, (event.t_change - START) / SECOND) for event in events]
-
 
 STEADY = {
     "filling": (100.0, 0.0),
@@ -309,85 +200,3 @@ def test_two_tanks_filling_whose_levels_are_read_apart_lose_nothing() -> None:
     slope = 40 / 3600 / SURFACE
     split += [(3, at(t), at(t), 20 + slope * t, 0) for t in range(4, 1200, 10)]
     assert told(keeper, sorted(split, key=lambda row: row[1])) == []
-
-
-def old_row(phase: str, *, on: bool) -> ChannelState:
-    """Return a row as the version before wrote it, twelve buckets missing 20 m³/h of 100."""
-    bucket = [20.0 * 25, 100.0 * 25]
-    memory = {"300000000": {"closed": [bucket] * 12, "open": [0.0, 0.0, 3925.0], "on": on}}
-    process = {"phase": phase, "t0": 0, "seen": 0, "unsure": 0, "memory": memory}
-    said = [["raised", at(200), 20.0]] if on else []
-    return ChannelState(
-        key=SLOT[0],
-        rule=SLOT[1],
-        process={**process, "said": said, "ghosts": [], "waited": 0, "blind": 0},
-    )
-
-
-@pytest.mark.parametrize("on", [False, True])
-def test_a_row_of_the_version_before_keeps_its_alarm_and_none_of_its_sums(on: bool) -> None:
-    ways = WAYS["10 s"]
-    rows = read(ways, 1200, into=((0, 100.0),), out=((0, 0.0),))
-    keeper = Keeper(
-        tank(ways, windows=({"span_s": 60.0, "least": 50.0}, {"span_s": 300.0, "percent": 5.0}))
-    )
-    told(keeper, [row for row in rows if row[1] < at(400)])
-    keeper.states = {SLOT: old_row("ACTIVE" if on else "CLEAR", on=on)}
-    keeper.restart()
-    found = changes(told(keeper, [row for row in rows if row[1] >= at(400)]))
-    if on:
-        assert [change for change, _ in found] == ["quality", "quality", "returned"]
-        assert found[-1][1] > 400 + 225
-    else:
-        assert found == []
-
-
-def test_a_start_that_cannot_take_up_the_course_does_not_count_what_it_has_not_seen() -> None:
-    """The rule was changed while its alarm stood: nine buckets from 300 on are all that counts."""
-    ways = WAYS["10 s"]
-    rows = read(ways, 1800, into=((0, 100.0),), out=((0, 0.0),), leak=((0, 8.0), (300, 0.0)))
-    keeper = Keeper(tank(ways, windows=({"span_s": 300.0, "least": 5.0},)))
-    assert changes(told(keeper, [row for row in rows if row[1] <= at(290)])) == [("raised", 230)]
-    keeper.plant = tank(ways, windows=({"span_s": 300.0, "least": 12.0},))
-    keeper.restart()
-    found = changes(told(keeper, [row for row in rows if row[1] > at(290)]))[1:]
-    assert [each for each in found if each[0] != "quality"] == [("returned", 560)]
-
-
-def test_another_level_meter_after_a_start_is_no_change_of_what_is_stored() -> None:
-    ways = WAYS["10 s"]
-    rows = read(ways, 1200, into=((0, 100.0),), out=((0, 0.0),))
-    rows += [
-        (3, time, received, value + 0.2, 0) for row, time, received, value, _ in rows if row == 2
-    ]
-    rows.sort(key=lambda row: row[1])
-    windows = ({"span_s": 300.0, "percent": 5.0},)
-    keeper = Keeper(tank(ways, windows=windows))
-    told(keeper, [row for row in rows if row[1] < at(200)])
-    members = {"inflows": ("FI",), "outflows": ("FO",), "inventory": ("L2",)}
-    keeper.plant = tank(ways, windows=windows, members=members)
-    keeper.restart()
-    assert told(keeper, [row for row in rows if row[1] >= at(200)]) == []
-
-
-def test_a_reading_too_late_for_its_place_takes_its_stretch_out_of_the_sums() -> None:
-    """The inflow has stopped; what its meter says of 605 comes at 721, what of 665 never."""
-    ways = {"FI": Read(every=60, after=5), "FO": Read(), "L": Read()}
-    rows = read(ways, 1500, into=((0, 100.0), (600, 0.0)), out=((0, 50.0),))
-    rest = [row for row in rows if not (row[0] == 0 and at(600) < row[1] < at(700))]
-    cut = next(place for place, row in enumerate(rest) if row[1] > at(721))
-    keeper = Keeper(tank(ways, windows=({"span_s": 300.0, "least": 3.0},)))
-    assert told(keeper, [*rest[:cut], (0, at(605), at(721), 0.0, 0), *rest[cut:]], batch=1) == []
-
-
-def test_a_reading_older_than_what_is_judged_again_takes_its_stretch_out_of_the_sums() -> None:
-    """As before, but what the meter says of 605 comes at 791, after what it says of 725."""
-    ways = {"FI": Read(every=60, after=5), "FO": Read(), "L": Read()}
-    rows = read(ways, 1500, into=((0, 100.0), (600, 0.0)), out=((0, 50.0),))
-    rows = [row for row in rows if not (row[0] == 0 and at(600) < row[1] < at(700))]
-    rows = [(0, at(724), at(724), 0.0, 0) if row[:2] == (0, at(725)) else row for row in rows]
-    cut = next(place for place, row in enumerate(rows) if row[1] > at(791))
-    server = Server(tank(ways, windows=({"span_s": 300.0, "least": 3.0},)), acknowledges=True)
-    for row in [*rows[:cut], (0, at(605), at(791), 0.0, 0), *rows[cut:]]:
-        server.take([row])
-    assert not [each for each in server.alarms.values() if each.rule == "group.balance"]
