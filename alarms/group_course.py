@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from alarms.alarm import ProcessEvent, Tier, Transition
-from alarms.detectors.balance import Balance
+from alarms.detectors.balance import Balance, Newest
 from alarms.detectors.limits import ACTIVE, CLEAR, PEND_OFF, PEND_ON, PHASES
 from alarms.detectors.verdict import Memory, Says, Verdict
 from alarms.detectors.vote import Vote
@@ -22,6 +22,7 @@ from alarms.wording import is_late
 from alarms.wording_groups import Evidence, group_event
 
 NAN: Final = float("nan")
+_UNKNOWN: Final = (Says.UNSURE, Says.FEARED)
 Heard = tuple[int, int, int, float, int]
 """A reading of a member: when it was taken, the member, when it came, its value and flags.
 
@@ -120,6 +121,11 @@ class Standing:
         verdict, _ = rule.detector.judge(self.values(rule, self.clock), self.memory)
         self.near = bool(verdict.parts)
 
+    def break_off(self, rule: GroupRule) -> None:
+        """Let a balance begin anew at the clock: what has run since its last knot is not known."""
+        if isinstance(rule.detector, Balance):
+            self.memory = rule.detector.lost(self.memory, self.clock)
+
     def process(self) -> dict[str, Any]:
         """Return what must outlive the process beside the members' readings."""
         return {
@@ -142,15 +148,19 @@ class Course:
 
     def read(self, heard: Sequence[Heard]) -> None:
         """Judge members' readings of one instant after the clock."""
-        standing, at = self.standing, heard[0][0]
+        standing, at, detector = self.standing, heard[0][0], self.rule.detector
         if standing.clock:
-            if isinstance(self.rule.detector, Balance):
-                self._flow(self.rule.detector, at)
+            if isinstance(detector, Balance):
+                self._flow(detector, at)
             else:
                 self._expire(at)
             self._elapse(at)
+        before = Newest(standing.time.copy(), standing.value.copy())
         for each in heard:
             standing.take(each)
+        if isinstance(detector, Balance):
+            now = Newest(standing.time, standing.values(self.rule, at))
+            standing.memory = detector.read(standing.memory, at, before, now)
         self._stand(at)
         if standing.seen < at:
             standing.seen = 0
@@ -160,6 +170,7 @@ class Course:
         standing = self.standing
         at = standing.clock
         standing.take(heard)
+        standing.break_off(self.rule)
         self._stand(at, behind=heard[1])
         if standing.seen < at:
             standing.seen = 0
@@ -187,20 +198,19 @@ class Course:
             self._stand(at)
 
     def _flow(self, balance: Balance, until: int) -> None:
-        """Let flows run from the clock on; judge where a bucket closes or the first goes stale."""
+        """Let flows run from the clock on; judge where the first member goes stale."""
         standing = self.standing
         first = standing.clock
         heard = min(t + stale for t, stale in zip(standing.time, self.rule.stale, strict=True))
-        while first < min(until, heard):
-            stop = min(balance.edge(first), heard, until)
+        if heard >= until:
             x = standing.values(self.rule, first)
-            standing.memory = balance.flow(standing.memory, first, stop, x)
-            if standing.seen < stop < until:
-                self._elapse(stop)
-                self._stand(stop)
-            first = stop
-        if first < until:
-            standing.memory = balance.skip(standing.memory, first, until)
+            standing.memory = balance.flow(standing.memory, first, until, x)
+            return
+        stop = max(first, heard)
+        standing.memory = balance.lost(standing.memory, stop)
+        if max(first, standing.seen) < stop:
+            self._elapse(stop)
+            self._stand(stop)
 
     def _elapse(self, end: int) -> None:
         """Let a running delay take effect if it is met before `end`."""
@@ -225,7 +235,7 @@ class Course:
             self._confirm(at, verdict, behind)
         onset = at if at > standing.seen else standing.seen + 1
         match standing.phase:
-            case 0 if says is Says.ON:
+            case 0 if says is Says.ON or (says is Says.FEARED and rule.tier >= Tier.orange):
                 self._begin(PEND_ON, onset)
             case 1 if says is Says.OFF:
                 self._begin(CLEAR, onset)
@@ -238,11 +248,11 @@ class Course:
                     self._tell(Transition.raised, onset, verdict, behind)
             case 2 if says is Says.OFF:
                 self._begin(PEND_OFF, onset)
-            case 3 if says in (Says.ON, Says.UNSURE):
+            case 3 if says is Says.ON or says in _UNKNOWN:
                 self._begin(ACTIVE, onset)
         if self._due() == onset:  # no delay at all
             self._confirm(onset, verdict, behind)
-        doubts, since = says is Says.UNSURE, standing.unsure
+        doubts, since = says in _UNKNOWN, standing.unsure
         # Doubt is told at once; a member that comes and goes ends it once a minute at most.
         if standing.active and (not since if doubts else since and onset - since >= _DOUBT):
             standing.unsure = onset if doubts else 0
@@ -252,6 +262,8 @@ class Course:
     def _confirm(self, at: int, verdict: Verdict, behind: int | None = None) -> None:
         if self.standing.phase == PEND_ON:
             self._begin(ACTIVE, at)
+            if verdict.says is Says.FEARED:
+                self.standing.unsure = at
             self._tell(Transition.raised, at, verdict, behind)
         else:
             self._begin(CLEAR, at)

@@ -7,14 +7,13 @@ then are in the record anyway. Where nothing ran or was told there is no row.
 from typing import Any, Final
 
 from alarms.detectors.limits import ACTIVE, CLEAR, PHASES
-from alarms.detectors.verdict import Memory
 from alarms.group_course import NAN, Standing
 from alarms.group_past import Past, Said, begins, border, raise_of
 from alarms.group_rules import GroupRule
 from alarms.past import Told
 
 OPEN: Final = ".open"
-"""An older version kept a balance's open buckets in a row of their own, of this ending."""
+"""An older version kept a balance's open buckets in a row of their own, of this ending: it goes."""
 
 Rows = dict[str, dict[str, Any]]
 """A group's rows of the record, by rule."""
@@ -60,14 +59,14 @@ def begins_here(rule: GroupRule, rows: Rows, standing: Standing) -> Past:
     if process is None:
         return begins(standing, blind=standing.clock)
     if _is_older(process):
-        opened = rows.get(rule.name + OPEN)
-        process = {**process, "memory": _joined(process["memory"], opened)}
         _recall(standing, process)
+        standing.break_off(rule)
         said: Said = (("raised", 0, None),) if standing.active else ()
         return begins(standing, said, blind=standing.clock)
     said = _said(process)
     stands = bool(said) and said[-1][0] != "returned"
     _recall(standing, {**process, "phase": PHASES[ACTIVE if stands else CLEAR], "t0": 0, "seen": 0})
+    standing.break_off(rule)
     return begins(standing, raise_of(standing, said), blind=standing.clock)
 
 
@@ -117,10 +116,3 @@ def _is_older(process: dict[str, Any]) -> bool:
 
 def _said(process: dict[str, Any]) -> Said:
     return tuple((change, at, value) for change, at, value in process["said"])
-
-
-def _joined(first: Memory, second: Memory) -> Memory:
-    """Put both rows of a balance's memory together as an older version kept them."""
-    if not isinstance(first, dict) or not isinstance(second, dict):
-        return first
-    return {span: {**first.get(span, {}), **window} for span, window in second.items()}

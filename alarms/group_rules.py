@@ -125,6 +125,7 @@ def _balance(group: Group, points: list[Point]) -> Balance:
     return Balance(
         inflows=len(group.members.get("inflows", ())),
         outflows=len(group.members.get("outflows", ())),
+        stores=tuple(group.members.get("inventory", ())),
         factors=tuple(group.params.get("factors", ())),
         base_s=time_base_s(points[0].engineering_unit) or 1.0,
         windows=tuple(

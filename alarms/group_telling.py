@@ -84,6 +84,7 @@ def heard_late(
         return past, events
     for each in newer:
         base.take(each)
+    base.break_off(rule)
     anew = past.base._replace(standing=base, clock=base.clock)
     begun = past._replace(marks=[anew], prior=anew, alone=anew)
     log = past.log[: past.many]

@@ -222,6 +222,11 @@ def _power_cut(plant: Plant, rule: GroupRule, evidence: Evidence) -> tuple[str, 
     if not verdict.parts:
         return f"断电要求已解除（{feeder}）", f"the cut is no longer ordered ({feeder})"
     (by,) = _members(plant, rule, verdict.parts[:1], evidence.values)
+    if verdict.value is None:
+        return (
+            f"馈电状态不明：{by} 要求断电，{feeder}是否已断电未知",
+            f"{by} orders a power cut, whether {feeder} is dead is not known",
+        )
     within = f"{cut_s(rule.group):g}"
     return (
         f"馈电异常：{by} 要求断电，{feeder} {within} 秒后仍有电",

@@ -1,7 +1,8 @@
 """Power cut: is the feeder still live though a cut was ordered?
 
 A gas orders the cut at its cut limit and keeps it until it is below its reset (AQ 1029's pair); a
-breaker or another switch orders it while it stands at `cut_state`.
+breaker or another switch orders it while it stands at `cut_state`. A feeder of which nothing is
+known is not known to be dead: it is feared to be live.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from alarms.detectors.verdict import Memory, Says, Verdict
 
 _LIVE: Final = 0.5
 """A feeder's state is 1 live, 0 dead."""
+_HEARD: Final = -1
+"""Stands among the places for a feeder heard since the order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +30,18 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerCut:
-    """The members that order, then the feeder; remembers the places that have ordered."""
+    """The members that order, then the feeder.
+
+    Remembers the places that have ordered, and whether the feeder was heard since.
+    """
 
     orders: tuple[Order, ...]
 
     def judge(self, x: list[float], memory: Memory) -> tuple[Verdict, Memory]:
-        """Return the verdict; a lost orderer keeps its order, a lost feeder is UNSURE."""
+        """Return the verdict; a lost orderer keeps its order.
+
+        A feeder lost since the order is UNSURE, one unheard since then FEARED.
+        """
         before: list[int] = memory or []
         standing: list[int] = []
         unknown = 0
@@ -44,14 +53,18 @@ class PowerCut:
         feeder = x[-1]
         if feeder < _LIVE:
             says = Says.OFF
-        elif standing:
-            says = Says.ON if feeder >= _LIVE else Says.UNSURE
-        else:
+        elif not standing:
             says = Says.UNSURE if unknown else Says.OFF
+        elif feeder >= _LIVE:
+            says = Says.ON
+        else:
+            says = Says.UNSURE if _HEARD in before else Says.FEARED
         first = standing[0] if standing else 0
         verdict = Verdict(
             says=says,
             value=None if feeder != feeder else feeder,
             parts=(first, len(self.orders)) if standing else (),
         )
+        if standing and says is not Says.FEARED:
+            standing.append(_HEARD)
         return verdict, standing or None

