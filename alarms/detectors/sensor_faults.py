@@ -167,7 +167,7 @@ def walk(
             for j in range(i, min(i + _AHEAD, len(slots))):
                 s = slots[j]
                 if s >= 0:
-                    touched |= memory[s]["time"] + memory[s]["seen"] + bound_of[s]
+                    touched |= memory[s]["time"] + memory[s]["seen"] + bound_of[s] + raised[s]
         s = slots[i]
         if s < 0:
             continue

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from alarms.alarm import ProcessEvent, Tier
+from alarms.memory import Recollection
 from alarms.readings import Quality
 from tests.unit.late_streams import Server
 from tests.unit.plants import at, plant, point
@@ -293,3 +294,18 @@ def test_nothing_of_a_run_is_left_after_a_judged_reading() -> None:
     events_of(engine, columns(signal, step_s=10, quality=quality))
     (memory,) = (family.memory for family in engine.learned if family.name == "sensor")
     assert (memory["failed"][0], memory["calibrating"][0]) == (0, 0)
+
+
+def test_a_start_learns_the_runs_that_were_stored_after_memory_was_saved() -> None:
+    signal, quality = marked(
+        1, (10, 12, Quality.bad), (20, 60, Quality.calibrating), (HOUR - 3, HOUR, Quality.offline)
+    )
+    readings = columns(signal, step_s=10, quality=quality)
+    lived, started = engine_of([point("A", **GAS)]), engine_of([point("A", **GAS)])
+    events_of(lived, readings)
+    Recollection(started).learn(readings)
+    one, other = (
+        {family.name: family.memory.tobytes() for family in engine.learned}
+        for engine in (lived, started)
+    )
+    assert one == other
