@@ -150,11 +150,10 @@ def test_a_sensor_dead_from_its_first_reading_on_is_told_of() -> None:
     assert told(events(np.full((HOUR, 1), 2.5), PRESSURE)) == [("sensor.saturated", "raised", 600)]
 
 
-def test_an_end_written_in_single_precision_is_the_end() -> None:
-    low = PRESSURE | {"range": (0, 0.7)}
-    signal = at_end(float(np.float32(0.7)), mean=0.3)
-    assert float(np.float32(0.7)) < 0.7
-    assert "sensor.saturated" in rules(events(signal, low))
+@pytest.mark.parametrize(("end", "value"), [(0.7, float(np.float32(0.7))), (1.6, 1.6)])
+def test_an_end_that_single_precision_rounds_is_the_end(end: float, value: float) -> None:
+    signal = at_end(value, mean=0.3)
+    assert "sensor.saturated" in rules(events(signal, PRESSURE | {"range": (0, end)}))
 
 
 def test_a_value_that_trembles_at_the_end_or_stands_just_inside_is_not_saturated() -> None:
