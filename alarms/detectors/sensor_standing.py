@@ -36,9 +36,9 @@ _QUIET: Final = (600.0, 600.0, 1800.0, 1800.0, 1800.0, 600.0, 60.0, 0.0)
 def unjudged(m: np.void, x: float, t: int) -> int:
     """Let a run of unjudged readings go on at `t`, Micros; return what has lasted too long by now.
 
-    `x` is NaN under calibration, else infinite.
-    A run of useless readings ends with one under calibration: somebody is at the sensor. One of
-    calibration goes on over useless readings: it ends with a judged one.
+    `x` is NaN under calibration, else infinite. A run of useless readings ends with one under
+    calibration: somebody is at the sensor. One of calibration goes on over useless readings: it
+    ends with a judged one.
     """
     second = -(-t // 1_000_000)
     if x != x:
