@@ -1,7 +1,8 @@
 """Sensor alarms from a point's own readings: stuck, spiking, smoothed, clipped, made to recover.
 
-They stand beside the limits and never touch them. What a sensor is used to is memory, learned from
-every judged reading and free of rules; which alarms stand is in the record.
+And at the end of its range, failed by its own account, or under calibration that does not end. They
+stand beside the limits and never touch them. What a sensor is used to is memory, learned from its
+readings and free of rules; which alarms stand is in the record.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,12 +14,12 @@ from numpy.typing import NDArray
 
 from alarms import sensor_bounds, wording_sensors
 from alarms.alarm import Transition
-from alarms.detectors import sensor_faults
+from alarms.detectors import sensor_faults, sensor_standing
 from alarms.family import RANK, Clock, Found, Seen, set_apart, write_at
 from alarms.plant import Plant
 from alarms.proposal import ChannelState
 from alarms.readings import QUALITY_MASK, Instants, Mask, Quality, Readings, Rows, Values
-from alarms.rules import Ruleset
+from alarms.rules import SECOND, Ruleset
 
 RULES: Final = (
     "sensor.flat_line",
@@ -26,8 +27,11 @@ RULES: Final = (
     "sensor.noise",
     "sensor.clipped",
     "sensor.recovered",
+    "sensor.saturated",
+    "sensor.failed",
+    "sensor.calibrating",
 )
-"""In the order of sensor_faults' bits."""
+"""In the order of sensor_standing's bits."""
 
 Orphan = tuple[int, str, int]
 """The row, rule and time of raising of an alarm whose point is not watched any more."""
@@ -42,16 +46,17 @@ class Changed:
 
 
 class Authenticity:
-    """Every analogue sensor whose alarms are wanted; `memory` runs along `rows`, point rows.
+    """Every sensor whose alarms are wanted; `memory` runs along `rows`, point rows.
 
     `judge` lets memory and standing go on at once: a proposal is adopted or the engine built anew.
     """
 
     name = "sensor"
+    hears_all = True
 
     def __init__(self, plant: Plant, rules: Ruleset) -> None:
         n = len(plant.points)
-        wanted = [sensor_bounds.is_watched(point) for point in plant.alike.points]
+        wanted = [sensor_bounds.is_heard(point) for point in plant.alike.points]
         watched = np.flatnonzero(np.array(wanted, np.bool_)[plant.alike.of])
         self.plant = plant
         self.rows: Rows = watched.astype(np.int32)
@@ -60,8 +65,8 @@ class Authenticity:
         self.place_of = np.full(n, -1, np.int32)
         self.place_of[self.rows] = np.arange(len(watched), dtype=np.int32)
         self._raised = np.zeros(len(watched), np.uint8)
-        self._quiet = np.zeros((len(watched), sensor_faults.COUNT), np.int64)
-        self._since: Instants = np.zeros((len(watched), sensor_faults.COUNT), np.int64)
+        self._quiet = np.zeros((len(watched), sensor_standing.COUNT), np.int64)
+        self._since = np.zeros((len(watched), sensor_standing.COUNT), np.uint32)
         self._orphans: list[Orphan] = []
         self._room = np.zeros(0, sensor_faults.FINDING)
 
@@ -86,12 +91,12 @@ class Authenticity:
                 continue
             self._raised[slot] |= 1 << number
             self._quiet[slot, number] = state.process["quiet"]
-            self._since[slot, number] = state.process["t"]
+            self._since[slot, number] = _second(state.process["t"])
 
     def replay(self, rows: Rows, time: Instants, value: Values) -> None:
-        """Learn from judged readings, in order of receipt, that followed a saved `memory`.
+        """Learn from readings, in order of receipt, that followed a saved `memory`.
 
-        NaN is a reading under calibration. Nothing is judged and no alarm moves.
+        NaN is one under calibration, infinity one that holds. Nothing is judged, no alarm moves.
         """
         nothing = np.zeros(0, sensor_faults.FINDING)
         self._walk(self.place_of[rows], time, value, nothing)
@@ -103,11 +108,12 @@ class Authenticity:
         slots, value = self.place_of[walk.rows], walk.value
         if not walk.is_judged.all():
             slots, value = fed(self.place_of, readings, seen.is_judged)
-            slots, value = slots[order], value[order]
+            slots = np.where(seen.holding, self.place_of[readings.point], slots)[order]
+            value = np.where(seen.holding, np.inf, value)[order]
         changed = Changed()
         found: list[Found] = self._end_orphans(readings.received, changed)
-        if len(self._room) < len(readings):
-            self._room = np.zeros(len(readings), sensor_faults.FINDING)
+        if len(self._room) < 2 * len(readings):
+            self._room = np.zeros(2 * len(readings), sensor_faults.FINDING)
         count = self._walk(slots, walk.time, value, self._room)
         for finding in self._room[:count]:
             place, slot = int(order[finding["place"]]), int(finding["slot"])
@@ -124,9 +130,15 @@ class Authenticity:
                 if born & bit:
                     change = Transition.raised
                     said = wording_sensors.evidence(
-                        self.plant, row, bit, finding, self._limit_beside(slot)
+                        self.plant,
+                        row,
+                        bit,
+                        finding,
+                        limit=self._limit_beside(slot),
+                        value=float(readings.value[place]),
+                        quality=int(readings.quality[place]),
                     )
-                    self._since[key] = at
+                    self._since[key] = _second(at)
                 else:
                     change, said = Transition.returned, None
                     self._since[key] = 0
@@ -138,7 +150,7 @@ class Authenticity:
                     at=at,
                     received=received,
                     said=said,
-                    value=float(readings.value[place]),
+                    value=float(readings.value[place]) if seen.is_judged[place] else None,
                 )
                 found.append((place, RANK, at, event))
         return found, changed
@@ -185,7 +197,10 @@ class Authenticity:
         write_at(self.columns, places, other.columns)
 
     def _process(self, slot: int, number: int) -> dict[str, int]:
-        return {"t": int(self._since[slot, number]), "quiet": int(self._quiet[slot, number])}
+        return {
+            "t": int(self._since[slot, number]) * SECOND,
+            "quiet": int(self._quiet[slot, number]),
+        }
 
     def _walk(self, slots: Rows, time: Instants, value: Values, room: NDArray[Any]) -> int:
         return sensor_faults.walk(
@@ -211,6 +226,11 @@ class Authenticity:
         changed.gone += [(self.plant.points[row].key, rule) for row, rule, _ in self._orphans]
         self._orphans = []
         return found
+
+
+def _second(time: int) -> int:
+    """Return an instant in whole seconds, not before it."""
+    return -(-time // SECOND)
 
 
 def fed(slot_of: Rows, readings: Readings, is_judged: Mask) -> tuple[Rows, Values]:

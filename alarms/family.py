@@ -175,6 +175,13 @@ class AnyOrder(Learned, Protocol):
 
 
 @runtime_checkable
+class HearsAll(Learned, Protocol):
+    """What learns from readings that hold alarms, too: to `replay` they are infinite."""
+
+    hears_all: bool
+
+
+@runtime_checkable
 class Rewindable(Learned, Family, Protocol):
     """What goes by the readings of single points alone, so that a point can be judged again.
 

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from alarms import confirmations
 from alarms.engine import Engine
-from alarms.family import AnyOrder, Rewindable
+from alarms.family import AnyOrder, HearsAll, Rewindable
 from alarms.late import Around, judged_near
 from alarms.proposal import (
     NEWEST,
     ChannelState,
     LastReadings,
+    holds,
     judgeable,
-    judged,
     learned_from,
 )
 from alarms.readings import BEHIND, QUALITY_MASK, Instants, Mask, Quality, Readings, Rows
@@ -198,11 +198,13 @@ class Recollection:
     def learn(self, readings: Readings) -> None:
         """Learn stored readings, in order of time for each row; what is known is passed over."""
         calibrating = (readings.quality & QUALITY_MASK) == Quality.calibrating
-        value = np.where(calibrating, np.nan, readings.value)
-        usable = judged(readings.quality) | calibrating
+        held = holds(readings.quality)
+        value = np.where(calibrating, np.nan, np.where(held, np.inf, readings.value))
+        usable = judgeable(readings) | calibrating
         again: list[tuple[Rewindable, Mask]] = []
         for family in self._engine.learned:
-            mine = usable & (self._places[family.name][readings.point] >= 0)
+            mine = usable | held if isinstance(family, HearsAll) else usable
+            mine = mine & (self._places[family.name][readings.point] >= 0)
             mine &= readings.time > self._heard[family.name][readings.point]
             if isinstance(family, Rewindable):
                 again.append((family, mine & learned_from(readings.quality)))

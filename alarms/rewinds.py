@@ -28,9 +28,10 @@ from alarms.proposal import (
     Newest,
     Proposal,
     judgeable,
+    judged,
     learned_from,
 )
-from alarms.readings import BEHIND, FAR, QUALITY_MASK, TAUGHT, Instants, Quality, Readings, Rows
+from alarms.readings import BEHIND, FAR, TAUGHT, Instants, Readings, Rows
 from alarms.retelling import retold
 from alarms.rewind_changes import Again, Aside, Asked, Marks, Said, Settled, Ticked
 from alarms.rewinding import Rewound, legs_of, rewound
@@ -371,8 +372,7 @@ class Rewinds:
 
 def _close(late: Readings) -> Readings:
     """Return the late readings that families learn from."""
-    calibrating = (late.quality & QUALITY_MASK) == Quality.calibrating
-    return late.take(((late.quality & FAR) == 0) & (judgeable(late) | calibrating))
+    return late.take(((late.quality & FAR) == 0) & (judgeable(late) | ~judged(late.quality)))
 
 
 def _before_ahead(again: Again, row: int) -> list[Columns]:

@@ -5,8 +5,9 @@ from typing import Any, Final
 import numpy as np
 
 from alarms.alarm import Kind, ProcessEvent, Tier, Transition
-from alarms.detectors import sensor_faults
+from alarms.detectors import sensor_standing
 from alarms.plant import Plant
+from alarms.readings import QUALITY_MASK, Quality
 from alarms.wording import number, place
 
 _RETURNED: Final = {
@@ -15,8 +16,17 @@ _RETURNED: Final = {
     "sensor.noise": ("读数波动恢复平常", "its noise is as usual again"),
     "sensor.clipped": ("读数不再贴在限值一侧", "the reading no longer presses against one value"),
     "sensor.recovered": ("读数波动恢复平常", "the reading behaves as usual again"),
+    "sensor.saturated": ("读数已离开量程端点", "the reading has left the end of its range"),
+    "sensor.failed": ("读数恢复可用", "its readings can be used again"),
+    "sensor.calibrating": ("标校结束，读数恢复参与判断", "calibration is over, it is judged again"),
     "sensor.copied": ("不再与其他测点逐次相同", "its changes are its own again"),
     "sensor.drift": ("与同类测点的偏差恢复平常", "in step with its peers again"),
+}
+
+_QUALITY: Final = {
+    Quality.bad: ("「坏质量」", '"bad"'),
+    Quality.fault: ("「故障」", '"fault"'),
+    Quality.offline: ("「离线」", '"offline"'),
 }
 
 
@@ -54,40 +64,80 @@ def unwatched() -> tuple[str, str]:
     return "不再检查此项，报警结束", "no longer checked for this, the alarm is over"
 
 
-def evidence(plant: Plant, row: int, bit: int, seen: np.void, limit: float) -> tuple[str, str]:
-    """Put into words what a finding of sensor_faults shows; `limit` is the one clipped under."""
+def evidence(
+    plant: Plant,
+    row: int,
+    bit: int,
+    seen: np.void,
+    *,
+    limit: float,
+    value: float,
+    quality: int,
+) -> tuple[str, str]:
+    """Put into words what a finding of sensor_faults shows; `limit` is the one clipped under.
+
+    `value` and `quality` are those of the reading there.
+    """
     unit = plant.points[row].engineering_unit
     figures: dict[str, Any] = {name: float(seen[name]) for name in seen.dtype.names or ()}
     shown = {name: number(_rounded(value), unit) for name, value in figures.items()}
     match bit:
-        case sensor_faults.FLAT:
+        case sensor_standing.FLAT:
             stood_zh, stood_en = _span(figures["stood"])
             habit_zh, habit_en = _span(figures["pause"])
             zh = f"读数 {stood_zh}未变化（此前最长 {habit_zh}），疑似卡死"
             en = f"unchanged for {stood_en} (longest so far {habit_en}), possibly stuck"
             return zh, en
-        case sensor_faults.SPIKE:
+        case sensor_standing.SATURATED:
+            stood_zh, stood_en = _span(figures["stood"])
+            low, high = plant.points[row].range or (value, value)
+            end_zh, end_en = ("上限", "upper") if high - value < value - low else ("下限", "lower")
+            at = number(value, unit)
+            zh = f"读数停在量程{end_zh} {at} 已 {stood_zh}，实际值可能超出量程，或仪表失效"
+            en = (
+                f"has stood at the {end_en} end of its range, {at}, for {stood_en}; the true value "
+                "may lie beyond it, or the instrument is dead"
+            )
+            return zh, en
+        case sensor_standing.FAILED:
+            stood_zh, stood_en = _span(figures["stood"])
+            called_zh, called_en = _QUALITY[Quality(quality & QUALITY_MASK)]
+            zh = f"读数质量为{called_zh}已 {stood_zh}，不参与判断：仪表自报故障、离线或数据无效"
+            en = (
+                f"its readings have been of quality {called_en} for {stood_en} and are not judged: "
+                "the instrument itself says so"
+            )
+            return zh, en
+        case sensor_standing.CALIBRATING:
+            stood_zh, stood_en = _span(figures["stood"])
+            zh = f"标校状态已持续 {stood_zh}，期间读数不参与判断、不报警，请确认是否忘记退出"
+            en = (
+                f"under calibration for {stood_en}: its readings are not judged and raise nothing, "
+                "perhaps nobody has ended it"
+            )
+            return zh, en
+        case sensor_standing.SPIKE:
             zh = f"读数突跳 {shown['peak']} 后随即返回（平时波动约 {shown['usual']}），疑似干扰"
             en = (
                 f"jumped by {shown['peak']} and back at once (usual noise about "
                 f"{shown['usual']}), possibly interference"
             )
             return zh, en
-        case sensor_faults.NOISE if figures["short"] < figures["usual"]:
+        case sensor_standing.NOISE if figures["short"] < figures["usual"]:
             zh = f"读数波动骤减至约 {shown['short']}（平时约 {shown['usual']}），疑似被平滑或替换"
             en = (
                 f"noise fell to about {shown['short']} (usually about {shown['usual']}), "
                 "possibly smoothed or replaced"
             )
             return zh, en
-        case sensor_faults.NOISE:
+        case sensor_standing.NOISE:
             zh = f"读数波动增至约 {shown['short']}（平时约 {shown['usual']}），疑似接触不良或受干扰"
             en = (
                 f"noise grew to about {shown['short']} (usually about {shown['usual']}), "
                 "possibly a bad contact or interference"
             )
             return zh, en
-        case sensor_faults.CLIPPED:
+        case sensor_standing.CLIPPED:
             share = f"{100 * figures['pressed']:.0f}%"
             side = ("低于", "under") if figures["ceiling"] < limit else ("高于", "above")
             bar = number(limit, unit)

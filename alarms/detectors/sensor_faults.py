@@ -13,6 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarms.compiled import kernel
+from alarms.detectors.sensor_standing import (
+    CLIPPED,
+    FLAT,
+    NOISE,
+    OWN,
+    RECOVERED,
+    SATURATED,
+    SPIKE,
+    say,
+    turn,
+    unjudged,
+)
 from alarms.readings import Instants, Values
 
 MEMORY: Final = np.dtype(
@@ -32,18 +44,21 @@ MEMORY: Final = np.dtype(
         ("pressed", "f4"),
         ("cliff_from", "f4"),
         ("cliff_to", "f4"),
+        ("failed", "u4"),
+        ("calibrating", "u4"),
         ("cliff", "u1"),
         ("known", "u1"),
         ("seen", "u2"),
     ]
 )
-"""What is remembered of a sensor, 72 bytes, free of rules; all zero: nothing seen.
+"""What is remembered of a sensor, 80 bytes, free of rules; all zero: nothing seen.
 
 `time` in Micros, `first` in seconds, `stood` (unchanged for) in milliseconds, `pause` (the longest
 usual standing still) in seconds. `usual` and `short` are the learned and the recent mean bend,
 `turns` the mean size of reversals, `wild` the largest usual jump out and back. `pressed` is the
 share of recent readings at `ceiling`, on the side of the point's limits. `cliff` counts readings
 that stay where one sudden step has led. `known` since a break: 0 nothing, 1 a value, 2 a step.
+`failed` and `calibrating` are when a run of such readings began, rounded up to a second, 0: none.
 """
 BOUNDS: Final = np.dtype(
     [
@@ -62,8 +77,8 @@ BOUNDS: Final = np.dtype(
 """The rules of a sensor, 48 bytes: innermost limits (infinite: none), times in seconds.
 
 `side` is 1 where a doctored value would be kept under `roof`, -1 above `floor`, `margin` how close
-to it. Beyond `low` and `high` a value is at rest or at the end of the range. `hold` is the shortest
-standing still that counts, `gap` the longest silence that a step may span.
+to it. At `low` and `high` and beyond, a value is at rest or at the end of the range. `hold` is the
+shortest standing still that counts, `gap` the longest silence that a step may span.
 """
 INERT: Final = 1
 """Trait: the quantity cannot jump, so a sudden return from beyond a limit is the sensor's."""
@@ -73,13 +88,12 @@ RESTS: Final = 4
 """Trait: nought is where the process rests."""
 STIRRED: Final = 8
 """Trait: most of the noise is the process's own and ends with it, as a flow's does."""
-
-FLAT: Final = 1
-SPIKE: Final = 2
-NOISE: Final = 4
-CLIPPED: Final = 8
-RECOVERED: Final = 16
-COUNT: Final = 5
+TOP: Final = 16
+"""Trait: nothing rests at the upper end of the range."""
+BOTTOM: Final = 32
+"""Trait: nothing rests at the lower end of the range."""
+SWITCH: Final = 64
+"""Trait: what it shows is a state; only what it says of itself counts."""
 
 FINDING: Final = np.dtype(
     [
@@ -121,8 +135,6 @@ _WEEK_S: Final = 7 * 86_400.0
 _MOST: Final = 65_535
 _AHEAD: Final = 32
 _LONGEST_MS: Final = 4_000_000_000
-_QUIET: Final = (600.0, 600.0, 1800.0, 1800.0, 1800.0)
-"""Seconds of good behaviour after which each alarm returns, in the order of the bits."""
 
 
 @kernel
@@ -142,8 +154,9 @@ def walk(
     A sensor's rules are `bounds[bound_of[slot]]`. `memory`, `raised` (bits of standing alarms,
     shape (k,)) and `quiet` (since when each behaves, shape (k, COUNT), Micros, 0: it does not)
     change in place: the engine adopts what follows or is built anew. A slot of -1 is passed over;
-    NaN is a reading under calibration: it breaks the signal and teaches nothing. With no room in
-    `findings` it only learns (replay).
+    NaN is a reading under calibration, which breaks the signal, infinity one that holds alarms:
+    neither teaches anything. A reading makes two findings at most. With no room in `findings` it
+    only learns (replay).
     """
     count = 0
     tell = len(findings) > 0
@@ -154,17 +167,27 @@ def walk(
             for j in range(i, min(i + _AHEAD, len(slots))):
                 s = slots[j]
                 if s >= 0:
-                    touched |= memory[s]["time"] + memory[s]["seen"] + bound_of[s]
+                    touched |= memory[s]["time"] + memory[s]["seen"] + bound_of[s] + raised[s]
         s = slots[i]
         if s < 0:
             continue
         m = memory[s]
         x = value[i]
-        if x != x:
-            m["known"] = 0
-            continue
-        b = bounds[bound_of[s]]
         t = time[i]
+        if x != x or x == np.inf:
+            strange = unjudged(m, x, t)
+            if tell and (strange | raised[s]) & OWN:
+                count = say(m, raised, quiet, findings, count, i, s, t, strange)
+            continue
+        if m["failed"] | m["calibrating"]:
+            m["failed"] = 0
+            m["calibrating"] = 0
+        if tell and raised[s] & OWN:
+            count = say(m, raised, quiet, findings, count, i, s, t, 0)
+        b = bounds[bound_of[s]]
+        traits = np.int64(b["traits"])
+        if traits & SWITCH:
+            continue
         dt = (t - m["time"]) * 1e-6
         last = m["value"]
         seen = np.int64(m["seen"])
@@ -211,12 +234,9 @@ def walk(
         m["pause"] = pause
         m["stood"] = np.int64(min(stood * 1e3, _LONGEST_MS))
 
-        traits = np.int64(b["traits"])
-        resting = (
-            x <= np.float64(b["low"])
-            or x >= np.float64(b["high"])
-            or (x == 0.0 and traits & RESTS != 0)
-        )
+        lowest = x <= np.float64(b["low"])
+        highest = x >= np.float64(b["high"])
+        resting = lowest or highest or (x == 0.0 and traits & RESTS != 0)
 
         # How much it trembles: a signal at an end of its range, or one that stands too long, says
         # nothing of that, and what is already strange becomes usual slowly.
@@ -286,12 +306,14 @@ def walk(
 
         if not tell:
             continue
-        had = np.int64(raised[s])
-        if not learned and had == 0:
+        had = int(raised[s]) & ~OWN
+        suspect = (highest and traits & TOP != 0) or (lowest and traits & BOTTOM != 0)
+        saturated = suspect and (stood >= np.float64(b["hold"]) or had & SATURATED != 0)
+        if not learned and had == 0 and not saturated:
             continue
         resolved = turns >= 0.25 * grain and grain > 0.0
         noisy = usual >= 1.5 * grain and grain > 0.0
-        strange = 0
+        strange = SATURATED if saturated else 0
         if stood > 0.0 and resolved and not resting:
             least = max(1.5 * pause, allowed / 8.0) if had & FLAT else allowed
             if stood > least:
@@ -330,30 +352,12 @@ def walk(
                 before - slack <= floor and after > floor
             ):
                 strange |= RECOVERED
-        born = strange & ~had if learned else 0
+        born = strange & ~had
+        if not learned:
+            born &= SATURATED
         if had == 0 and born == 0:
             continue
-        died = 0
-        turned = born != 0
-        for k in range(COUNT):
-            bit = 1 << k
-            if (had | born) & bit == 0:
-                continue
-            if strange & bit:
-                turned |= quiet[s, k] != 0
-                quiet[s, k] = 0
-            elif quiet[s, k] == 0:
-                quiet[s, k] = t
-                turned = True
-            else:
-                while_s = _QUIET[k]
-                if k == 0:
-                    while_s = max(while_s, allowed / 4.0)
-                if (t - quiet[s, k]) * 1e-6 >= while_s:
-                    died |= bit
-                    quiet[s, k] = 0
-                    turned = True
-        raised[s] = (had | born) & ~died
+        died, turned = turn(raised, quiet, s, t, strange, born, ~OWN, allowed / 4.0)
         if turned:
             f = findings[count]
             f["place"] = i

@@ -44,6 +44,7 @@ def points(draw: st.DrawFn, tag: str) -> Point:
         on_delay_s=draw(st.sampled_from([0.0, 7.0, 30.0])),
         off_delay_s=draw(st.sampled_from([0.0, 7.0])),
         period_s=60.0,
+        range=(0.0, 12.0),
         detect=draw(
             st.one_of(
                 st.just(DETECTORS),
@@ -70,13 +71,14 @@ def drawn(draw: st.DrawFn, *, calm: int = 0) -> Drawn:
         slope = 0.0 if part < 0 else draw(st.sampled_from([0.0, 0.02, 0.1, -0.05, -0.2]))
         shaken = 1.0 if part < 0 else draw(st.sampled_from([1.0, 1.0, 0.0, 12.0]))
         value += 0.0 if part < 0 else draw(st.sampled_from([0.0, 0.0, 3.0, -3.0]))
+        value = value if part < 0 else draw(st.sampled_from([value] * 7 + [12.0]))
+        ill = 0 if part < 0 else draw(st.sampled_from([0] * 5 + [Quality.fault, Quality.offline]))
         for n in range(40 if part < 0 else draw(st.sampled_from([6, 20, 40]))):
             seconds += wait * draw(st.sampled_from([1, 1, 1, 1, 1, 1, 2, 9]))
             value += slope
-            quality = draw(st.sampled_from([0] * 28 + [Quality.bad, Quality.calibrating]))
-            read: Row = (
-                n % len(several), at(seconds), at(seconds), value + shaken * NOISE[n % 9], quality,
-            )  # fmt: skip
+            quality = draw(st.sampled_from([ill] * 28 + [Quality.bad, Quality.calibrating]))
+            shown = min(max(value + shaken * NOISE[n % 9], 0.0), 12.0)
+            read: Row = (n % len(several), at(seconds), at(seconds), shown, quality)
             ordered.append(read)
             arrived.append((seconds + draw(late), read))
             if draw(st.sampled_from([False] * 9 + [True])):

@@ -116,7 +116,8 @@ def test_a_sensor_that_comes_back_from_the_end_of_its_range_has_its_noise_still(
     fades = np.exp(-np.arange(900) / 20.0)
     signal[:, 0] += np.convolve(cloud, fades / fades.sum())[: len(signal)]
     benzene = {"quantity": "toxic_gas", "engineering_unit": "mg/m³", "range": (0, 30)}
-    assert told(events(np.minimum(np.round(signal, 2), 30.0), benzene)) == []
+    found = events(np.minimum(np.round(signal, 2), 30.0), benzene | {"limits": {"h": 20}})
+    assert told(found) == []
 
 
 def test_one_value_out_and_back_is_a_spike_that_returns_after_a_quiet_while() -> None:
@@ -274,7 +275,7 @@ def test_silence_and_bad_readings_are_no_flat_line(quality: Quality) -> None:
     signal, marks = noise(12), np.zeros((12 * HOUR, 1), np.int16)
     span = slice(5 * HOUR, 8 * HOUR)
     signal[span], marks[span] = signal[5 * HOUR - 1], quality
-    assert told(events(signal, GAS, quality=marks)) == []
+    assert rules(events(signal, GAS, quality=marks)) == ["sensor.failed"]
 
 
 def test_nothing_is_told_while_a_sensor_is_being_learned() -> None:

@@ -12,8 +12,10 @@ from alarms.alarm import ProcessEvent, Transition
 from alarms.authenticity import Authenticity
 from alarms.detectors import peers, sensor_faults
 from alarms.engine import ChannelState, Engine, LastReadings
+from alarms.family import HearsAll
 from alarms.peer_sensors import PeerSensors
-from alarms.readings import JUDGED, QUALITY_MASK, Quality, Readings
+from alarms.proposal import holds, judgeable
+from alarms.readings import Quality, Readings
 from tests.unit.plants import SECOND, START, plant, point
 from tests.unit.sensor_streams import Signal, columns, engine_of, events_of, told
 from tests.unit.tried import tried
@@ -53,6 +55,8 @@ def stream(seed: int, faults: list[tuple[int, int, int]]) -> Readings:
                 quality[span, who] = Quality.calibrating
             case 6:
                 quality[span, who] = Quality.bad
+            case 7:
+                signal[span, who] = 12.0
             case _:
                 signal[span, who] = np.nan
     return columns(signal, step_s=10, quality=quality)
@@ -61,7 +65,7 @@ def stream(seed: int, faults: list[tuple[int, int, int]]) -> Readings:
 STREAMS = st.builds(
     stream,
     st.integers(0, 50),
-    st.lists(st.tuples(st.integers(0, 4), st.integers(210, 540), st.integers(0, 7)), max_size=5),
+    st.lists(st.tuples(st.integers(0, 4), st.integers(210, 540), st.integers(0, 8)), max_size=5),
 )
 CUTS = st.lists(st.integers(1, 3400), max_size=6)
 
@@ -73,6 +77,13 @@ def families(engine: Engine) -> tuple[Authenticity, PeerSensors]:
 
 def remembering(engine: Engine) -> tuple[Authenticity | PeerSensors, ...]:
     return families(engine)
+
+
+def fed(readings: Readings) -> Signal:
+    """Return values as they are learned from: NaN under calibration, infinite where they hold."""
+    held = np.where(holds(readings.quality), np.inf, readings.value)
+    value: Signal = np.where(readings.quality == Quality.calibrating, np.nan, held)
+    return value
 
 
 class Run:
@@ -100,13 +111,12 @@ class Run:
         states = tuple(self.states.values())
         last = LastReadings.never(len(POINTS))
         self.engine = Engine.build(self.plant, states=states, last=last, started=START)
-        quality = since.quality & QUALITY_MASK
-        kept = since.take(np.isin(quality, [*JUDGED, Quality.calibrating]))
-        calibrating = (kept.quality & QUALITY_MASK) == Quality.calibrating
-        value = np.where(calibrating, np.nan, kept.value)
+        value = fed(since)
+        judged = judgeable(since) | (since.quality == Quality.calibrating)
         for family, memory in zip(remembering(self.engine), saved, strict=True):
+            heard = judged | holds(since.quality) if isinstance(family, HearsAll) else judged
             family.memory[:] = memory
-            family.replay(kept.point, kept.time, value)
+            family.replay(since.point[heard], since.time[heard], value[heard])
 
     def sensor_states(self) -> dict[tuple[str, str], ChannelState]:
         return {key: state for key, state in self.states.items() if "sensor." in key[1]}
@@ -168,10 +178,10 @@ def _bare(event: ProcessEvent) -> tuple[str, str, str, int, str]:
 @tried(6)
 def test_compiled_and_plain_kernels_give_the_same_bits(readings: Readings) -> None:
     own, among = families(engine_of(plant(POINTS)))
-    value = np.where(readings.quality == Quality.calibrating, np.nan, readings.value)
+    value = fed(readings)
     results = []
     for walk in (sensor_faults.walk, sensor_faults.walk.py_func):  # type: ignore[attr-defined]  # numba's own
-        memory, room = own.memory.copy(), np.zeros(len(readings), sensor_faults.FINDING)
+        memory, room = own.memory.copy(), np.zeros(2 * len(readings), sensor_faults.FINDING)
         raised, quiet = own._raised.copy(), own._quiet.copy()
         slots = own.place_of[readings.point]
         count = walk(
@@ -190,7 +200,7 @@ def test_compiled_and_plain_kernels_give_the_same_bits(readings: Readings) -> No
             among._group_of,
             among._width,
             among._names,
-            among._slot_of[readings.point],
+            np.where(np.isinf(value), -1, among._slot_of[readings.point]).astype(np.int32),
             readings.time,
             value,
             0,
