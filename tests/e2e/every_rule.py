@@ -171,7 +171,7 @@ class _Plant:
     def step(self, k: int) -> Iterator[tuple[str, float | None, str]]:
         """Yield tag, value and quality of every point."""
         chance, part = self.chance, k / self.steps
-        level = _path(part, ((0.15, 4.0), (0.55, 9.8), (0.60, 9.8), (0.66, 4.0)))
+        level = _path(part, ((0.15, 4.0), (0.55, 9.8), (0.60, 9.8), (0.66, 2.0)))
         yield "V1.L1", level + chance.gauss(0, 0.01), "good"
         off = 0.5 if 0.25 < part < 0.32 else 0.0
         yield "V1.L2", level + off + chance.gauss(0, 0.01), self.quality(0.03)
