@@ -16,6 +16,7 @@ from alarms.suppressions import STATE
 from tests.unit.plants import SECOND, at, plant, point
 from tests.unit.stories import does
 from tests.unit.streams import Keeper, Row, Step
+from tests.unit.tried import tried
 
 LEVEL, PUMP, VALVE = range(3)
 KEY = "DY-CHEM-01/TK101.LT"
@@ -254,6 +255,7 @@ def streams(draw: st.DrawFn) -> list[Step]:
 
 
 @given(streams(), st.frozensets(st.integers(0, 30)), st.booleans())
+@tried(100)
 def test_batches_and_restarts_change_nothing(
     steps: list[Step], cuts: frozenset[int], restart: bool
 ) -> None:
@@ -266,6 +268,7 @@ def test_batches_and_restarts_change_nothing(
 
 
 @given(streams())
+@tried(100)
 def test_it_never_holds_longer_than_its_longest_time_nor_shorter_than_no_time(
     steps: list[Step],
 ) -> None:
