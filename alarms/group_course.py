@@ -116,6 +116,11 @@ class Standing:
         self.time[member], self.received[member] = time, received
         self.value[member], self.quality[member] = value, flags
 
+    def take_all(self, heard: Sequence[Heard]) -> None:
+        """Let readings be the newest of their members."""
+        for each in heard:
+            self.take(each)
+
     def look(self, rule: GroupRule) -> None:
         """Find `near` anew, at the clock."""
         verdict, _ = rule.detector.judge(self.values(rule, self.clock), self.memory)
@@ -155,12 +160,13 @@ class Course:
             else:
                 self._expire(at)
             self._elapse(at)
-        before = Newest(standing.time.copy(), standing.value.copy())
-        for each in heard:
-            standing.take(each)
         if isinstance(detector, Balance):
+            before = Newest(standing.time.copy(), standing.value.copy())
+            standing.take_all(heard)
             now = Newest(standing.time, standing.values(self.rule, at))
             standing.memory = detector.read(standing.memory, at, before, now)
+        else:
+            standing.take_all(heard)
         self._stand(at)
         if standing.seen < at:
             standing.seen = 0

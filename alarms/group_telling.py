@@ -82,8 +82,7 @@ def heard_late(
     newer = [each for each in sorted(early) if each[0] > base.time[each[1]]]
     if not newer:
         return past, events
-    for each in newer:
-        base.take(each)
+    base.take_all(newer)
     base.break_off(rule)
     anew = past.base._replace(standing=base, clock=base.clock)
     begun = past._replace(marks=[anew], prior=anew, alone=anew)

@@ -15,22 +15,11 @@ from fengsui.backtest import rehearsal
 from fengsui.backtest.recorded import Chunk
 from ingest.messages import Message
 from ingest.pipeline import Outcome, Pipeline
-from tests.unit.plants import SECOND, START, at
+from tests.unit.plants import ONE_TANK, SECOND, START, at
 
-REGISTRY = """
-enterprises:
-  - code: E1
-    name: 某化工有限公司
-    region: "510603"
-    sources:
-      - code: S1
-        name: 罐区
-        kind: tank_farm
-        units:
-          - code: U1
-            name: 1 号罐
-            kind: tank
-            points:
+REGISTRY = (
+    ONE_TANK
+    + """\
               - {tag: IN, quantity: flow, unit: t/h, period_s: 10}
               - {tag: OUT, quantity: flow, unit: t/h, period_s: 10}
               - tag: NET
@@ -46,6 +35,7 @@ enterprises:
 gateways:
   - {id: gw, enterprise: E1}
 """
+)
 TAGS = ("IN", "OUT", "NET", "V-1")
 STREAM = [
     (1, {"IN": 4.0, "OUT": 3.0, "V-1": 0.0}),

@@ -12,6 +12,7 @@ from alarms.storage import connection, writer
 from alarms.storage import registry as stored
 from ingest.messages import Message
 from ingest.pipeline import Pipeline
+from tests.unit.plants import ONE_TANK
 
 START = 1_763_712_000_000_000
 SECOND = 1_000_000
@@ -37,21 +38,7 @@ def document(
             "params: {deviation: {learn: 30}, sensor: {learn_s: 60}}}"
         )
     body = "\n              ".join(lines)
-    return f"""
-enterprises:
-  - code: E1
-    name: 某化工有限公司
-    region: "510603"
-    sources:
-      - code: S1
-        name: 罐区
-        kind: tank_farm
-        units:
-          - code: U1
-            name: 1 号罐
-            kind: tank
-            points:
-              {body}
+    return f"""{ONE_TANK}              {body}
 gateways:
   - {{id: gw, enterprise: E1}}
 """.encode()

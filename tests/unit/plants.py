@@ -11,6 +11,23 @@ from alarms.readings import Readings
 SECOND = 1_000_000
 START = 1_763_712_000 * SECOND
 
+ONE_TANK = """
+enterprises:
+  - code: E1
+    name: 某化工有限公司
+    region: "510603"
+    sources:
+      - code: S1
+        name: 罐区
+        kind: tank_farm
+        units:
+          - code: U1
+            name: 1 号罐
+            kind: tank
+            points:
+"""
+"""A registry file of one tank, as far as its list of points."""
+
 
 def point(tag: str = "TK101.LT", **settings: Any) -> Point:
     """Return a level point of TK101, or what the settings make of it."""

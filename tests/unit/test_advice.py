@@ -10,22 +10,11 @@ from click.testing import CliRunner
 
 from alarms import instants, tuning
 from fengsui.commands.backtest import command
-from tests.unit.plants import at
+from tests.unit.plants import ONE_TANK, at
 
-REGISTRY = """
-enterprises:
-  - code: E1
-    name: 某化工有限公司
-    region: "510603"
-    sources:
-      - code: S1
-        name: 罐区
-        kind: tank_farm
-        units:
-          - code: U1
-            name: 1 号罐
-            kind: tank
-            points:
+REGISTRY = (
+    ONE_TANK
+    + """\
               - {tag: GAS, quantity: combustible_gas, unit: "%LEL", range: [0, 100], period_s: 10,
                  limits: {h: 25, hh: 50}, detect: [limit]}
               - {tag: LT, quantity: level, unit: m, range: [0, 10], period_s: 10,
@@ -35,6 +24,7 @@ enterprises:
 gateways:
   - {id: g1, enterprise: E1}
 """
+)
 SAMPLES = 1200
 
 

@@ -15,22 +15,11 @@ from fengsui.backtest import cells, recorded, rehearsal
 from fengsui.backtest.recorded import Chunk
 from fengsui.commands.backtest import command
 from tests.house import readme_commands
-from tests.unit.plants import START, at
+from tests.unit.plants import ONE_TANK, START, at
 
-REGISTRY = """
-enterprises:
-  - code: E1
-    name: 某化工有限公司
-    region: "510603"
-    sources:
-      - code: S1
-        name: 罐区
-        kind: tank_farm
-        units:
-          - code: U1
-            name: 1 号罐
-            kind: tank
-            points:
+REGISTRY = (
+    ONE_TANK
+    + """\
               - {tag: LT, quantity: level, unit: m, range: [0, 10], period_s: 10,
                  limits: {h: 8, hh: 9}}
               - {tag: PT, quantity: pressure, unit: MPa, range: [0, 2], period_s: 10,
@@ -38,6 +27,7 @@ enterprises:
 gateways:
   - {id: gw, enterprise: E1}
 """
+)
 
 
 def text(seconds: float) -> str:

@@ -7,22 +7,12 @@ from typing import Any
 import pytest
 
 from tests.unit import test_backtest
+from tests.unit.plants import ONE_TANK
 from tests.unit.test_backtest import backtest, limits, text, write
 
-REGISTRY = """
-enterprises:
-  - code: E1
-    name: 某化工有限公司
-    region: "510603"
-    sources:
-      - code: S1
-        name: 罐区
-        kind: tank_farm
-        units:
-          - code: U1
-            name: 1 号罐
-            kind: tank
-            points:
+REGISTRY = (
+    ONE_TANK
+    + """\
               - {tag: LT, quantity: level, unit: m, range: [0, 12], period_s: 5, deadband: 0.5,
                  limits: {ll: 0.5, l: 1, h: 8, hh: 9}, on_delay_s: 12, off_delay_s: 20}
               - {tag: PT, quantity: pressure, unit: MPa, range: [0, 2], period_s: 5,
@@ -32,6 +22,7 @@ enterprises:
 gateways:
   - {id: gw, enterprise: E1}
 """
+)
 VALUES = {"LT": (5.0, 5.0, 0.7, 0.2, 8.3, 7.8, 9.4), "PT": (1.0, 1.0, 1.35, 1.5, 1.7),
           "TT": (40.0, 40.0, 59.0, 63.0)}  # fmt: skip
 PERIODS = {"LT": 5, "PT": 5, "TT": 30}

@@ -9,23 +9,8 @@ from click.testing import CliRunner
 
 from alarms import instants
 from fengsui.commands.backtest import command
-from tests.unit.plants import at
+from tests.unit.plants import ONE_TANK, at
 
-HEAD = """
-enterprises:
-  - code: E1
-    name: 某化工有限公司
-    region: "510603"
-    sources:
-      - code: S1
-        name: 罐区
-        kind: tank_farm
-        units:
-          - code: U1
-            name: 1 号罐
-            kind: tank
-            points:
-"""
 POINT = """
               - {tag: P%d, quantity: pressure, unit: MPa, range: [0, 10], period_s: 10,
                  limits: {h: 8}, on_delay_s: 0, off_delay_s: 0, detect: [limit],
@@ -42,7 +27,7 @@ gateways:
 def kpi(folder: Path, *, starts: int, returns: int) -> Any:
     """Run 12 points that are over from step 10 to `returns`; the unit starts at step `starts`."""
     points = "".join(POINT % place for place in range(12))
-    (folder / "registry.yaml").write_text(HEAD + points + TAIL, "utf-8")
+    (folder / "registry.yaml").write_text(ONE_TANK + points + TAIL, "utf-8")
     rows = ["ts,point,value"]
     for step in range(60):
         rows.append(f"{instants.to_text(at(10 * step))},RUN,{int(step >= starts)}")
