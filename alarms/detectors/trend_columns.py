@@ -155,8 +155,9 @@ def learn(heads: Heads, rungs: Rungs, row: int, time: int, value: float) -> None
         move = x - last
         drift = np.float64(head["drift"])
         one, two = move - drift, both - 2 * drift
-        head["steps1"] = learned(np.float64(head["steps1"]), one * one, count, _LEARN_LONG)
-        head["steps2"] = learned(np.float64(head["steps2"]), two * two, count, _LEARN_LONG)
+        usual = np.float64(head["step"]) * (LEAP if count < _FIRST else 1.0)
+        head["steps1"] = _squared(np.float64(head["steps1"]), one, count, usual)
+        head["steps2"] = _squared(np.float64(head["steps2"]), two, count, usual)
         head["drift"] = drift + (move - drift) / min(max(count, 1), _LEARN_LONG)
     head["before"] = last
     _take(head, rungs, row, time, x)
@@ -187,6 +188,17 @@ def learned(mean: float, news: float, count: int, most: int) -> float:
     if mean > 0 and news > LEAP * mean:
         news = min(news, LEAP * mean * max(_FIRST / count, 1.0) ** 2)
     return mean + (news - mean) / min(count, most)
+
+
+@kernel
+def _squared(mean: float, step: float, count: int, usual: float) -> float:
+    """Return the running mean square of the steps from a point's second reading on.
+
+    It is slow to believe a step far beyond it, but not one of the `usual` size: the mean itself
+    may be too small, after an early step of next to nothing or while the point stood all but still.
+    """
+    news = min(step * step, max(LEAP * mean, usual * usual))
+    return mean + (news - mean) / min(count - 1, _LEARN_LONG)
 
 
 @kernel

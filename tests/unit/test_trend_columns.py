@@ -186,10 +186,20 @@ def test_what_a_point_does_of_itself_is_learned_and_a_steady_trend_is_not_part_o
     assert swing(slow) > 0.4
 
 
-@pytest.mark.parametrize("first", [0.0, 0.02])
-def test_a_small_first_step_does_not_hide_a_points_noise(first: float) -> None:
+@pytest.mark.parametrize("small", [0.0, 0.02])
+@pytest.mark.parametrize("place", [1, 2])
+def test_a_small_early_step_does_not_hide_a_points_noise(place: int, small: float) -> None:
     noise = np.random.default_rng(10).normal(0, 1, (300, 20))
-    noise[:, 1] = noise[:, 0] + first
+    noise[:, place] = noise[:, place - 1] + small
+    heads = learned(np.random.default_rng(1), noise)["head"]
+    for steps in ("steps1", "steps2"):
+        sigma = np.sqrt(heads[steps] / 2)
+        assert np.median(sigma) == pytest.approx(1.0, rel=0.15)
+        assert np.quantile(sigma, 0.05) > 0.47
+
+
+def test_a_point_that_stood_all_but_still_shows_its_noise_in_an_hour() -> None:
+    noise = np.random.default_rng(11).normal(0, 1, (300, 60 + 360))
+    noise[:, :60] *= 1e-4
     sigma = np.sqrt(learned(np.random.default_rng(1), noise)["head"]["steps1"] / 2)
-    assert np.median(sigma) == pytest.approx(1.0, rel=0.15)
-    assert np.quantile(sigma, 0.05) > 0.4
+    assert np.quantile(sigma, 0.01) > 0.75
