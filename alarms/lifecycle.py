@@ -19,13 +19,11 @@ from alarms.alarm import (
     Transition,
     occurrence_id,
 )
-from alarms.deeds import SHELF_MOST_RED_US, SHELF_MOST_US, Action, Deed
+from alarms.deeds import Action, Deed
 from alarms.errors import ConflictError
 from alarms.outcome import LIFTS, Outcome, bell, closed_if_done, lifted, moved
 
 __all__ = [
-    "SHELF_MOST_RED_US",
-    "SHELF_MOST_US",
     "Action",
     "Deed",
     "Outcome",

@@ -13,7 +13,7 @@ from alarms.errors import NotFoundError
 from alarms.lifecycle import RuleChange
 from alarms.proposal import ChannelState
 from alarms.scope import Scope
-from alarms.storage import journal, trail
+from alarms.storage import journal, timers, trail
 
 DUE_MOST: Final = 5_000
 """Alarms that time may move in one transaction."""
@@ -312,9 +312,9 @@ async def _write(
     """Write the newest state of each alarm named in `entries`, and every entry to the journal."""
     if not entries:
         return
-    newest = {entry.alarm.id: entry.alarm for entry in entries}
+    newest = await timers.carried(conn, {entry.alarm.id: entry.alarm for entry in entries})
     # Closed ones first: a slot may close and open again within one batch.
-    ordered = sorted(newest.values(), key=lambda alarm: alarm.t_closed is None)
+    ordered = sorted(newest, key=lambda alarm: alarm.t_closed is None)
     async with conn.cursor() as cursor:
         await cursor.executemany(_UPSERT, [_columns(alarm) for alarm in ordered])
     await journal.append(conn, head, entries, now=now)
