@@ -312,9 +312,10 @@ async def _write(
     """Write the newest state of each alarm named in `entries`, and every entry to the journal."""
     if not entries:
         return
-    newest = await timers.carried(conn, {entry.alarm.id: entry.alarm for entry in entries})
+    entries = await timers.carried(conn, entries)
+    newest = {entry.alarm.id: entry.alarm for entry in entries}
     # Closed ones first: a slot may close and open again within one batch.
-    ordered = sorted(newest, key=lambda alarm: alarm.t_closed is None)
+    ordered = sorted(newest.values(), key=lambda alarm: alarm.t_closed is None)
     async with conn.cursor() as cursor:
         await cursor.executemany(_UPSERT, [_columns(alarm) for alarm in ordered])
     await journal.append(conn, head, entries, now=now)

@@ -1,22 +1,22 @@
 """What the rules behind alarms say of their timers: looked up where an alarm is written."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from psycopg import AsyncConnection
 
 from alarms import timers
-from alarms.alarm import Alarm, AlarmId
+from alarms.alarm import Entry
 
 
-async def carried(conn: AsyncConnection, alarms: Mapping[AlarmId, Alarm]) -> list[Alarm]:
-    """Return alarms with what their rules, as they are in the record now, say of their timers.
+async def carried(conn: AsyncConnection, entries: Sequence[Entry]) -> list[Entry]:
+    """Return entries whose alarms carry what their rules, as the record has them now, say of it.
 
-    An import tells the open alarms of what it changed, so each carries its rule's until it is
+    An import tells the open alarms of what it changed, so each carries what holds until it is
     written again. Call it after `journal.lock`, which imports take as well.
     """
-    places = {alarm.subject.key.partition("/")[::2] for alarm in alarms.values()}
+    places = {entry.alarm.subject.key.partition("/")[::2] for entry in entries}
     found = await conn.execute(
         """
         with asked as (select * from unnest(%s::text[], %s::text[]) as asked (enterprise, name))
@@ -36,10 +36,15 @@ async def carried(conn: AsyncConnection, alarms: Mapping[AlarmId, Alarm]) -> lis
     params: dict[str, dict[str, Any]] = dict(await found.fetchall())
     return [
         msgspec.structs.replace(
-            alarm,
-            timers=timers.of_rule(
-                params.get(alarm.subject.key, {}).get(alarm.rule.partition(".")[0], {})
+            entry,
+            alarm=msgspec.structs.replace(
+                entry.alarm,
+                timers=timers.of_rule(
+                    params.get(entry.alarm.subject.key, {}).get(
+                        entry.alarm.rule.partition(".")[0], {}
+                    )
+                ),
             ),
         )
-        for alarm in alarms.values()
+        for entry in entries
     ]
