@@ -56,9 +56,9 @@ def _next(alarm: Alarm) -> Deadline | None:
             step = _next_step(alarm)
             if step is not None and alarm.owed_since is not None:
                 at = alarm.owed_since + timers.ladder_us(alarm)[step]
-                found.append(Deadline(at, _escalate))
+                found.append(Deadline(max(at, alarm.rule_since), _escalate))
         elif alarm.active and (again := timers.realarm_us(alarm)) is not None:
-            found.append(Deadline(acknowledged.at + again, _realarm))
+            found.append(Deadline(max(acknowledged.at + again, alarm.rule_since), _realarm))
     return min(found, key=lambda deadline: deadline.at, default=None)
 
 
