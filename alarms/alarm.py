@@ -2,7 +2,7 @@
 
 import hashlib
 from enum import IntEnum, StrEnum
-from typing import Final, NewType
+from typing import Any, Final, NewType
 
 import msgspec
 
@@ -296,6 +296,10 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     """The flood it last rang in."""
     raises: tuple[int, ...] = ()
     """Event times of the newest raises, three at most: what the label is judged by."""
+    timers: dict[str, Any] = msgspec.field(default_factory=dict)
+    """What its rule, as it is now, says otherwise of `alarms.timers`; seconds by name."""
+    rule_since: int = 0
+    """Since when its rule is as it is, server's clock; 0: since it was raised."""
     t_returned: int | None = None
     t_closed: int | None = None
     retired: bool = False

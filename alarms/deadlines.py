@@ -1,24 +1,18 @@
 """When an alarm moves by itself: suppressions that run out, re-alarm, who is told by when.
 
-The ladder and the re-alarm are alarms.md 1.4 and rows 26 and 27, on the server's clock.
+The ladder and the re-alarm are rows 26 and 27 of alarms.md 1.5, on the server's clock; how
+long they wait stands in `timers`.
 """
 
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from alarms.alarm import Alarm, Escalation, Tier, Transition
+from alarms import timers
+from alarms.alarm import Alarm, Escalation, Transition
 from alarms.outcome import Outcome, bell, lifted, moved
 
-MINUTE_US: Final = 60_000_000
-LADDER_US: Final[dict[Tier, tuple[int, ...]]] = {
-    Tier.red: (1 * MINUTE_US, 3 * MINUTE_US, 10 * MINUTE_US),
-    Tier.orange: (5 * MINUTE_US, 15 * MINUTE_US, 60 * MINUTE_US),
-}
-"""How long after it rang an alarm that the site has not acknowledged is told further."""
 TOLD: Final[tuple[tuple[str, ...], ...]] = (("site",), ("county",), ("city", "province"))
 """Whom each step tells: the site's supervisor, the county, the city and with it the province."""
-REALARM_US: Final[dict[Tier, int]] = {Tier.red: 15 * MINUTE_US}
-"""How long after its acknowledgement an alarm that is still active rings again."""
 
 
 class Deadline(NamedTuple):
@@ -61,17 +55,17 @@ def _next(alarm: Alarm) -> Deadline | None:
         if acknowledged is None:
             step = _next_step(alarm)
             if step is not None and alarm.owed_since is not None:
-                at = alarm.owed_since + LADDER_US[alarm.tier][step]
-                found.append(Deadline(at, _escalate))
-        elif alarm.active and alarm.tier in REALARM_US:
-            found.append(Deadline(acknowledged.at + REALARM_US[alarm.tier], _realarm))
+                at = alarm.owed_since + timers.ladder_us(alarm)[step]
+                found.append(Deadline(max(at, alarm.rule_since), _escalate))
+        elif alarm.active and (again := timers.realarm_us(alarm)) is not None:
+            found.append(Deadline(max(acknowledged.at + again, alarm.rule_since), _realarm))
     return min(found, key=lambda deadline: deadline.at, default=None)
 
 
 def _next_step(alarm: Alarm) -> int | None:
     """Return the place of the next step of the ladder; levels that know already are passed over."""
     told = 0 if alarm.escalation is None else alarm.escalation.step
-    for step in range(told, len(LADDER_US.get(alarm.tier, ()))):
+    for step in range(told, len(timers.ladder_us(alarm))):
         if any(alarm.acks[level] is None for level in TOLD[step]):
             return step
     return None

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from alarms import timers
 from alarms.alarm import (
     ORG_LEVELS,
     Acknowledgement,
@@ -13,17 +14,12 @@ from alarms.alarm import (
     Outage,
     Shelf,
     Suppression,
-    Tier,
     Transition,
 )
 from alarms.errors import ConflictError, FengsuiError
 from alarms.outcome import LIFTS, Outcome, bell, closed_if_done, lifted, moved
 
 HOUR_US: Final = 3_600_000_000
-SHELF_MOST_US: Final = 8 * HOUR_US
-"""An alarm can be shelved so long at most."""
-SHELF_MOST_RED_US: Final = HOUR_US
-"""A red alarm can be shelved so long at most; a second person must agree (kept by the caller)."""
 SUPPRESSION_MOST_US: Final = 24 * HOUR_US
 """An alarm can be suppressed by hand so long at most."""
 OUTAGE_MOST_US: Final = 30 * 24 * HOUR_US
@@ -137,7 +133,11 @@ def _hide(alarm: Alarm, action: Action, now: int) -> Outcome:
     stops: dict[str, object] = {"owed_since": None, "escalation": None}
     by, at, tier = action.actor, now, alarm.tier
     if action.kind is Deed.shelve:
-        most = SHELF_MOST_RED_US if tier is Tier.red else SHELF_MOST_US
+        most = timers.shelf_most_us(alarm)
+        if most == 0:
+            raise ConflictError(
+                f"cannot shelve this alarm: its rule lets no {tier.name} one be shelved", alarm
+            )
         until = _until(action, now, most, f"a {tier.name} alarm can be shelved")
         if action.one_shot and not alarm.active:
             raise ConflictError(
@@ -219,10 +219,15 @@ def _words(action: Action, wanted: str) -> str:
 
 def _until(action: Action, now: int, most: int, what: str) -> int:
     if action.until is None or not now < action.until <= now + most:
-        raise FengsuiError(
-            f"{what} for up to {most // HOUR_US} h; give an `until` between now and then"
-        )
+        raise FengsuiError(f"{what} for up to {_span(most)}; give an `until` between now and then")
     return action.until
+
+
+def _span(micros: int) -> str:
+    for unit, length in (("h", HOUR_US), ("min", HOUR_US // 60)):
+        if micros % length == 0:
+            return f"{micros // length} {unit}"
+    return f"{micros / 1e6:g} s"
 
 
 def _moved(

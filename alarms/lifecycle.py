@@ -19,13 +19,11 @@ from alarms.alarm import (
     Transition,
     occurrence_id,
 )
-from alarms.deeds import SHELF_MOST_RED_US, SHELF_MOST_US, Action, Deed
+from alarms.deeds import Action, Deed
 from alarms.errors import ConflictError
 from alarms.outcome import LIFTS, Outcome, bell, closed_if_done, lifted, moved
 
 __all__ = [
-    "SHELF_MOST_RED_US",
-    "SHELF_MOST_US",
     "Action",
     "Deed",
     "Outcome",
@@ -301,7 +299,7 @@ def _rule_changed(alarm: Alarm | None, event: RuleChange, now: int) -> Outcome:
     """Keep the alarm under its new rule, or close it with its rule; acknowledgement stays."""
     if alarm is None or alarm.t_closed is not None:
         return Outcome(alarm=alarm)
-    changes: dict[str, Any] = {"rule_version": alarm.rule_version + 1}
+    changes: dict[str, Any] = {"rule_version": alarm.rule_version + 1, "rule_since": now}
     if event.change is Transition.retired:
         changes |= {"active": False, "retired": True, "t_closed": now, "owed_since": None}
     return moved(

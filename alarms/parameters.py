@@ -4,23 +4,77 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from alarms import timers
+from alarms.alarm import Tier
 from alarms.detectors import confirmation
 from alarms.plant import Point
-from alarms.registry_fields import Form, Key, Number
-from alarms.rules import defaults_for
+from alarms.registry_fields import Form, Key, Many, Number
+from alarms.rules import SILENCE_MOST_S, STALE_SHORTEST_S, defaults_for
+
+_DAY_S: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """One number; `default` holds where a point sets none (None: the detector chooses)."""
+    """A setting; `default` holds where a point sets none (None: the detector chooses)."""
 
-    number: Number
+    number: Number | Many
     default: float | None
     words: str
 
 
-PARAMETERS: Final[Mapping[str, Mapping[str, Parameter]]] = {
+def _timers_of(tier: Tier) -> dict[str, Parameter]:
+    """Return what may be set of the life of a rule's alarms of one tier."""
+    red = tier is Tier.red
+    return {
+        f"realarm_{tier.name}_s": Parameter(
+            number=Number(
+                least=timers.REALARM_LEAST_S,
+                most=timers.REALARM_RED_MOST_S,
+                why="an acknowledged red alarm stays quiet no longer than a shelved one",
+            )
+            if red
+            else Number(least=0, most=_DAY_S),
+            default=None,
+            words=f"seconds after which an acknowledged, still active {tier.name} alarm rings again"
+            + ("" if red else "; 0: never"),
+        ),
+        f"acknowledge_{tier.name}_s": Parameter(
+            number=Many(
+                each=Number(least=timers.LADDER_LEAST_S, most=_DAY_S),
+                least=timers.STEPS if red else 0,
+                most=timers.STEPS,
+            ),
+            default=None,
+            words=f"seconds after which an unacknowledged {tier.name} alarm is told to the site's "
+            "supervisor, the county, the city and the province",
+        ),
+        f"shelve_max_{tier.name}_s": Parameter(
+            number=Number(
+                least=0,
+                most=timers.SHELF_MOST_S[tier],
+                why=f"a rule may only shorten how long a {tier.name} alarm can be shelved",
+            ),
+            default=None,
+            words=f"seconds for which a {tier.name} alarm can be shelved at most; 0: not at all",
+        ),
+    }
+
+
+LIFE: Final[Mapping[str, Parameter]] = {
+    name: parameter for tier in timers.TIERED for name, parameter in _timers_of(tier).items()
+}
+"""What may be set of the life of alarms, whatever kind of rule is behind them."""
+
+_OWN: Final[Mapping[str, Mapping[str, Parameter]]] = {
     "limit": {
+        "bridge_s": Parameter(
+            number=Number(least=0, most=SILENCE_MOST_S, above=True),
+            default=None,
+            words="longest gap between readings across which a running delay goes on, seconds",
+        ),
+    }
+    | {
         f"deadband_{name}": Parameter(
             number=Number(least=0),
             default=None,
@@ -83,6 +137,16 @@ PARAMETERS: Final[Mapping[str, Mapping[str, Parameter]]] = {
             words="seconds needed to act: within them of a limit its forecast is orange at least",
         ),
     },
+    "comms": {
+        "stale_s": Parameter(
+            number=Number(least=STALE_SHORTEST_S, most=SILENCE_MOST_S),
+            default=None,
+            words="seconds of silence after which the point is stale",
+        ),
+    },
+}
+PARAMETERS: Final[Mapping[str, Mapping[str, Parameter]]] = {
+    kind: {**own, **LIFE} for kind, own in _OWN.items()
 }
 """By kind of detector, then by name."""
 
@@ -103,7 +167,7 @@ def parameter(point: Point, kind: str, name: str, *, source_kind: str = "") -> f
 
     Without its source's kind, packs that speak of some kinds only are silent.
     """
-    own = point.params.get(kind, {}).get(name)
+    own: float | None = point.params.get(kind, {}).get(name)
     if own is not None:
         return own
     default = defaults_for(point, source_kind).get((kind, name))

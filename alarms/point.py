@@ -37,7 +37,7 @@ class Point:
     sector: str | None = None
     latching: bool = False
     needs_closeout: bool = False
-    params: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     compute: str | None = None
     suppress: Mapping[str, Any] = field(default_factory=dict)
 

@@ -74,12 +74,16 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Number:
-    """A finite number between `least` and `most`; `above` excludes `least` itself."""
+    """A finite number between `least` and `most`; `above` excludes `least` itself.
+
+    `why` says why those are its bounds, to who passes them.
+    """
 
     least: float = -math.inf
     most: float = math.inf
     above: bool = False
     whole: bool = False
+    why: str = ""
 
     def read(self, node: Node) -> "float | Wrong":
         """Return the number, or what is wrong with it."""
@@ -92,7 +96,8 @@ class Number:
         if self.whole and value != int(value):
             return Wrong(f"is {value:g}, a whole number is wanted")
         if value < self.least or value > self.most or (self.above and value == self.least):
-            return Wrong(f"is {value:g}, allowed is {self._allowed()}")
+            because = f": {self.why}" if self.why else ""
+            return Wrong(f"is {value:g}, allowed is {self._allowed()}{because}")
         return int(value) if self.whole else float(value)
 
     def schema(self) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any, Final
 
+from alarms import timers
 from alarms.detectors.balance import BUCKETS
 from alarms.group_rules import is_gas, time_base_s
+from alarms.parameters import LIFE
 from alarms.plant import GASES, GROUP_KINDS, ROLES, Group, Point
 from alarms.registry_checks import Finding
 from alarms.registry_fields import Choice, Flag, Form, Key, Many, Number, Spot, Text
@@ -84,6 +86,7 @@ def form(*, code: Text, name: Text, tiers: tuple[str, ...], longest_s: float) ->
             "tier": Key(kind=Choice(words=tiers)),
             "on_delay_s": Key(kind=Number(least=0, most=longest_s)),
             "off_delay_s": Key(kind=Number(least=0, most=longest_s)),
+            **{name: Key(kind=each.number) for name, each in LIFE.items()},
         }
     )
 
@@ -132,7 +135,7 @@ def read(
         members=members,
         unit=found.get("unit"),
         params={
-            **{name: found[name] for name in _PARAMS[kind] if name in found},
+            **{name: found[name] for name in (*_PARAMS[kind], *LIFE) if name in found},
             **({"factors": tuple(row.get("factor", 1.0) for row in rows)} if rows else {}),
         },
         tier=found.get("tier"),
@@ -189,6 +192,7 @@ def _membership(group: Group, points: Mapping[str, Point]) -> Iterator[Finding]:
 def _findings(group: Group, source_kind: str, points: Mapping[str, Point]) -> Iterator[Finding]:
     """Say what contradicts itself in a group whose members are all known."""
     members = [points[tag] for tag in group.tags]
+    yield from timers.problems(group.params)
     exactly = _EXACTLY.get(group.kind)
     if exactly is not None and len(members) != exactly:
         yield "points", f"has {len(members)} points, a {group.kind} has exactly {exactly}"

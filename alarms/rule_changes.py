@@ -127,7 +127,9 @@ def _seen_by(rule: str, point: Point) -> dict[str, Any]:
 
 def _text(value: object) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {number}" for name, number in value.items()) or "none"
+        return ", ".join(f"{name} {_text(each)}" for name, each in value.items()) or "none"
+    if isinstance(value, tuple):
+        return "/".join(map(_text, value))
     return "default" if value is None else str(value)
 
 

@@ -5,16 +5,24 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Final
 
-from alarms import tiers
+from alarms import tiers, timers
 from alarms.alarm import Tier
 from alarms.plant import GASES, Point
-from alarms.rules import LEVEL_NAMES, confirmation_of, release_of, tier_of
+from alarms.rules import (
+    DEFAULT_PERIOD_S,
+    LEVEL_NAMES,
+    confirmation_of,
+    release_of,
+    silences_s,
+    tier_of,
+)
 
 Problem = tuple[str, str]
 """A key of the point, as in `limits.reset`, and a sentence about it."""
 
 _ALLOWED: Final = ("ll", "l", "h", "hh", "cut", "reset")
 _LOW: Final = ("ll", "l")
+_DAY_S: Final = 86_400.0
 
 
 def of(point: Point) -> list[Problem]:
@@ -25,7 +33,8 @@ def of(point: Point) -> list[Problem]:
             problems.append((name, f"{name} is {seconds}; give seconds, 0 or more"))
     if point.period_s is not None and not (math.isfinite(point.period_s) and point.period_s > 0):
         problems.append(("period_s", f"period_s is {point.period_s}; give seconds, more than 0"))
-    return problems
+        return problems
+    return [*problems, *_silences(point), *_timers(point)]
 
 
 def in_range(point: Point) -> Iterator[Problem]:
@@ -180,6 +189,33 @@ def _confirmation(point: Point) -> list[Problem]:
         problem = f"confirm_n is {n}, more than confirm_m {m}; n of the last m readings cannot be"
         return [("params.limit.confirm_n", problem)]
     return []
+
+
+def _silences(point: Point) -> Iterator[Problem]:
+    """Say where a rule's silence would be every gap, or no silence at all; the bounds are ours."""
+    least = 2 * (point.period_s or DEFAULT_PERIOD_S)
+    most = max(_DAY_S, 1.5 * least)
+    stale = point.params.get("comms", {}).get("stale_s")
+    if stale is not None and not least <= stale <= most:
+        problem = (
+            f"is {stale:g}, allowed is {least:g} to {most:g}: from two periods (period_s), for one "
+            "lost reading is no silence, to a day or three periods, for silence is always watched"
+        )
+        yield "params.comms.stale_s", problem
+    bridge = point.params.get("limit", {}).get("bridge_s")
+    most = silences_s(point)[1]
+    if bridge is not None and not least <= bridge <= most:
+        problem = (
+            f"is {bridge:g}, allowed is {least:g} to {most:g}: from two periods (period_s), or one "
+            "late reading begins every delay anew, to the silence after which the point is stale"
+        )
+        yield "params.limit.bridge_s", problem
+
+
+def _timers(point: Point) -> Iterator[Problem]:
+    for kind, settings in point.params.items():
+        for name, problem in timers.problems(settings):
+            yield f"params.{kind}.{name}", problem
 
 
 def _tiers(point: Point) -> list[Problem]:

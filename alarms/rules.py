@@ -36,6 +36,9 @@ _ON_DELAYS_S: Final = {
 _OFF_DELAY_S: Final = 30.0
 _OFF_DELAY_RED_S: Final = 60.0
 STALE_LEAST_S: Final = 30.0
+STALE_SHORTEST_S: Final = 5.0
+SILENCE_MOST_S: Final = 259_200.0
+"""Three of the longest periods: no silence that a rule may set is longer."""
 _FORECAST: Final = GASES | {"level", "temperature", "pressure", "differential_pressure", "flow"}
 
 
@@ -108,12 +111,12 @@ def rules_of(plant: Plant) -> Ruleset:
     delays = np.zeros((2, n, SLOTS), np.int64)
     tier = np.zeros((n, SLOTS), np.int8)
     name = np.full((n, SLOTS), -1, np.int8)
-    period = np.empty(n)
+    bridge, stale = np.empty(n, np.int64), np.empty(n, np.int64)
     confirm = np.ones((n, 2), np.int8)
     for row, point in enumerate(alike.points):
         point = tiers.graded(plant, point)
         confirm[row] = confirmation_of(point)
-        period[row] = point.period_s or DEFAULT_PERIOD_S
+        bridge[row], stale[row] = (round(each * SECOND) for each in silences_s(point))
         for sign, first, levels in (
             (-1, LOW.start, low_levels(point)),
             (1, HIGH.start, high_levels(point)),
@@ -124,7 +127,6 @@ def rules_of(plant: Plant) -> Ruleset:
                 delays[:, row, slot] = level.on_delay, level.off_delay
                 tier[row, slot] = level.tier
                 name[row, slot] = LEVEL_NAMES.index(level.name)
-    bridge = np.round(3 * period * SECOND).astype(np.int64)
     of = alike.of
     return Ruleset(
         on=on[of],
@@ -134,9 +136,20 @@ def rules_of(plant: Plant) -> Ruleset:
         tier=tier[of],
         name=name[of],
         bridge=bridge[of],
-        stale=np.maximum(bridge, round(STALE_LEAST_S * SECOND))[of],
+        stale=stale[of],
         confirm=confirm[of],
     )
+
+
+def silences_s(point: Point) -> tuple[float, float]:
+    """Return the gap that a running delay bridges, and after how long a point is stale, seconds.
+
+    No delay bridges a silence: it would raise, or not, by who looks first.
+    """
+    period = point.period_s or DEFAULT_PERIOD_S
+    stale: float = point.params.get("comms", {}).get("stale_s", max(3 * period, STALE_LEAST_S))
+    bridge: float = point.params.get("limit", {}).get("bridge_s", 3 * period)
+    return min(bridge, stale), stale
 
 
 def high_levels(point: Point) -> list[Level]:

@@ -264,6 +264,7 @@ def _blamed(matching: list[Rule], key: str) -> Rule:
         rule
         for rule in matching
         if (name in rule.settings and (not inner or inner in rule.settings[name]))
+        or inner.removeprefix(f"{rule.kind}.") in rule.settings.get("params", ())
         or (name == "detect" and inner == rule.kind)
     ]
     return max(setting or matching, key=lambda rule: rule.weight)

@@ -111,6 +111,10 @@ ALARM: Final = thing(
     shelf=_SHELF,
     suppression=thing_or_null(until=MOMENT, **_PERSON, reason=TEXT),
     out_of_service=thing_or_null(until=MOMENT, **_PERSON, permit=TEXT),
+    shelve_max_s={
+        "type": "number",
+        "description": "How long it can be shelved at most by its rule, s; 0: not at all.",
+    },
     latched=FLAG,
     needs_closeout=FLAG,
     closeout=thing_or_null(**_PERSON, cause=TEXT, text=TEXT),
@@ -241,6 +245,20 @@ THINGS: Final[dict[str, Schema]] = {
             "type": ["object", "null"],
             "description": "Limits are confirmed by n of the last m readings; null: by each one.",
             "properties": {"n": {"type": "integer"}, "m": {"type": "integer"}},
+        },
+        bridge_s={
+            "type": "number",
+            "description": "The longest gap between readings that a running delay bridges, s.",
+        },
+        stale_s={
+            "type": "number",
+            "description": "The silence after which the point is stale, s.",
+        },
+        timers={
+            "type": "object",
+            "description": "By kind of rule, what the registry says otherwise of the life of its "
+            "alarms: realarm, acknowledge and shelve_max of a tier, s.",
+            "additionalProperties": OBJECT,
         },
         tiers=OBJECT,
         detect={"type": ["array", "null"], "items": TEXT},

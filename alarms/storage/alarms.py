@@ -13,7 +13,7 @@ from alarms.errors import NotFoundError
 from alarms.lifecycle import RuleChange
 from alarms.proposal import ChannelState
 from alarms.scope import Scope
-from alarms.storage import journal, trail
+from alarms.storage import journal, timers, trail
 
 DUE_MOST: Final = 5_000
 """Alarms that time may move in one transaction."""
@@ -312,6 +312,7 @@ async def _write(
     """Write the newest state of each alarm named in `entries`, and every entry to the journal."""
     if not entries:
         return
+    entries = await timers.carried(conn, entries)
     newest = {entry.alarm.id: entry.alarm for entry in entries}
     # Closed ones first: a slot may close and open again within one batch.
     ordered = sorted(newest.values(), key=lambda alarm: alarm.t_closed is None)

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from alarms import instants
+from alarms import instants, timers
 from alarms.alarm import Alarm
 
 
@@ -86,6 +86,7 @@ def document(alarm: Alarm, *, t_committed: int | None) -> dict[str, Any]:
             "at": instants.to_text(alarm.outage.at),
             "permit": alarm.outage.permit,
         },
+        "shelve_max_s": timers.shelf_most_us(alarm) / 1e6,
         "latched": alarm.latched,
         "needs_closeout": alarm.needs_closeout,
         "closeout": None

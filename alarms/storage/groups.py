@@ -1,6 +1,6 @@
 """Groups of points in the record: written by an import, loaded with the plant."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, LiteralString
 
 from alarms.plant import Group
@@ -42,8 +42,11 @@ SELECT: Final[LiteralString] = """
 def from_row(row: dict[str, Any]) -> Group:
     """Build a group from its row; JSON has lists where a group has tuples."""
     members = {role: tuple(tags) for role, tags in row["members"].items()}
-    params = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in row["params"].items()
+    return Group(**{**row, "members": members, "params": with_tuples(row["params"])})
+
+
+def with_tuples(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as they were written: JSON has lists where they have tuples."""
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in params.items()
     }
-    return Group(**{**row, "members": members, "params": params})

@@ -9,6 +9,7 @@ from psycopg.rows import dict_row
 
 from alarms.alarm import Tier
 from alarms.plant import prefix_of
+from alarms.rules import DEFAULT_PERIOD_S, STALE_LEAST_S
 from alarms.scope import Scope
 from alarms.storage import fences
 
@@ -172,14 +173,17 @@ async def _gateways(
                g.last_seen_at, g.clock_error_s, g.last_seq, g.messages, g.accepted, g.rejected,
                g.lost, g.credential is not null as has_credential, g.dialect, g.mapping,
                g.corrected, g.corrected_stamp, g.corrected_at,
-               (select min(p.period_s) from point p
+               (select min(coalesce((p.params -> 'comms' ->> 'stale_s')::double precision,
+                                    greatest(3 * coalesce(p.period_s, %s), %s)))
+                  from point p
                  where p.enterprise_id = g.enterprise_id
-                   and (p.gateway_id = g.id or p.gateway_id is null)) as period_s
+                   and (p.gateway_id = g.id or p.gateway_id is null)) as silence_s
           from gateway g join enterprise e on e.id = g.enterprise_id
          where {} order by g.id limit %s
         """
     ).format(conditions.where())
-    return await _rows(conn, query, (*conditions.values, limit))
+    defaults = DEFAULT_PERIOD_S, STALE_LEAST_S
+    return await _rows(conn, query, (*defaults, *conditions.values, limit))
 
 
 async def points(

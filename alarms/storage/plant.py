@@ -242,6 +242,7 @@ def _point(row: dict[str, Any]) -> Point:
     low, high = row.pop("range_low"), row.pop("range_high")
     row["range"] = None if low is None else (low, high)
     row["detect"] = None if row["detect"] is None else tuple(row["detect"])
+    row["params"] = {kind: groups.with_tuples(own) for kind, own in row["params"].items()}
     return Point(**row)
 
 

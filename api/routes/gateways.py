@@ -60,10 +60,10 @@ def places_shown(row: places.Row, now: datetime) -> dict[str, Any]:
     the silence after which the fastest of its points counts as stale.
     """
     carried = row["messages"] + row["lost"]
-    silence_s = max(3 * (row["period_s"] or 0), STALE_LEAST_S)
+    silence_s = STALE_LEAST_S if row["silence_s"] is None else row["silence_s"]
     seen = row["last_seen_at"]
     heard = "silent" if seen is None or now - seen > timedelta(seconds=silence_s) else "online"
-    hidden = {"last_seen_at", "state_at", "period_s", "corrected_stamp", "corrected_at"}
+    hidden = {"last_seen_at", "state_at", "silence_s", "corrected_stamp", "corrected_at"}
     return {name: row[name] for name in row if name not in hidden} | {
         "heard": "never" if seen is None else heard,
         "expected_silence_s": silence_s,

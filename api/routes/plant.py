@@ -13,6 +13,7 @@ from alarms.plant import Point
 from alarms.readings import QUALITY_MASK, Quality
 from alarms.storage import places, trends
 from alarms.storage.places import Count, Page
+from alarms.timers import of_rule
 from api import answers, clock, examples
 from api.problems import ProblemError
 from api.routes.gateways import places_shown
@@ -22,7 +23,7 @@ router = APIRouter(prefix="/api/v1", tags=["plant"])
 _ANSWERED = (401, 422)
 _JUDGED_BY = (
     *("enterprise", "source", "unit", "tag", "quantity", "engineering_unit", "limits", "deadband"),
-    *("on_delay_s", "off_delay_s", "tiers", "params"),
+    *("on_delay_s", "off_delay_s", "tiers", "params", "period_s"),
 )
 
 
@@ -201,14 +202,19 @@ async def points(
 
 def _point(row: places.Row) -> dict[str, Any]:
     low, high, moment = row["range_low"], row["range_high"], row["ts"]
-    n, m = rules.confirmation_of(_judged(row))
+    judged = _judged(row)
+    n, m = rules.confirmation_of(judged)
+    bridge_s, stale_s = rules.silences_s(judged)
     hidden = {"range_low", "range_high", "gateway_id", "ts", "value", "quality", "registered_at"}
     hidden.add("params")
     return {name: row[name] for name in row if name not in hidden} | {
         "id": str(row["id"]),
         "range": None if low is None else [low, high],
-        "delays": rules.on_delays_s(_judged(row)),
+        "delays": rules.on_delays_s(judged),
         "confirmation": {"n": n, "m": m} if m > 1 else None,
+        "bridge_s": bridge_s,
+        "stale_s": stale_s,
+        "timers": {kind: own for kind in judged.params if (own := of_rule(judged.params[kind]))},
         "gateway": row["gateway_id"],
         "registered_at": answers.text_of(row["registered_at"]),
         "last": None

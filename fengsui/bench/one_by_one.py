@@ -12,7 +12,7 @@ from typing import Final
 
 from alarms.alarm import Tier
 from alarms.plant import Point
-from alarms.rules import DEFAULT_PERIOD_S, Level, confirmation_of, high_levels, low_levels
+from alarms.rules import Level, confirmation_of, high_levels, low_levels, silences_s
 
 SETTLE: Final = 1_000_000
 _JUDGED: Final = (0, 1, 4)
@@ -109,11 +109,11 @@ class OneByOne:
 
     @property
     def bridge(self) -> int:
-        return round(3_000_000 * (self.point.period_s or DEFAULT_PERIOD_S))
+        return round(1_000_000 * silences_s(self.point)[0])
 
     @property
     def stale_after(self) -> int:
-        return max(self.bridge, 30_000_000)
+        return round(1_000_000 * silences_s(self.point)[1])
 
     def take(self, time: int, received: int, value: float, quality: int) -> None:
         """Judge one reading, newer than all before it; times in Micros."""

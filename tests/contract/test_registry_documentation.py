@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 from alarms import regions, registry, registry_form
 from alarms.plant import GROUP_KINDS
 from alarms.registry import Known
+from tests.contract.test_registry_schema import is_accepted, meets_schema, plant
 
 PAGE = Path(__file__).parents[2] / "docs" / "registry.md"
 
@@ -32,3 +33,10 @@ def test_the_documented_groups_have_the_form_of_groups() -> None:
     source = {"code": "S1", "name": "源", "kind": "other", **yaml.safe_load(written)}
     assert [error.message for error in Draft202012Validator(schema).iter_errors(source)] == []
     assert {group["kind"] for group in source["groups"]} == set(GROUP_KINDS) - {"difference"}
+
+
+def test_the_documented_timers_are_allowed() -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    [written] = [yaml.safe_load(block) for block in blocks if "acknowledge_red_s" in block]
+    assert meets_schema(plant(**written))
+    assert is_accepted(plant(**written))

@@ -34,7 +34,8 @@ enterprises:
                  params: {deviation: {learn: 60}, sensor: {learn_s: 1200, hold_s: 900}}}
               - {tag: V1.L2, quantity: level, unit: m, range: [0, 12], period_s: 10,
                  limits: {h: 8, hh: 9}, deadband: 0.05, gateway: gw-all,
-                 params: {sensor: {learn_s: 1200, hold_s: 900}}}
+                 params: {sensor: {learn_s: 1200, hold_s: 900}, limit: {bridge_s: 20},
+                          comms: {stale_s: 25}}}
               - {tag: V1.L3, quantity: level, unit: m, range: [0, 12], period_s: 10,
                  limits: {h: 8, hh: 9}, deadband: 0.05, gateway: gw-all,
                  params: {sensor: {learn_s: 1200, hold_s: 900}}}
@@ -67,7 +68,8 @@ enterprises:
               - {tag: V1.FI, quantity: flow, unit: m³/h, range: [0, 100], period_s: 10,
                  limits: {l: 10}, deadband: 1, on_delay_s: 30, gateway: gw-all,
                  detect: [limit, rate, deviation, sensor, comms],
-                 params: {deviation: {learn: 60}, rate: {span_s: 120}},
+                 params: {deviation: {learn: 60}, rate: {span_s: 120}, limit: {bridge_s: 90},
+                          comms: {stale_s: 90}},
                  suppress: {when: 'p["V1.RUN"] == 0', reason: 停泵, dwell_s: 20, most_s: 900}}
               - {tag: V1.FO, quantity: flow, unit: m³/h, range: [0, 100], period_s: 10,
                  gateway: gw-all}

@@ -127,7 +127,19 @@ async def test_a_gateway_that_never_spoke_of_itself_is_heard_while_it_sends(hous
             for shown in (found, one):
                 assert (shown["state"], shown["heard"]) == ("unknown", heard_then), seen
                 assert shown["expected_silence_s"] == 300
-                assert "period_s" not in shown
+                assert "silence_s" not in shown
+    own = """{"comms": {"stale_s": 240}}"""
+    async with await connection.connect(house.database) as conn:
+        await conn.execute(
+            """
+            update point set params = %s
+             where tag = 'T2'
+               and enterprise_id = (select id from enterprise where code = 'E2')
+            """,
+            (own,),
+        )
+    async with await house.http("all") as http:
+        assert (await http.get("gateways/gw-E2")).json()["expected_silence_s"] == 240
 
 
 async def test_what_was_stamped_ahead_is_found_afterwards(house: House) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import jsonschema
 import pytest
+from psycopg.types.json import Jsonb
 
 from alarms.alarm import Tier
 from alarms.storage import connection
@@ -215,6 +216,21 @@ async def test_a_point_tells_the_delays_in_force_where_its_registry_entry_gives_
     assert point["on_delay_s"] is None
     assert point["delays"] == {"ll": 0, "l": 60, "h": 60, "hh": 0}
     assert point["confirmation"] is None
+    assert (point["bridge_s"], point["stale_s"], point["timers"]) == (30, 30, {})
+
+
+async def test_a_point_tells_the_timers_its_registry_entry_gives(house: House) -> None:
+    own = {
+        "limit": {"acknowledge_red_s": [30.0, 60.0, 90.0], "bridge_s": 25.0, "deadband_h": 0.1},
+        "comms": {"stale_s": 45.0},
+    }
+    async with await connection.connect(house.database) as conn:
+        await conn.execute("update point set params = %s where tag = 'T2'", (Jsonb(own),))
+    async with await house.http() as http:
+        point = (await http.get("points", params={"tag": "T2"})).json()["items"][0]
+    assert (point["bridge_s"], point["stale_s"]) == (25, 45)
+    assert point["timers"] == {"limit": {"acknowledge_red_s": [30, 60, 90]}}
+    jsonschema.validate(point, schemas.standing_alone("Point"))
 
 
 async def test_every_answer_carries_the_security_headers(house: House) -> None:

@@ -85,6 +85,7 @@ def points(draw: st.DrawFn, tag: str) -> Point:
         latching=draw(st.booleans()),
         params=draw(st.sampled_from(_PARAMS)) | draw(st.sampled_from(_CONFIRMED)),
     )
+    made = _timed(made, draw(st.sampled_from(_SILENCES)), draw(st.sampled_from(_SILENCES)))
     if rule_problems.of(made):
         made = replace(made, deadband=0.0)
     own = sorted(draw(st.lists(st.integers(0, 3), min_size=2, max_size=2)))
@@ -116,6 +117,20 @@ _CONFIRMED: Sequence[dict[str, Any]] = (
         for n, m in ((1, 2), (2, 2), (2, 3), (3, 4), (4, 5), (3, 64))
     ),
 )
+
+
+_SILENCES = (None, None, None, 2.0, 4.0, 11.0, 40.0)
+"""Of a point's bridge_s and stale_s, what is allowed of it."""
+
+
+def _timed(made: Point, stale_s: float | None, bridge_s: float | None) -> Point:
+    for kind, name, seconds in (("comms", "stale_s", stale_s), ("limit", "bridge_s", bridge_s)):
+        if seconds is not None:
+            own = {**made.params, kind: {**made.params.get(kind, {}), name: seconds}}
+            timed = replace(made, params=own)
+            keys = {key for key, _ in rule_problems.of(timed)}
+            made = made if f"params.{kind}.{name}" in keys else timed
+    return made
 
 
 @st.composite

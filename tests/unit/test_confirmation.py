@@ -18,6 +18,7 @@ from alarms.memory import Recollection, Rota
 from alarms.parameters import PARAMETERS
 from alarms.readings import Readings, newer_than
 from alarms.registry_checks import point_findings
+from alarms.registry_fields import Number
 from alarms.rules import RULES, rules_of
 from fengsui.backtest.clockwork import Clockwork
 from tests.unit.late_streams import outlined, rehearsed
@@ -333,7 +334,7 @@ def test_a_confirmation_that_cannot_be_is_refused_at_its_key(
 def test_a_window_holds_at_most_64_readings_and_the_form_says_so() -> None:
     for name in ("confirm_n", "confirm_m"):
         number = PARAMETERS["limit"][name].number
-        assert (number.least, number.most, number.whole) == (1, confirmation.LONGEST, True)
+        assert number == Number(least=1, most=confirmation.LONGEST, whole=True)
     assert confirmation.LONGEST == 64
 
 

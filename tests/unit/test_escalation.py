@@ -76,6 +76,8 @@ def place() -> Place:
         ("step1", Tier.red, ["foreman"]),
         ("step2", Tier.orange, ["county"]),
         ("step3", Tier.red, ["city", "province"]),
+        ("step1", Tier.yellow, ["foreman"]),
+        ("step3", Tier.blue, ["city", "province"]),
         ("issued", Tier.red, ["boss", "guard", "county", "city", "province"]),
         ("adjusted", Tier.yellow, ["boss", "guard", "county"]),
     ],

@@ -3,11 +3,12 @@
 import pytest
 
 from alarms.alarm import State, Tier, Transition
-from alarms.deadlines import MINUTE_US, due_at
+from alarms.deadlines import due_at
 from alarms.lifecycle import Deed, Timer
 from tests.unit.stories import ACK, HOUR, NOW, RAISED, RETURNED, UP, Story, does, says
 
 RED = says(Transition.raised, Tier.red)
+MINUTE_US = 60_000_000
 
 
 def escalations(story: Story) -> list[tuple[int, int, tuple[str, ...]]]:

@@ -46,7 +46,7 @@ export const points = sources.flatMap((source) =>
   source.units.flatMap((unit) =>
     TEMPLATES[unit.kind].map(([suffix, name, quantity, engineering_unit, range, limits, normal]) => ({
       enterprise: source.enterprise, source: source.code, unit: unit.code, tag: `${unit.code}.${suffix}`, name, quantity,
-      engineering_unit, range, limits, normal, period_s: 1, deadband: range[1] / 200, on_delay_s: 0, off_delay_s: 30, delays: Object.fromEntries(Object.keys(limits).filter((name) => name !== 'reset').map((name) => [name, 0])),
+      engineering_unit, range, limits, normal, period_s: 1, stale_s: 30, deadband: range[1] / 200, on_delay_s: 0, off_delay_s: 30, delays: Object.fromEntries(Object.keys(limits).filter((name) => name !== 'reset').map((name) => [name, 0])),
       simulated: enterprises.find(({ code }) => code === source.enterprise).simulated,
     })),
   ),

@@ -78,6 +78,8 @@ export interface Alarm {
   /** By `design`: the registry file says when. */
   suppression?: { until: string; by: string; at?: string; reason: string } | null
   out_of_service?: { until: string; by: string; at?: string; permit: string } | null
+  /** How long it can be shelved at most, s; absent from what an older server wrote. */
+  shelve_max_s?: number
   shelf?: { until: string; by: string; at?: string; reason?: string; one_shot?: boolean } | null
 }
 
@@ -240,6 +242,8 @@ export interface Point {
   engineering_unit: string
   range?: [number, number] | null
   period_s?: number | null
+  /** The silence after which it is stale, s. */
+  stale_s: number
   limits?: Record<string, number>
   deadband?: number | null
   on_delay_s?: number | null

@@ -4,7 +4,7 @@ import type { Point } from '../src/contract'
 import { alarm } from './made'
 
 const point: Point = {
-  id: '17', enterprise: 'E1', source: 'S1', unit: 'U1', tag: 'T1', name: '', quantity: 'level', engineering_unit: 'm',
+  id: '17', enterprise: 'E1', source: 'S1', unit: 'U1', tag: 'T1', name: '', quantity: 'level', engineering_unit: 'm', stale_s: 30,
   on_delay_s: null, delays: { ll: 0, l: 60, h: 60, hh: 0 },
 }
 

@@ -74,3 +74,23 @@ test('what has cleared cannot be ticked, and what is left out is said', async ()
   const page = await open([active, returned], true)
   expect(page.querySelector('[role="status"]')!.textContent).toContain('1')
 })
+
+const lengths = (): number[] => [...document.querySelectorAll<HTMLInputElement>('input[name="minutes"]')].map(({ value }) => Number(value))
+
+test('no longer time is offered than the rule of each allows', async () => {
+  await open([active, alarm({ id: '01C', point: 'C', tier: 'red' })], false)
+  expect(lengths()).toEqual([30, 60])
+  app.unmount()
+  document.body.innerHTML = ''
+  await open([active, alarm({ id: '01D', point: 'D', shelve_max_s: 600 })], false)
+  expect(lengths()).toEqual([10])
+  await submit()
+  expect(Date.parse(String(asked[0]!.body.until)) - Date.now()).toBeLessThan(600_000)
+})
+
+test('what its rule lets nobody shelve is left out', async () => {
+  await open([active, alarm({ id: '01E', point: 'E', shelve_max_s: 0 })], false)
+  expect(lengths()).toEqual([30, 60, 240])
+  await submit()
+  expect(asked.map(({ url }) => url.replace(/^.*alarms/, ''))).toEqual(['/01A/shelve'])
+})

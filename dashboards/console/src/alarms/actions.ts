@@ -42,7 +42,7 @@ export function canAcknowledge(alarm: Alarm): boolean {
 }
 
 export function canShelve(alarm: Alarm): boolean {
-  return canAct('shelve') && alarm.t_closed === null && !isHidden(alarm) && !underWay.has(alarm.id)
+  return canAct('shelve') && alarm.t_closed === null && !isHidden(alarm) && !underWay.has(alarm.id) && shelveMostS(alarm) > 0
 }
 
 /** An operator lifts only their own shelving; the server keeps to that as well. */
@@ -67,6 +67,11 @@ export async function acknowledge(selected: Alarm[]): Promise<void> {
 export async function comment(selected: Alarm[], note: string): Promise<boolean> {
   const done = await Promise.all(selected.filter(canComment).map((alarm) => perform(alarm, 'comment', { note })))
   return done.every(Boolean)
+}
+
+/** How long an alarm can be shelved at most, s. */
+export function shelveMostS(alarm: Alarm): number {
+  return alarm.shelve_max_s ?? (alarm.tier === 'red' ? 3600 : 28_800)
 }
 
 /** Only what is active can be shelved until it clears. */

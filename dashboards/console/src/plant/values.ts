@@ -9,7 +9,6 @@ export type PointId = number | string
 /** Names by number of the server's Quality. */
 export const QUALITIES = ['good', 'uncertain', 'bad', 'calibrating', 'over_range', 'fault', 'offline'] as const
 const UNTRUSTED = new Set(['bad', 'calibrating', 'fault', 'offline'])
-const SHORTEST_SILENCE_MS = 30_000
 
 export interface LiveValue {
   value: number | null
@@ -47,9 +46,9 @@ export function liveValue(id: PointId): LiveValue | undefined {
   return latest.get(id)
 }
 
-/** Silence after which a value is old: three of its own periods, at least 30 s. */
-export function silenceOf(point: Pick<Point, 'period_s'>): number {
-  return Math.max(3 * (point.period_s ?? 0) * 1000, SHORTEST_SILENCE_MS)
+/** Silence after which a value is old: the server says it of each point. */
+export function silenceOf(point: Pick<Point, 'stale_s'>): number {
+  return point.stale_s * 1000
 }
 
 /** Seed with what REST told, unless something newer came over the wire. */
