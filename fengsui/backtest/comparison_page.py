@@ -7,6 +7,7 @@ from typing import Final
 from alarms import instants, rule_names
 from alarms.alarm import Kind, Tier
 from alarms.occurrences import Occurrence
+from fengsui.backtest import report
 from fengsui.backtest.comparison import Comparison, words_of
 
 TIERS_ZH: Final = {Tier.red: "红", Tier.orange: "橙", Tier.yellow: "黄", Tier.blue: "蓝"}
@@ -21,6 +22,14 @@ _KINDS_ZH: Final = {
     Kind.comms: "通信",
     Kind.group: "组合",
     Kind.system: "系统",
+}
+_LOAD: Final = {
+    "alarms_per_point_day": ("每点每日报警", "alarms per point and day"),
+    "floods": ("报警泛滥", "floods"),
+    "chattering": ("震颤报警", "chattering"),
+    "suppressed": ("设计抑制（不计入以上各项）", "suppressed by design (in none of these)"),
+    "near_misses": ("延时未满即恢复", "near misses: delays of a raise broken off"),
+    "reentries": ("恢复延时内再越限", "re-entries: delays of a return broken off"),
 }
 _ENTRIES_ZH: Final = {
     "tiers": "分级表",
@@ -69,32 +78,19 @@ def _changes(found: Comparison) -> str:
 
 def _load(found: Comparison) -> str:
     before, after = found.before, found.after
-    rows = [("报警数", "alarms", str(len(before.occurrences)), str(len(after.occurrences)))]
+    rows: list[tuple[str, str, float, float]] = [
+        ("报警数", "alarms", len(before.occurrences), len(after.occurrences))
+    ]
     for tier, zh in TIERS_ZH.items():
         one, two = (
-            str(sum(each.peak_tier is tier for each in outcome.occurrences))
+            sum(each.peak_tier is tier for each in outcome.occurrences)
             for outcome in (before, after)
         )
         rows.append((zh, tier.name, one, two))
-    for zh, en, was, now in (
-        (
-            "每点每日报警",
-            "alarms per point and day",
-            before.load.alarms_per_point_day,
-            after.load.alarms_per_point_day,
-        ),
-        ("报警泛滥", "floods", before.load.floods, after.load.floods),
-        ("震颤报警", "chattering", before.load.chattering, after.load.chattering),
-        (
-            "设计抑制（不计入以上各项）",
-            "suppressed by design (in none of these)",
-            before.load.suppressed,
-            after.load.suppressed,
-        ),
-    ):
-        rows.append((zh, en, f"{was:.4g}", f"{now:.4g}"))
+    was, now = report.load(before), report.load(after)
+    rows += [(*words, was[name], now[name]) for name, words in _LOAD.items()]
     cells = "".join(
-        f"<tr><td>{zh} <small>{en}</small></td>{_numbers((one, two))}</tr>"
+        f"<tr><td>{zh} <small>{en}</small></td>{_numbers(map(_number, (one, two)))}</tr>"
         for zh, en, one, two in rows
     )
     leads = sorted(found.leads_s)
@@ -173,6 +169,10 @@ def _fate(zh: str, en: str, each: Occurrence, found: Comparison) -> str:
         f"<td>{TIERS_ZH.get(each.peak_tier, '')} {each.peak_tier.name}</td>"
         f"<td>{instants.to_text(each.t_raised)}</td><td>{behind}</td></tr>"
     )
+
+
+def _number(number: float) -> str:
+    return str(number) if isinstance(number, int) else f"{number:.4g}"
 
 
 def _numbers(numbers: Iterable[str]) -> str:

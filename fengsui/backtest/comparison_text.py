@@ -12,7 +12,10 @@ from fengsui.backtest.comparison import Comparison, words_of
 
 _SHOWN: Final = 20
 """Lines of each sort that are printed; `--json` has them all."""
-_LOAD: Final = ("alarms_per_point_day", "floods", "chattering", "suppressed")
+_LOAD: Final = (
+    *("alarms_per_point_day", "floods", "chattering", "suppressed"),
+    *("near_misses", "reentries"),
+)
 
 
 def show(console: Console, found: Comparison) -> None:

@@ -166,6 +166,19 @@ def test_an_alarm_that_comes_and_goes_at_other_times_is_told_with_both(tmp_path:
     assert document["lead_s"]["least"] == -20
 
 
+def test_what_a_delay_averts_is_counted_on_both_sides(tmp_path: Path) -> None:
+    longer = PLANT.replace("hh: 9}, on_delay_s: 0", "hh: 9}, on_delay_s: 200")
+    kpi = rehearse(tmp_path, PLANT, longer)["kpi"]
+    assert [kpi[side]["near_misses"] for side in ("before", "after")] == [0, 1]
+    assert [kpi[side]["reentries"] for side in ("before", "after")] == [0, 0]
+    printed = " ".join(backtest(tmp_path, longer, old=PLANT).stdout.split())
+    assert "delays of E1/LT limit.high: 1 near misses (a raise averted), 0 re-entries" in printed
+    document = json.loads(backtest(tmp_path, longer, "--json", old=PLANT).stdout)
+    assert document["averted"] == [
+        {"point": "E1/LT", "rule": "limit.high", "near_misses": 1, "reentries": 0}
+    ]
+
+
 def test_a_table_of_tiers_grades_alarms_otherwise_and_says_so_at_each(tmp_path: Path) -> None:
     raised = TIERS.replace("}}", "}, raise: [{lasting_s: 60, tier: orange}]}")
     document = rehearse(tmp_path, PLANT + TIERS, PLANT + raised)
