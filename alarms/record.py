@@ -1,6 +1,7 @@
 """Standing limit states as rows of the record: what to write when they change, and back again."""
 
 import math
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -34,8 +35,7 @@ def changes(plant: Plant, rules: Ruleset, old: Standing, new: Standing) -> Writt
         kept += _rows(plant, rules, new, changed, side)
         gone += [(plant.points[row].key, RULES[side]) for row in new.rows[ended].tolist()]
         stored[:, side] = ~rest
-    standing = Standing(rows=new.rows, phase=new.phase, t0=new.t0, peak=new.peak, stored=stored)
-    return standing, kept, gone
+    return replace(new, stored=stored), kept, gone
 
 
 def orphaned(rules: Ruleset, row: int, side: int, process: dict[str, Any]) -> bool:

@@ -97,11 +97,9 @@ def read(document: bytes) -> tuple[Table | None, tuple[Fault, ...]]:
         line = document.count(b"\n", 0, error.start) + 1
         problem = "the file is not UTF-8 (GBK perhaps): save it as UTF-8"
         return None, (Fault(line=line, place="file", problem=problem),)
-    if text.lstrip()[:1] == "{":
-        text = _PAIR.sub(_one_sign, text)
     builder = _Builder(faults)
     try:
-        builder.build(yaml.parse(text, Loader=yaml.CSafeLoader))
+        builder.build(_events(text))
     except _HopelessError as error:
         return None, (*faults, error.fault)
     except yaml.MarkedYAMLError as error:
@@ -145,6 +143,26 @@ def quick(document: bytes) -> Table | None:
     except (ValueError, RecursionError):
         return None
     return root if isinstance(root, Table) else None
+
+
+def first_key(document: bytes) -> str | None:
+    """Return the first key of a document, which tells what file it is; None where it has none."""
+    try:
+        inside = False
+        for event in _events(document.decode("utf-8-sig")):
+            if inside:
+                return event.value if isinstance(event, yaml.ScalarEvent) else None
+            inside = isinstance(event, yaml.MappingStartEvent)
+    except (UnicodeDecodeError, yaml.YAMLError):
+        pass
+    return None
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    if text.lstrip()[:1] == "{":
+        text = _PAIR.sub(_one_sign, text)
+    events: Iterator[yaml.Event] = yaml.parse(text, Loader=yaml.CSafeLoader)
+    return events
 
 
 def _table(lines: "_Same", pairs: list[tuple[str, Any]]) -> Table:

@@ -48,29 +48,18 @@ class Registered:
         key, rule = alarm.subject.key, alarm.rule
         if key in self._groups:
             return group_change(*self._groups[key], rule, actor=self._actor)
-        before, after = self._points[key]
-        own = rule_change(before, after, rule, actor=self._actor)
-        graded = self._grading_change(before, after, rule)
-        if own is None or graded is None:
-            return own or graded
-        return msgspec.structs.replace(own, note=f"{own.note}; {graded.note}")
+        return point_change((self._was, self._now), *self._points[key], rule, actor=self._actor)
 
-    def _grading_change(self, before: Point, after: Point, rule: str) -> RuleChange | None:
-        """Return what changed of what grades a limit alarm; a point's own tiers are its rule's."""
-        if rule not in _SIDES:
-            return None
-        here = replace(after, source=before.source)
-        was, now = _grading(self._was, here, rule), _grading(self._now, after, rule)
-        words = [
-            f"{name} {was.get(name, 'none')} → {now.get(name, 'none')}"
-            for name in (was | now)
-            if was.get(name) != now.get(name)
-        ]
-        if not words:
-            return None
-        return RuleChange(
-            change=Transition.rule_changed, actor=self._actor, note=f"tiers: {'; '.join(words)}"
-        )
+
+def point_change(
+    plants: tuple[Plant, Plant], before: Point, after: Point, rule: str, *, actor: str
+) -> RuleChange | None:
+    """Return what two plants that follow each other change behind a point's rule, or None."""
+    own = rule_change(before, after, rule, actor=actor)
+    graded = _grading_change(plants, before, after, rule, actor=actor)
+    if own is None or graded is None:
+        return own or graded
+    return msgspec.structs.replace(own, note=f"{own.note}; {graded.note}")
 
 
 def rule_change(before: Point, after: Point, rule: str, *, actor: str) -> RuleChange | None:
@@ -85,7 +74,7 @@ def rule_change(before: Point, after: Point, rule: str, *, actor: str) -> RuleCh
     switched_off = kind in _BY_DETECT and kind not in watched(after)
     limits_gone = kind in ("limit", "forecast") and not now["limits"].keys() - {"reset"}
     gone = switched_off or limits_gone
-    words = (f"{name} {_text(was[name])} → {_text(now[name])}" for name in was)
+    words = (f"{name} {text_of(was[name])} → {text_of(now[name])}" for name in was)
     return RuleChange(
         change=Transition.retired if gone else Transition.rule_changed,
         actor=actor,
@@ -104,9 +93,33 @@ def group_change(before: Group, after: Group, rule: str, *, actor: str) -> RuleC
         change=Transition.rule_changed if rule == f"group.{after.kind}" else Transition.retired,
         actor=actor,
         note="; ".join(
-            f"{name} {_text(getattr(before, name))} → {_text(getattr(after, name))}"
+            f"{name} {text_of(getattr(before, name))} → {text_of(getattr(after, name))}"
             for name in names
         ),
+    )
+
+
+def text_of(value: object) -> str:
+    """Write a setting as people read it; None: the default holds."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {text_of(inner)}" for name, inner in value.items()) or "none"
+    if isinstance(value, tuple | list):
+        return "/".join(map(text_of, value))
+    return "default" if value is None else str(value)
+
+
+def raised_by(raises: Iterable[Raise]) -> str:
+    """Say what raises an active alarm by a table of tiers."""
+    return ", ".join(
+        f"{each.tier} "
+        + (
+            f"from {each.peak:g}"
+            if each.peak is not None
+            else f"after {each.lasting_s:g} s"
+            if each.lasting_s is not None
+            else f"with {each.points} points"
+        )
+        for each in raises
     )
 
 
@@ -125,12 +138,23 @@ def _seen_by(rule: str, point: Point) -> dict[str, Any]:
     return seen
 
 
-def _text(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_text(each)}" for name, each in value.items()) or "none"
-    if isinstance(value, tuple):
-        return "/".join(map(_text, value))
-    return "default" if value is None else str(value)
+def _grading_change(
+    plants: tuple[Plant, Plant], before: Point, after: Point, rule: str, *, actor: str
+) -> RuleChange | None:
+    """Return what changed of what grades a limit alarm; a point's own tiers are its rule's."""
+    if rule not in _SIDES:
+        return None
+    here = replace(after, source=before.source)
+    was, now = _grading(plants[0], here, rule), _grading(plants[1], after, rule)
+    words = [
+        f"{name} {was.get(name, 'none')} → {now.get(name, 'none')}"
+        for name in (was | now)
+        if was.get(name) != now.get(name)
+    ]
+    if not words:
+        return None
+    note = f"tiers: {'; '.join(words)}"
+    return RuleChange(change=Transition.rule_changed, actor=actor, note=note)
 
 
 def _changed(done: Changes, kind: type[_Entry]) -> Iterator[tuple[_Entry, _Entry]]:
@@ -189,18 +213,4 @@ def _grading(plant: Plant, point: Point, rule: str) -> dict[str, str]:
         if level in point.limits and level != "reset"
     }
     raises = tiers.raises_of(plant, point)
-    return found | ({"raise": _raises(raises)} if raises else {})
-
-
-def _raises(raises: Iterable[Raise]) -> str:
-    return ", ".join(
-        f"{each.tier} "
-        + (
-            f"from {each.peak:g}"
-            if each.peak is not None
-            else f"after {each.lasting_s:g} s"
-            if each.lasting_s is not None
-            else f"with {each.points} points"
-        )
-        for each in raises
-    )
+    return found | ({"raise": raised_by(raises)} if raises else {})

@@ -4,7 +4,7 @@ A layer holds each point at most once, so it is judged as one vector; readings o
 at rest and inside its calm interval change nothing and are passed over.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Self
 
 import numpy as np
@@ -32,7 +32,8 @@ class Standing:
     """What the limit detector remembers of point rows, shape (k, …).
 
     `peak`, shape (k, 2), is the most extreme judged value since each side left rest, NaN at rest;
-    low sides keep it mirrored. `stored` tells which sides have a row in the record.
+    low sides keep it mirrored. `stored` tells which sides have a row in the record. `averted`,
+    shape (k, 2, 2), has how often a sweep broke off a delay (limits.Moved); empty before one.
     """
 
     rows: Rows
@@ -40,6 +41,7 @@ class Standing:
     t0: limits.Onsets
     peak: NDArray[np.float64]
     stored: Mask
+    averted: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 2, 2), np.int32))
 
     @classmethod
     def clear(cls, points: int) -> Self:
@@ -148,6 +150,7 @@ def sweep(
     news = _news(rules, standing.rows[point[order]], low, high, judged_here)
     levels = limits.Levels.gather(rules, standing.rows)
     phase, t0, peak = standing.phase.copy(), standing.t0.copy(), standing.peak.copy()
+    averted = np.zeros((len(phase), 2, 2), np.int32)
     resting = at_rest(phase, t0, judged_time)
     findings: list[Finding] = []
     cursor = start.copy()
@@ -186,6 +189,8 @@ def sweep(
             phase[chosen], t0[chosen], levels if whole else levels.take(chosen), layer
         )
         phase[chosen], t0[chosen] = moved.phase, moved.t0
+        if moved.averted is not None:
+            averted[chosen] += moved.averted
         earlier = peak[chosen]
         later = _risen(earlier, moved.cleared, layer)
         findings += _findings(moved, chosen, layer, place, held, earlier, later)
@@ -195,7 +200,9 @@ def sweep(
             phase[chosen], t0[chosen], np.where(layer.judged, layer.time, before)
         )
         cursor[chosen] += 1
-    done = Standing(rows=standing.rows, phase=phase, t0=t0, peak=peak, stored=standing.stored)
+    done = Standing(
+        rows=standing.rows, phase=phase, t0=t0, peak=peak, stored=standing.stored, averted=averted
+    )
     return Swept(standing=done, findings=findings)
 
 

@@ -111,7 +111,8 @@ class Moved:
 
     `elapsed` are delays that ran out up to the reading, in order of time; `by_value` comes of its
     value, `lost` of its bad quality. `cleared`, shape (k, 2), marks sides whose alarm ended by a
-    delay.
+    delay; `averted`, shape (k, 2, 2), those whose value broke off a delay: that of a raise (a near
+    miss, alarms.md 1.5 row 2) or that of a return (row 7); None where none ran.
     """
 
     phase: Phases
@@ -120,6 +121,7 @@ class Moved:
     by_value: Steps | None
     lost: Steps | None
     cleared: Mask
+    averted: NDArray[np.bool_] | None
 
 
 def judge(phase: Phases, t0: Onsets, levels: Levels, layer: Layer) -> Moved:
@@ -132,7 +134,8 @@ def judge(phase: Phases, t0: Onsets, levels: Levels, layer: Layer) -> Moved:
     elapsed: list[Steps] = []
     cleared = np.zeros((len(phase), 2), np.bool_)
     pending = running(phase)
-    if pending.any():
+    waiting = bool(pending.any())
+    if waiting:
         due = due_at(phase, t0, levels)
         agrees = np.where(phase == PEND_ON, ~under, ~over)
         reach = (layer.before + levels.bridge)[:, None]
@@ -141,11 +144,15 @@ def judge(phase: Phases, t0: Onsets, levels: Levels, layer: Layer) -> Moved:
             phase, t0, elapsed = confirm(phase, t0, levels, ripe)
             for steps in elapsed:
                 cleared[steps.row, steps.side] = steps.top == NONE
+    averted = _averted(phase, over, under) if waiting else None
     phase, t0, by_value = _move(phase, t0, levels, layer, over, under)
     lost = None
     if layer.holding.any():
         phase, t0, lost = hold(phase, t0, levels, layer.time, layer.holding)
-    return Moved(phase=phase, t0=t0, elapsed=elapsed, by_value=by_value, lost=lost, cleared=cleared)
+    return Moved(
+        phase=phase, t0=t0, elapsed=elapsed, by_value=by_value, lost=lost, cleared=cleared,
+        averted=averted,
+    )  # fmt: skip
 
 
 def due_at(phase: Phases, t0: Onsets, levels: Levels) -> Onsets:
@@ -239,6 +246,13 @@ def _move(
     began = np.where(changed | restarts, onset, t0)
     at = np.maximum.reduceat(np.where(changed, began, 0), [LOW.start, HIGH.start], axis=1)
     return new, began, _steps(tops(phase), tops(new), at)
+
+
+def _averted(phase: Phases, over: LevelMask, under: LevelMask) -> NDArray[np.bool_]:
+    """Mark the sides of which a value breaks off a delay, of a raise and of a return."""
+    broken = np.stack([(phase == PEND_ON) & under, (phase == PEND_OFF) & over], axis=2)
+    sides: NDArray[np.bool_] = np.logical_or.reduceat(broken, [LOW.start, HIGH.start], axis=1)
+    return sides
 
 
 def _below(confirmed: LevelMask) -> LevelMask:

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from alarms.alarm import ProcessEvent
+from alarms.averted import Tally
 from alarms.confirmations import preceding, reach, rows_of
 from alarms.engine import Engine, Proposal
 from alarms.late import KEPT_US, Around
@@ -38,6 +39,7 @@ class Clockwork:
         self._hear = hear
         self._ticked = started // SECOND_US
         self._recent = Recent()
+        self.averted = Tally()
 
     def take(
         self, readings: Readings, late: Readings, faults: Sequence[PointFault], *, now: int
@@ -84,6 +86,7 @@ class Clockwork:
     def _commit(self, proposals: Sequence[Proposal], now: int) -> None:
         for proposal in proposals:
             self._hear(proposal.events, now)
+            self.averted.add(proposal)
         for proposal in proposals:
             self.engine.adopt(proposal)
 

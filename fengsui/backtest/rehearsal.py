@@ -9,6 +9,7 @@ import numpy as np
 
 from alarms import kpi, regions
 from alarms.alarm import ProcessEvent
+from alarms.averted import Averted
 from alarms.computed import Computed
 from alarms.engine import Engine, LastReadings
 from alarms.occurrences import Episodes, Occurrence
@@ -36,6 +37,7 @@ class Outcome:
     duplicates: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     occurrences: Sequence[Occurrence] = ()
+    averted: Sequence[Averted] = ()
     first: int = 0
     until: int = 0
     load: kpi.Load = field(
@@ -134,6 +136,7 @@ class _Rehearsal:
             outcome.until = max(outcome.until, self.until or 0)
             self.clockwork.pass_seconds(outcome.until // SECOND_US)
             self.clockwork.tick_at(outcome.until)
+            outcome.averted = self.clockwork.averted.found(self.plant)
         outcome.occurrences = self.episodes.found
         outcome.load = kpi.load(
             self.episodes.found, points=outcome.points, span_us=outcome.until - outcome.first

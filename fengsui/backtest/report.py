@@ -8,11 +8,14 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from alarms import instants
+from alarms.averted import Averted
 from alarms.occurrences import Occurrence
 from fengsui.backtest.rehearsal import Outcome
 
 _MOST_ROWS = 200
 """A table longer than this is read by nobody; `--json` has them all."""
+_MOST_AVERTED = 10
+"""Rules of which it is printed what their delays averted; `--json` has them all."""
 
 
 def document(outcome: Outcome, *, elapsed_s: float) -> dict[str, Any]:
@@ -24,6 +27,15 @@ def document(outcome: Outcome, *, elapsed_s: float) -> dict[str, Any]:
         "duplicates": outcome.duplicates,
         "rejected": {"bad_value": 0, **outcome.rejected},
         "occurrences": [_occurrence(each) for each in outcome.occurrences],
+        "averted": [
+            {
+                "point": each.key,
+                "rule": each.rule,
+                "near_misses": each.near_misses,
+                "reentries": each.reentries,
+            }
+            for each in outcome.averted
+        ],
         "kpi": load(outcome),
     }
 
@@ -35,6 +47,8 @@ def load(outcome: Outcome) -> dict[str, float | int]:
         "floods": outcome.load.floods,
         "chattering": outcome.load.chattering,
         "suppressed": outcome.load.suppressed,
+        "near_misses": sum(each.near_misses for each in outcome.averted),
+        "reentries": sum(each.reentries for each in outcome.averted),
     }
 
 
@@ -82,6 +96,18 @@ def show(console: Console, outcome: Outcome, *, elapsed_s: float) -> None:
         f"{outcome.load.suppressed} suppressed by design",
         highlight=False,
     )
+    for rule in _most_averted(outcome.averted):
+        console.print(
+            f"delays of {rule.key} {rule.rule}: {rule.near_misses} near misses (a raise averted), "
+            f"{rule.reentries} re-entries (a return averted)",
+            highlight=False,
+        )
+
+
+def _most_averted(averted: Sequence[Averted]) -> list[Averted]:
+    """Return the rules whose delays averted most."""
+    most = sorted(averted, key=lambda each: -(each.near_misses + each.reentries))
+    return most[:_MOST_AVERTED]
 
 
 def lines(occurrences: Sequence[Occurrence]) -> list[str]:

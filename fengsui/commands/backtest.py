@@ -13,10 +13,19 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from alarms import rulesfile
+from alarms import registry_form, registry_tree, rulesfile
 from alarms.errors import Fault, FengsuiError, first
 from alarms.plant import Plant
-from fengsui.backtest import advice, cells, comparison, page, recorded, rehearsal, report
+from fengsui.backtest import (
+    advice,
+    cells,
+    comparison,
+    comparison_text,
+    page,
+    recorded,
+    rehearsal,
+    report,
+)
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _READINGS = click.Path(exists=True, path_type=Path)
@@ -30,7 +39,7 @@ _ENDINGS = (".csv", ".csv.gz", ".parquet")
 )
 @click.argument("more", type=_READINGS, nargs=-1, metavar="[FILE]...")
 @click.option("--rules", type=_FILE, help="A rules file to lay over the registry.")
-@click.option("--against", type=_FILE, help="A rules file to compare with, as it was before.")
+@click.option("--against", type=_FILE, help="A rules file or a registry, as it was before.")
 @click.option("--until", metavar="T", help="How long silence lasts (default: to the last row).")
 @click.option("--advise", is_flag=True, help="Advise deadbands and delays from each point's past.")
 @click.option(
@@ -57,11 +66,14 @@ def command(
     plant, registered = rehearsal.plant_of(registry.read_bytes(), registry.name)
     _warn(registry, registered.warnings)
     ruled = _ruled(plant, rules)
-    compared = None if against is None else _ruled(plant, against)
+    older = None if against is None else _as_it_was(against, plant, registry.name)
     after = _run(ruled, wanted)
-    before = None if compared is None else _run(compared, wanted)
+    before = None if older is None else _run(older, wanted)
+    compared = None
+    if older is not None and before is not None:
+        compared = comparison.compare((older, ruled), before.outcome, after.outcome)
     if html is not None:
-        text = page.page(plant, after.outcome, None if before is None else before.outcome)
+        text = page.page(ruled, after.outcome, compared)
         try:
             html.write_text(text, encoding="utf-8")
         except OSError as error:
@@ -69,9 +81,13 @@ def command(
                 f"{html} cannot be written: {error.strerror}; name another"
             ) from error
     if as_json:
-        click.echo(json.dumps(_document(after, before), ensure_ascii=False))
+        document = _document(after)
+        if before is not None and compared is not None:
+            document["against"] = report.document(before.outcome, elapsed_s=before.elapsed_s)
+            document["comparison"] = compared.document()
+        click.echo(json.dumps(document, ensure_ascii=False))
     else:
-        _show(after, before)
+        _show(after, compared)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,26 +125,44 @@ def _run(plant: Plant, wanted: _Wanted) -> _Done:
     )
 
 
-def _document(after: _Done, before: _Done | None) -> dict[str, Any]:
+def _document(after: _Done) -> dict[str, Any]:
     document = report.document(after.outcome, elapsed_s=after.elapsed_s)
     if after.advice is not None:
         known = [each for each in after.advice if isinstance(each, advice.Advice)]
         unknown = [each for each in after.advice if isinstance(each, advice.Unadvised)]
         document["advice"] = [each.document() for each in known]
         document["not_advised"] = [each.document() for each in unknown]
-    if before is not None:
-        document["against"] = report.document(before.outcome, elapsed_s=before.elapsed_s)
-        document["comparison"] = comparison.compare(before.outcome, after.outcome).document()
     return document
 
 
-def _show(after: _Done, before: _Done | None) -> None:
+def _show(after: _Done, compared: comparison.Comparison | None) -> None:
     console = Console()
     report.show(console, after.outcome, elapsed_s=after.elapsed_s)
-    if before is not None:
-        comparison.compare(before.outcome, after.outcome).show(console)
+    if compared is not None:
+        comparison_text.show(console, compared)
     if after.advice is not None:
         advice.show(console, after.advice)
+
+
+def _as_it_was(against: Path, plant: Plant, name: str) -> Plant:
+    """Return the plant as it was: a registry of its own, or a rules file over this one."""
+    document = against.read_bytes()
+    key = registry_tree.first_key(document)
+    if key is None or key == "rules":
+        return _ruled(plant, against)
+    if key not in registry_form.FORMS["file"].keys:
+        raise FengsuiError(
+            f"{against.name} is neither a rules file (`rules:`) nor a registry file "
+            f"(`enterprises:`), it begins with `{key}:`; give --against what stood before"
+        )
+    older, registered = rehearsal.plant_of(document, against.name)
+    _warn(against, registered.warnings)
+    if not {each.key for each in older.points} & {each.key for each in plant.points}:
+        raise FengsuiError(
+            f"{against.name} and {name} have no point in common, so there is nothing to compare; "
+            "give --against the whole registry of the same plant as it was before"
+        )
+    return older
 
 
 def _ruled(plant: Plant, rules: Path | None) -> Plant:

@@ -46,6 +46,7 @@ def kpi(folder: Path, *, starts: int, returns: int) -> Any:
 def test_twelve_suppressed_points_are_no_flood_and_are_counted_apart(tmp_path: Path) -> None:
     assert kpi(tmp_path, starts=60, returns=40) == {
         "alarms_per_point_day": 0.0, "floods": 0, "chattering": 0, "suppressed": 12,
+        "near_misses": 0, "reentries": 0,
     }  # fmt: skip
 
 
