@@ -117,6 +117,8 @@ async def test_tables_of_tiers_come_back_and_change_like_everything_else(
         region="510000",
         quantity="methane",
         limits={"h": "yellow"},
+        kinds={"rate": "orange", "comms": "blue"},
+        forecast={"yellow_s": 2700},
         source_levels={"1": 1},
         raises=(Raise(tier="red", peak=3.0), Raise(tier="orange", lasting_s=600.0)),
     )
@@ -124,9 +126,13 @@ async def test_tables_of_tiers_come_back_and_change_like_everything_else(
     created, _, _ = await apply(conn, found)
     assert tuple((await plant.load(conn)).tierings) == (table,)
     assert await apply(conn, found) == (0, 0, created)
-    changed = replace(table, limits={"h": "blue"})
-    assert (await apply(conn, replace(found, tierings=(changed,))))[1] == 1
-    assert tuple((await plant.load(conn)).tierings) == (changed,)
+    for changed in (
+        replace(table, limits={"h": "blue"}),
+        replace(table, kinds={}),
+        replace(table, forecast={"orange_s": 900}),
+    ):
+        assert (await apply(conn, replace(found, tierings=(changed,))))[1] == 1
+        assert tuple((await plant.load(conn)).tierings) == (changed,)
 
 
 async def test_what_a_file_does_not_mention_is_left_alone(conn: AsyncConnection) -> None:
@@ -368,3 +374,36 @@ async def test_open_alarms_say_who_changed_their_regions_table_of_tiers(
     ]
     seen = json.loads(rows[-1].document)
     assert (seen["rule_version"], seen["tier"], seen["state"]) == (3, "yellow", "UNACK")
+
+
+async def test_an_open_alarm_of_any_kind_says_who_gave_it_another_tier(
+    conn: AsyncConnection,
+) -> None:
+    found = await example(conn)
+    await apply(conn, found)
+    registered = await plant.load(conn)
+    row = next(row for row, each in enumerate(registered.points) if each.quantity == "level")
+    raised = ProcessEvent(
+        subject=registered.subject(row),
+        rule="comms.stale",
+        kind=Kind.comms,
+        change=Transition.raised,
+        tier=Tier.blue,
+        t_change=NOON,
+        t_event=NOON,
+        t_received=NOON,
+    )
+    await alarms.apply_events(conn, [raised], now=NOON)
+    await conn.commit()
+    table = Tiering(region="510000", quantity="level", kinds={"comms": "orange"})
+    await apply(conn, replace(found, tierings=(table,)))
+    rows = (await journal.after(conn, 0, limit=10))[1:]
+    assert [(row.type, row.actor, row.note) for row in rows] == [
+        ("rule_changed", "engineer", "tiers: comms blue → orange")
+    ]
+    assert json.loads(rows[-1].document)["tier"] == "blue"
+    cursor = await conn.execute(
+        "select object, before, after ->> 'kinds' from audit_trail where action like %s",
+        ("registry.tiering.%",),
+    )
+    assert await cursor.fetchall() == [("510000/level", None, '{"comms": "orange"}')]
