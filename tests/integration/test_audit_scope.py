@@ -140,6 +140,15 @@ async def test_points_under_a_table_that_came_or_changed_in_the_span_are_left_ou
     assert {key.rpartition("/")[2] for key in found.left_out} >= LEFT_OUT[left_out]
 
 
+async def test_points_that_came_with_their_table_in_the_span_are_audited(
+    conn: AsyncConnection, database: str
+) -> None:
+    await serve(conn, range(100))
+    found = await audited(database, first=0)
+    assert (found.missed, found.extra, found.mistimed) == ([], [], [])
+    assert found.left_out == []
+
+
 async def test_a_confirmed_limit_is_audited_with_the_readings_before_the_span(
     conn: AsyncConnection, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
