@@ -25,16 +25,6 @@ def test_the_documented_file_is_sound_and_warns_of_nothing() -> None:
     assert read.sources[0].level == 3
 
 
-def test_the_documented_groups_have_the_form_of_groups() -> None:
-    """Their members stand nowhere, so only the form can be held against the schema."""
-    blocks = re.findall(r"```yaml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
-    [written] = [block for block in blocks if block.startswith("groups:")]
-    schema = {**registry_form.schema(), **registry_form.FORMS["source"].schema()}
-    source = {"code": "S1", "name": "源", "kind": "other", **yaml.safe_load(written)}
-    assert [error.message for error in Draft202012Validator(schema).iter_errors(source)] == []
-    assert {group["kind"] for group in source["groups"]} == set(GROUP_KINDS) - {"difference"}
-
-
 def test_the_documented_tables_of_tiers_are_sound_and_warn_of_nothing() -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     written = [block for block in blocks if block.startswith("tiers:")]
@@ -46,3 +36,13 @@ def test_the_documented_tables_of_tiers_are_sound_and_warn_of_nothing() -> None:
         assert Draft202012Validator(registry_form.schema()).is_valid(
             json.loads(json.dumps(yaml.safe_load(block)))
         )
+
+
+def test_the_documented_groups_have_the_form_of_groups() -> None:
+    """Their members stand nowhere, so only the form can be held against the schema."""
+    blocks = re.findall(r"```yaml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    [written] = [block for block in blocks if block.startswith("groups:")]
+    schema = {**registry_form.schema(), **registry_form.FORMS["source"].schema()}
+    source = {"code": "S1", "name": "源", "kind": "other", **yaml.safe_load(written)}
+    assert [error.message for error in Draft202012Validator(schema).iter_errors(source)] == []
+    assert {group["kind"] for group in source["groups"]} == set(GROUP_KINDS) - {"difference"}
