@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarms import forecast_wording as wording
+from alarms import tiers
 from alarms.alarm import Tier, Transition
 from alarms.detectors import forecast, limits, trend_columns
 from alarms.detectors.forecast import Floats, Tasks
@@ -61,10 +62,12 @@ class Forecasts:
         self._name = name[has]
         mine = alike.of[self.rows]
         response = [_response(plant, point) for point in alike.points]
+        within_s = [tiers.within_s(plant, point) for point in alike.points]
         self._tasks: Tasks = forecast.tasks(
             on[has],
             np.array([point.deadband for point in alike.points], np.float64)[mine],
             np.array(response, np.float64)[mine],
+            np.array(within_s, np.float64).reshape(-1, 2)[mine],
         )
         self.memory = trend_columns.blank(len(self.rows))
         self.place_of: NDArray[np.int32] = np.full(len(plant.points), _NO_PLACE, np.int32)

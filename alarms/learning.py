@@ -7,12 +7,13 @@ engine is built anew.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alarms.alarm import Kind, ProcessEvent, Tier, Transition
+from alarms import tiers
+from alarms.alarm import Kind, ProcessEvent, Transition
 from alarms.family import RANK, Clock, Found, Seen, set_apart, write_at
 from alarms.plant import Plant, Point
 from alarms.proposal import ChannelState
@@ -23,8 +24,6 @@ from alarms.wording import Behind, is_late, place, reading_behind
 Records = NDArray[np.void]
 Said = tuple[Transition, str, str]
 """What happened at a reading, in Chinese and English words that follow the point's name."""
-TIER: Final = Tier.yellow
-"""The tier of rates and deviations (contracts.md section 3)."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -217,7 +216,7 @@ class Learning:
             rule=self.name,
             kind=Kind(self.name),
             change=change,
-            tier=TIER,
+            tier=tiers.of_kind(self.plant, self.plant.points[row], self.name),
             t_change=behind.time,
             t_event=behind.time,
             t_received=behind.received,

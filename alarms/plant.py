@@ -207,15 +207,19 @@ class Raise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tiering:
-    """A region's table of tiers for the limits of one quantity; it holds for all below the region.
+    """A region's table of tiers for one quantity; it holds for all below the region.
 
-    `limits` maps limits to tiers; `source_levels` maps a source's level (1 to 4) to how many tiers
-    higher its alarms are.
+    `limits` maps limits to tiers, `kinds` other kinds of alarms; `forecast` has the `yellow_s` and
+    `orange_s` within which forecasts are so. What is absent is as shipped. `source_levels` maps a
+    source's level (1 to 4) to how many tiers higher its alarms are: those of limits, and of other
+    kinds those this table names.
     """
 
     region: str
     quantity: str
     limits: Mapping[str, str] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    forecast: Mapping[str, float] = field(default_factory=dict)
     source_levels: Mapping[str, int] = field(default_factory=dict)
     raises: tuple[Raise, ...] = ()
 
@@ -252,6 +256,11 @@ class Plant:
         for row, (code, tag) in enumerate(zip(columns.enterprises, columns.tags, strict=True)):
             found[code][tag] = row
         return found
+
+    @cached_property
+    def tables(self) -> dict[tuple[str, str], Tiering]:
+        """Return the tables of tiers by the beginning of the codes they hold for, and quantity."""
+        return {(prefix_of(each.region), each.quantity): each for each in self.tierings}
 
     @cached_property
     def ids(self) -> NDArray[np.int32]:

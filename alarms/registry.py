@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from alarms import registry_groups, tier_checks, tiers
+from alarms import registry_groups, tier_checks
 from alarms.errors import Fault, RefusedError
 from alarms.plant import (
     Enterprise,
@@ -193,8 +193,7 @@ class _Reader:
             return
         self._once(("tiers", found["region"], found["quantity"]), at, table, "quantity")
         tiering = Tiering(**found, raises=tuple(Raise(**one) for one in raises))
-        for key, problem in tiers.problems_of(tiering, self.every):
-            at.fault_at(table.lines.get(key.partition("[")[0], table.line), key, problem)
+        self._note(tier_checks.own_findings(tiering, self.every), table, at)
         self.tierings[tiering.region, tiering.quantity] = tiering
 
     def _enterprise(self, table: Table, at: Spot, found: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ Finding = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointFinding:
-    """Something about a point's key: refused, or only to be warned of."""
+    """Something about an entry's key: refused, or only to be warned of."""
 
     key: str
     problem: str

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from alarms import expressions, parameters, registry_gateways, registry_groups
+from alarms import expressions, parameters, registry_gateways, registry_groups, tiers
 from alarms.alarm import Tier
+from alarms.detectors.trend_lines import FARTHEST_S
 from alarms.plant import LIMIT_NAMES, QUANTITIES, SOURCE_KINDS, UNIT_KINDS
 from alarms.registry_fields import Choice, Flag, Form, Key, Many, Number, Text
 
@@ -29,6 +30,8 @@ EXPRESSION: Final = Text(
 LIMITS: Final = (*LIMIT_NAMES, "cut", "reset")
 TIERED: Final = (*LIMIT_NAMES, "cut")
 TIERS: Final = tuple(tier.name for tier in Tier if tier is not Tier.none)
+TIERS_OF_KINDS: Final = tuple(tier for tier in TIERS if Tier[tier] <= tiers.HIGHEST)
+WITHIN_S: Final = Number(least=1, most=FARTHEST_S, whole=True)
 
 FORMS: Final[Mapping[str, Form]] = {
     "file": Form(
@@ -44,6 +47,14 @@ FORMS: Final[Mapping[str, Form]] = {
             "region": Key(kind=CODE, required=True),
             "quantity": Key(kind=Choice(words=QUANTITIES), required=True),
             "limits": Key(kind=Form(keys={name: Key(kind=Choice(words=TIERS)) for name in TIERED})),
+            "kinds": Key(
+                kind=Form(
+                    keys={kind: Key(kind=Choice(words=TIERS_OF_KINDS)) for kind in tiers.KINDS}
+                )
+            ),
+            "forecast": Key(
+                kind=Form(keys={name: Key(kind=WITHIN_S) for name in ("yellow_s", "orange_s")})
+            ),
             "source_levels": Key(
                 kind=Form(
                     keys={level: Key(kind=Number(least=0, most=3, whole=True)) for level in "1234"}

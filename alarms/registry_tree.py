@@ -41,8 +41,12 @@ class Table:
     lines: dict[str, int] = field(default_factory=dict)
 
     def line_of(self, key: str) -> int:
-        """Return the line of a key, or of what lies below it as in `limits.h` and `windows.1`."""
+        """Return the line of a key, or of what lies below it as in `limits.h` and `windows.1`.
+
+        What is said of an entry, `raise[0].tier`, stands at the list.
+        """
         name, _, below = key.partition(".")
+        name = name.partition("[")[0]
         inner = self.entries.get(name)
         if below and isinstance(inner, Table) and below in inner.lines:
             return inner.lines[below]

@@ -1,5 +1,6 @@
 """What a changed registry means for open alarms: another rule behind them, or none any more."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, TypeVar
@@ -30,8 +31,8 @@ _BY_DETECT: Final = frozenset({"limit", "forecast", "rate", "deviation"})
 class Registered:
     """What an import changes behind the open alarms of points and groups; `keys` are theirs.
 
-    A limit alarm's rule changes with its point and with what grades it: its region's table of
-    tiers, the level of its source, the region of its enterprise.
+    A rule changes with its point and with what grades its alarms: the region's table of tiers, the
+    level of the source, the region of the enterprise.
     """
 
     def __init__(self, before: Plant, done: Changes, *, actor: str) -> None:
@@ -141,9 +142,7 @@ def _seen_by(rule: str, point: Point) -> dict[str, Any]:
 def _grading_change(
     plants: tuple[Plant, Plant], before: Point, after: Point, rule: str, *, actor: str
 ) -> RuleChange | None:
-    """Return what changed of what grades a limit alarm; a point's own tiers are its rule's."""
-    if rule not in _SIDES:
-        return None
+    """Return what changed of what grades an alarm; a point's own tiers are its rule's."""
     here = replace(after, source=before.source)
     was, now = _grading(plants[0], here, rule), _grading(plants[1], after, rule)
     words = [
@@ -205,7 +204,15 @@ def _regraded(before: Plant, done: Changes) -> Iterator[Point]:
 
 
 def _grading(plant: Plant, point: Point, rule: str) -> dict[str, str]:
-    """Return the tiers of a limit rule's levels, and what raises them, in words."""
+    """Return the tiers of a rule's alarms in words; of limits with what raises them."""
+    kind = rule.partition(".")[0]
+    if kind == "forecast":
+        words = (
+            f"within {s:g} s" if s < math.inf else "always" for s in tiers.within_s(plant, point)
+        )
+        return dict(zip(("yellow", "orange"), words, strict=True))
+    if kind in tiers.KINDS:
+        return {kind: tiers.of_kind(plant, point, kind).name}
     graded = tiers.graded(plant, point)
     found = {
         level: tier_of(graded, level).name

@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from alarms.alarm import ProcessEvent, Transition
+from alarms import tiers
+from alarms.alarm import ProcessEvent, Tier, Transition
 from alarms.plant import Plant
 from alarms.proposal import ChannelState
 from alarms.readings import Instants, Readings, Rows
@@ -210,7 +211,11 @@ class Watch:
     ) -> list[ProcessEvent]:
         heard.down[gateway] = Down(at=at, ever=ever)
         name = self.ids[gateway]
-        events = [gateway_event(self.plant, name, Transition.raised, at, ever=ever)]
+        events = [
+            gateway_event(
+                self.plant, name, Transition.raised, at, ever=ever, tier=self._highest(rows)
+            )
+        ]
         for row in rows[self.own[rows]].tolist():
             heard.speaking.append(row)
             back = max(at, self.silent[row])
@@ -218,6 +223,12 @@ class Watch:
                 stale_event(self.plant, row, Transition.returned, back, ever=ever, absorbed=name)
             )
         return events
+
+    def _highest(self, rows: Rows) -> Tier:
+        """Return the highest tier that the silence of any of these points has."""
+        alike = self.plant.alike
+        kinds = np.unique(alike.of[rows]).tolist()
+        return max(tiers.of_kind(self.plant, alike.points[kind], "comms") for kind in kinds)
 
     def _reassign(self, rows: Rows, reporters: NDArray[np.int32], heard: Heard) -> None:
         moved = np.flatnonzero(

@@ -5,10 +5,10 @@ from typing import Final
 
 import msgspec
 
+from alarms import tiers
 from alarms.alarm import ProcessEvent, Tier, Transition
 from alarms.authenticity import RULES as SENSOR_RULES
 from alarms.forecasts import PREFIX
-from alarms.learning import TIER
 from alarms.past import Told
 from alarms.plant import Plant
 from alarms.proposal import ChannelState
@@ -61,9 +61,15 @@ def standing(states: Iterable[ChannelState], plant: Plant) -> dict[int, tuple[To
     for state in states:
         side, row = _PLACE.get(state.rule), plant.row_of(state.key)
         if side is not None and row is not None:
-            told = Told(side=side, t_raised=UNKNOWN, path=((UNKNOWN, int(TIER)),))
+            told = Told(side=side, t_raised=UNKNOWN, path=((UNKNOWN, _tier(state, plant, row)),))
             found[row] = (*found.get(row, ()), told)
     return found
+
+
+def _tier(state: ChannelState, plant: Plant, row: int) -> int:
+    if state.rule.startswith(PREFIX):
+        return int(Tier[state.process["tier"]])
+    return int(tiers.of_kind(plant, plant.points[row], state.rule.partition(".")[0]))
 
 
 def as_of(told: Iterable[Told], border: int) -> tuple[Told, ...]:

@@ -1,6 +1,6 @@
 """Whether the tables of tiers and the points below them fit together."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -43,6 +43,54 @@ def check(
             note(found, table, at)
             if not found:
                 sound.add(asked)
+
+
+def own_findings(tiering: Tiering, regions: Container[str]) -> Iterator[PointFinding]:
+    """Say what contradicts itself in a region's table, and what it has lower than it is shipped."""
+    if tiering.region not in regions:
+        problem = (
+            f"there is no region {tiering.region}, neither built in nor in this file: "
+            "correct the code"
+        )
+        yield PointFinding(key="region", problem=problem)
+    shipped = {limit: tiers.default(tiering.quantity, limit) for limit in tiers.LIMITS}
+    graded = shipped | {limit: Tier[tier] for limit, tier in tiering.limits.items()}
+    unordered = tiers.falling(graded)
+    for problem in unordered:
+        yield PointFinding(key="limits", problem=problem)
+    for place, each in enumerate(tiering.raises):
+        conditions = (each.peak, each.lasting_s, each.points)
+        if sum(condition is not None for condition in conditions) != 1:
+            problem = "one condition is wanted: peak, lasting_s or points"
+            yield PointFinding(key=f"raise[{place}]", problem=problem)
+        if not unordered and Tier[each.tier] <= min(graded.values()):
+            problem = (
+                f"raises to {each.tier}, and by this table no limit has a lower tier: it would do "
+                "nothing; raise to a higher tier, or give a limit a lower one under limits"
+            )
+            yield PointFinding(key=f"raise[{place}].tier", problem=problem)
+    yield from _of_kinds(tiering)
+
+
+def _of_kinds(tiering: Tiering) -> Iterator[PointFinding]:
+    for kind, tier in tiering.kinds.items():
+        if Tier[tier] < tiers.default_of(kind):
+            problem = f"is {tier}, lower than the shipped {tiers.default_of(kind).name}"
+            yield PointFinding(key=f"kinds.{kind}", problem=problem, refused=False)
+    within_s, shipped_s = tiers.forecast_s(tiering), tiers.forecast_s()
+    if within_s["orange_s"] > within_s["yellow_s"]:
+        problem = (
+            f"orange_s is {within_s['orange_s']:g} and yellow_s {within_s['yellow_s']:g}: orange "
+            "must begin no farther from the limit than yellow"
+        )
+        yield PointFinding(key="forecast", problem=problem)
+    for name, own_s in tiering.forecast.items():
+        if own_s < shipped_s[name]:
+            problem = (
+                f"is {own_s:g}, less than the shipped {shipped_s[name]:g}: forecasts reach that "
+                "tier later"
+            )
+            yield PointFinding(key=f"forecast.{name}", problem=problem, refused=False)
 
 
 def regraded(plant: Plant, tables: Sequence[Tiering], written: Iterable[Point]) -> Iterator[str]:

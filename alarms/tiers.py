@@ -1,37 +1,52 @@
-"""Which tier a limit alarm has: the shipped table, a region's own, and what raises a tier.
+"""Which tier an alarm of a point has: the shipped table, a region's own, and what raises a tier.
 
-A point's own `tiers` win over every table. A region's table names tiers of a quantity's limits, how
-many tiers higher they are at sources of a level (GB 18218), and what raises an active alarm: its
-grade follows peak, duration and extent, as the coal-mine rules have it (D; Shanxi grades methane at
-2 % and 3 %, V2).
+A point's own `tiers` win over every table. A region's table names tiers of a quantity's limits and
+of its other kinds of alarms, how many tiers higher they are at sources of a level (GB 18218), and
+what raises an active limit alarm: its grade follows peak, duration and extent, as the coal-mine
+rules have it (D; Shanxi grades methane at 2 % and 3 %, V2).
 """
 
-from collections.abc import Container, Mapping, Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from importlib import resources
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
 from alarms.alarm import Tier
-from alarms.plant import Plant, Point, Raise, Tiering, prefix_of
+from alarms.plant import Plant, Point, Raise, Tiering
 
-_LIMITS: Final = ("l", "ll", "h", "hh", "cut")
+LIMITS: Final = ("l", "ll", "h", "hh", "cut")
+KINDS: Final = ("rate", "deviation", "sensor", "comms")
+"""Kinds of alarms of which each has one tier."""
+HIGHEST: Final = Tier.orange
+"""The highest tier of these kinds and of forecasts: red is for what has passed a limit (D)."""
 
 
 @cache
-def _shipped() -> Mapping[str, Mapping[str, str]]:
+def _shipped() -> Mapping[str, Mapping[str, Any]]:
     text = (resources.files("alarms") / "tiers.yaml").read_text("utf-8")
-    table = yaml.safe_load(text)
-    found: dict[str, Mapping[str, str]] = {"": table["others"], **table["quantities"]}
+    found: dict[str, Mapping[str, Any]] = yaml.safe_load(text)
     return found
 
 
 def default(quantity: str, limit: str) -> Tier:
     """Return a limit's tier by the shipped table."""
     table = _shipped()
-    return Tier[table.get(quantity, table[""])[limit]]
+    return Tier[table["quantities"].get(quantity, table["others"])[limit]]
+
+
+def default_of(kind: str) -> Tier:
+    """Return the tier of one of KINDS by the shipped table."""
+    return Tier[_shipped()["kinds"][kind]]
+
+
+def forecast_s(tiering: Tiering | None = None) -> Mapping[str, float]:
+    """Return `yellow_s` and `orange_s` of forecasts as shipped, those that a table gives put in."""
+    shipped = _shipped()["forecast"]
+    return shipped if tiering is None else {**shipped, **tiering.forecast}
 
 
 def graded(plant: Plant, point: Point) -> Point:
@@ -39,14 +54,39 @@ def graded(plant: Plant, point: Point) -> Point:
     tiering = tiering_of(plant, point)
     if tiering is None:
         return point
-    level = plant.sources[point.enterprise, point.source].level
-    higher = 0 if level is None else tiering.source_levels.get(str(level), 0)
+    higher = _higher_by(plant, point, tiering)
     tiers = {
         limit: _higher(tiering.limits.get(limit), point.quantity, limit, higher)
-        for limit in _LIMITS
+        for limit in LIMITS
         if limit in point.limits
     }
     return replace(point, tiers=tiers | dict(point.tiers))
+
+
+def of_kind(plant: Plant, point: Point, kind: str) -> Tier:
+    """Return the tier of a point's alarms of one of KINDS.
+
+    The level of its source raises what a table names.
+    """
+    tiering = tiering_of(plant, point)
+    if tiering is None or kind not in tiering.kinds:
+        return default_of(kind)
+    return Tier(min(Tier[tiering.kinds[kind]] + _higher_by(plant, point, tiering), HIGHEST))
+
+
+def within_s(plant: Plant, point: Point) -> tuple[float, float]:
+    """Return within how many seconds of a limit a point's forecasts are yellow, and orange.
+
+    One tier higher by a table that names them, what was blue is yellow at any distance (inf).
+    """
+    tiering = tiering_of(plant, point)
+    higher = 0
+    if tiering is not None and tiering.forecast:
+        higher = _higher_by(plant, point, tiering)
+    given = forecast_s(tiering)
+    bounds = (math.inf, math.inf, given["yellow_s"], given["orange_s"])
+    first = max(2 - higher, 0)
+    return bounds[first], bounds[first + 1]
 
 
 def raises_of(plant: Plant, point: Point) -> tuple[Raise, ...]:
@@ -60,40 +100,10 @@ def tiering_of(plant: Plant, point: Point) -> Tiering | None:
     if not plant.tierings:
         return None
     region = plant.enterprises[point.enterprise].region
-    around = [
-        tiering
-        for tiering in plant.tierings
-        if tiering.quantity == point.quantity and region.startswith(prefix_of(tiering.region))
-    ]
-    return max(around, key=lambda tiering: len(prefix_of(tiering.region)), default=None)
-
-
-def problems_of(tiering: Tiering, regions: Container[str]) -> Sequence[tuple[str, str]]:
-    """Return what contradicts itself in a region's table: the key and a sentence about it."""
-    found = []
-    if tiering.region not in regions:
-        problem = (
-            f"there is no region {tiering.region}, neither built in nor in this file: "
-            "correct the code"
-        )
-        found.append(("region", problem))
-    tiers = {
-        limit: Tier[tiering.limits.get(limit) or default(tiering.quantity, limit).name]
-        for limit in _LIMITS
-    }
-    unordered = falling(tiers)
-    found += [("limits", problem) for problem in unordered]
-    for place, each in enumerate(tiering.raises):
-        conditions = (each.peak, each.lasting_s, each.points)
-        if sum(condition is not None for condition in conditions) != 1:
-            found.append((f"raise[{place}]", "one condition is wanted: peak, lasting_s or points"))
-        if not unordered and Tier[each.tier] <= min(tiers.values()):
-            problem = (
-                f"raises to {each.tier}, and by this table no limit has a lower tier: it would do "
-                "nothing; raise to a higher tier, or give a limit a lower one under limits"
-            )
-            found.append((f"raise[{place}].tier", problem))
-    return found
+    around = (
+        plant.tables.get((region[:length], point.quantity)) for length in range(len(region), 0, -1)
+    )
+    return next((tiering for tiering in around if tiering is not None), None)
 
 
 def falling(tier: Mapping[str, Tier]) -> list[str]:
@@ -109,3 +119,8 @@ def falling(tier: Mapping[str, Tier]) -> list[str]:
 def _higher(own: str | None, quantity: str, limit: str, steps: int) -> str:
     tier = default(quantity, limit) if own is None else Tier[own]
     return Tier(min(tier + steps, Tier.red)).name
+
+
+def _higher_by(plant: Plant, point: Point, tiering: Tiering) -> int:
+    level = plant.sources[point.enterprise, point.source].level
+    return 0 if level is None else tiering.source_levels.get(str(level), 0)

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from alarms import tiers
 from alarms.alarm import Kind, ProcessEvent, Tier, Transition
 from alarms.plant import Plant, Raise
 from alarms.proposal import judgeable
@@ -253,9 +254,9 @@ def range_event(
         zh, en = f"{zh}{shown}，量程恢复正常", f"{en}{shown}, within its range again"
     else:
         zh, en = f"{zh}{shown}，远超仪表量程", f"{en}{shown}, far outside the instrument's range"
-    return _plain(
-        plant, row, "sensor.range", Kind.sensor, change, at, received, zh, en, value=value
-    )
+    event = _plain(plant, row, "sensor.range", Kind.sensor, change, at, received, zh, en)
+    tier = tiers.of_kind(plant, plant.points[row], "sensor")
+    return msgspec.structs.replace(event, tier=tier, value=value)
 
 
 def place(plant: Plant, row: int) -> tuple[str, str]:
@@ -300,8 +301,6 @@ def _plain(
     received: int,
     zh: str,
     en: str,
-    *,
-    value: float | None = None,
 ) -> ProcessEvent:
     return ProcessEvent(
         subject=plant.subject(row),
@@ -312,7 +311,6 @@ def _plain(
         t_change=at,
         t_event=at,
         t_received=received,
-        value=value,
         message_zh=zh,
         message_en=en,
     )

@@ -1,6 +1,6 @@
 """What is said of points and gateways that fall silent, and of gateways' clocks, zh and en."""
 
-from alarms import instants
+from alarms import instants, tiers
 from alarms.alarm import Kind, ProcessEvent, Subject, Tier, Transition
 from alarms.plant import Plant
 from alarms.wording import place
@@ -28,15 +28,16 @@ def stale_event(
             zh, en = f"{zh} 超时未上报", f"{en} has stopped reporting"
         case _:
             zh, en = f"{zh} 自登记以来从未上报", f"{en} has never reported since its registration"
-    return _event(plant.subject(row), "comms.stale", change, at, zh, en)
+    tier = tiers.of_kind(plant, plant.points[row], "comms")
+    return _event(plant.subject(row), "comms.stale", change, tier, at, zh, en)
 
 
 def gateway_event(
-    plant: Plant, gateway: str, change: Transition, at: int, *, ever: bool
+    plant: Plant, gateway: str, change: Transition, at: int, *, ever: bool, tier: Tier = Tier.blue
 ) -> ProcessEvent:
     """Say that all of a gateway is silent since `at` (server's clock), or that a point speaks.
 
-    `ever`: one of its points had reported before.
+    `ever`: one of its points had reported before. `tier` is that of a raise.
     """
     match change, ever:
         case Transition.returned, True:
@@ -48,7 +49,7 @@ def gateway_event(
         case _:
             zh = f"网关 {gateway} 全部测点自登记以来从未上报"
             en = f"gateway {gateway}: no point has ever reported"
-    return _event(plant.gateway_subject(gateway), "comms.gateway", change, at, zh, en)
+    return _event(plant.gateway_subject(gateway), "comms.gateway", change, tier, at, zh, en)
 
 
 def clock_event(
@@ -77,7 +78,7 @@ def clock_event(
         ahead_zh, ahead_en = _ahead(stamp, at)
         zh = f"网关 {gateway} 时钟超前{ahead_zh}，读数按接收时间判断"
         en = f"gateway {gateway}: clock {ahead_en} ahead, readings judged at receipt"
-    return _event(plant.gateway_subject(gateway), "comms.clock", change, at, zh, en)
+    return _event(plant.gateway_subject(gateway), "comms.clock", change, Tier.blue, at, zh, en)
 
 
 def _ahead(stamp: int | None, at: int) -> tuple[str, str]:
@@ -88,14 +89,14 @@ def _ahead(stamp: int | None, at: int) -> tuple[str, str]:
 
 
 def _event(
-    subject: Subject, rule: str, change: Transition, at: int, zh: str, en: str
+    subject: Subject, rule: str, change: Transition, tier: Tier, at: int, zh: str, en: str
 ) -> ProcessEvent:
     return ProcessEvent(
         subject=subject,
         rule=rule,
         kind=Kind.comms,
         change=change,
-        tier=Tier.blue,
+        tier=tier,
         t_change=at,
         t_event=at,
         t_received=at,

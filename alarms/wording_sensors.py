@@ -4,7 +4,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from alarms.alarm import Kind, ProcessEvent, Tier, Transition
+from alarms import tiers
+from alarms.alarm import Kind, ProcessEvent, Transition
 from alarms.detectors import sensor_standing
 from alarms.plant import Plant
 from alarms.readings import QUALITY_MASK, Quality
@@ -49,7 +50,7 @@ def sensor_event(
         rule=rule,
         kind=Kind.sensor,
         change=change,
-        tier=Tier.blue,
+        tier=tiers.of_kind(plant, plant.points[row], "sensor"),
         t_change=at,
         t_event=at,
         t_received=received,

@@ -142,17 +142,25 @@ def _keys(plant: Plant, chosen: Mask) -> frozenset[str]:
 
 
 def _changed_points(plant: Plant, times: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
-    """Return when each point's rules last changed, be it by its source or its region's table."""
+    """Return when each point's rules last changed, be it by its source, its region or a table.
+
+    What came together with the point changed nothing.
+    """
     sources, tables = times.get("source", {}), times.get("tiering", {})
-    quantities = {name.rpartition("/")[2]: at for name, at in tables.items()}
+    enterprises = times.get("enterprise", {})
+    quantities: dict[str, int] = {}
+    for name, at in tables.items():
+        quantity = name.rpartition("/")[2]
+        quantities[quantity] = max(at, quantities.get(quantity, 0))
     found = dict(times.get("point", {}))
-    for point in plant.points:
-        others = (
+    for point, registered in zip(plant.points, plant.registered, strict=True):
+        other = max(
             sources.get(f"{point.enterprise}/{point.source}", 0),
             quantities.get(point.quantity, 0),
+            enterprises.get(point.enterprise, 0),
         )
-        if any(others):
-            found[point.key] = max(found.get(point.key, 0), *others)
+        if other > registered:
+            found[point.key] = max(found.get(point.key, 0), other)
     return found
 
 

@@ -69,8 +69,6 @@ _BEFORE: Final = 0.5
 """A cycle is left behind by this share of its height, or of what is left to the limit."""
 _BENT_Z: Final = 2.0
 """From this difference on the newest half's slope gives the time, not the whole's."""
-YELLOW_S: Final = 1800.0
-ORANGE_S: Final = 600.0
 RECEDE: Final = 1.25
 """A tier is kept until the limit is this much farther away than the tier's bound."""
 MISSES: Final = 3
@@ -95,17 +93,20 @@ TASK: Final = np.dtype(
         ("on", np.float64, (SLOTS,)),
         ("deadband", np.float64),
         ("response_s", np.float32),
+        ("yellow_s", np.float32),
+        ("orange_s", np.float32),
         ("tier", np.int8, (SLOTS,)),
         ("misses", np.int8, (SLOTS,)),
         ("reached", np.int8, (2,)),
     ]
 )
-"""What a point is judged by and what stands, on one line of the processor's cache.
+"""What a point is judged by and what stands.
 
 `on` are the limits, mirrored at low sides (alarms.rules.Ruleset); inf is no limit. `deadband` is
-the smallest departure that may raise a forecast; within `response_s` of a limit (NaN: none) the
-tier is orange at least. `tier` (0: none) and `misses`, failed judgements in a row, are of the
-forecast that stands; `reached` is one more than the slot of each side's limit alarm, 0: none.
+the smallest departure that may raise a forecast; within `yellow_s` and `orange_s` of a limit the
+tier is yellow and orange, and within `response_s` (NaN: none) orange too. `tier` (0: none) and
+`misses`, failed judgements in a row, are of the forecast that stands; `reached` is one more than
+the slot of each side's limit alarm, 0: none.
 """
 
 ETA_S, LATER_S, CHANCE, RATE, WINDOW_S, MARK, BLUR, BENT = 0, *range(3, 10)
@@ -127,10 +128,11 @@ def room() -> tuple[Floats, Floats, Floats]:
     return np.zeros((8, BUCKETS)), np.zeros((LEVELS, SLOTS, SAID)), np.zeros((SLOTS, SAID))
 
 
-def tasks(on: Floats, deadband: Floats, response_s: Floats) -> Tasks:
-    """Return points without a forecast; shapes (n, SLOTS), (n,), (n,)."""
+def tasks(on: Floats, deadband: Floats, response_s: Floats, within_s: Floats) -> Tasks:
+    """Return points without a forecast; shapes (n, SLOTS), (n,), (n,), (n, 2)."""
     made: Tasks = np.zeros(len(on), TASK)
     made["on"], made["deadband"], made["response_s"] = on, deadband, response_s
+    made["yellow_s"], made["orange_s"] = within_s.T
     return made
 
 
@@ -242,10 +244,10 @@ def step(task: np.void, slot: int, line: Floats, known: bool, over: bool) -> Non
     mark = line[MARK]
     if mark == STRONG or (mark == WEAK and was > 0):
         tier = _BLUE
-        if line[LATER_S] <= YELLOW_S * (RECEDE if was >= _YELLOW else 1.0):
+        if line[LATER_S] <= task["yellow_s"] * (RECEDE if was >= _YELLOW else 1.0):
             tier = _YELLOW
         slack = RECEDE if was >= _ORANGE else 1.0
-        if line[LATER_S] <= ORANGE_S * slack or line[ETA_S] <= task["response_s"] * slack:
+        if line[LATER_S] <= task["orange_s"] * slack or line[ETA_S] <= task["response_s"] * slack:
             tier = _ORANGE
         task["tier"][slot] = tier
         task["misses"][slot] = 0

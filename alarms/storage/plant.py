@@ -94,7 +94,7 @@ async def tierings(conn: AsyncConnection) -> list[Tiering]:
         for row in await _rows(
             conn,
             """
-            select region, quantity, limits, source_levels, raises from tiering
+            select region, quantity, limits, kinds, forecast, source_levels, raises from tiering
              order by region, quantity
             """,
         )

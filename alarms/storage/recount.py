@@ -42,13 +42,16 @@ async def alive(conn: AsyncConnection) -> int | None:
 async def changed(conn: AsyncConnection, end: int) -> dict[str, dict[str, int]]:
     """Return, for each kind of registry entry, when its entries last changed before `end`, Micros.
 
-    By the name the audit trail has for them: a key for points and groups.
+    By the name the audit trail has for them: a key for points and groups. Of enterprises a change
+    of region counts; a new table of tiers changes what was graded without it.
     """
     cursor = await conn.execute(
         """
         select split_part(action, '.', 2), object, max(at) from audit_trail
-         where at < %s and action like 'registry.%%.changed'
-         group by action, object
+         where at < %s
+           and (action like 'registry.%%.changed' or action = 'registry.tiering.created')
+           and (action <> 'registry.enterprise.changed' or after ? 'region')
+         group by 1, 2
         """,
         (instants.to_datetime(end),),
     )

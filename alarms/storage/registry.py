@@ -155,8 +155,8 @@ def _row(entry: Entry) -> tuple[object, ...]:
         case Tiering():
             return (
                 *(entry.region, entry.quantity),
-                *(_json(entry.limits), _json(entry.source_levels)),
-                _json(entry.raises),
+                *(_json(entry.limits), _json(entry.kinds), _json(entry.forecast)),
+                *(_json(entry.source_levels), _json(entry.raises)),
             )
         case Enterprise():
             return (entry.code, entry.name, entry.region, entry.uscc, entry.simulated)
@@ -195,11 +195,18 @@ def _row(entry: Entry) -> tuple[object, ...]:
 
 
 async def _audit(conn: AsyncConnection, done: Changes, *, actor: str, at: object) -> None:
-    """Note every change with before and after, and the import itself with its counts."""
+    """Note every change with before and after, new tables of tiers, and the import with its counts.
+
+    A new table, unlike a new point, changes what is there already.
+    """
     rows: list[tuple[str, str, Mapping[str, Any] | None, Mapping[str, Any]]] = [
         (f"registry.{kind}.changed", name_of(after), *_difference(before, after))
         for kind in KINDS
         for before, after in done.kinds[kind].changed
+    ]
+    rows += [
+        ("registry.tiering.created", name_of(table), None, asdict(table))
+        for table in done.kinds["tiering"].created
     ]
     rows.append(("registry.imported", "registry", None, done.counts()))
     async with conn.cursor() as cursor:
@@ -234,7 +241,8 @@ _TABLES: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
     "region": (("code", "text"), ("name", "text"), ("parent", "text"), ("kind", "text")),
     "tiering": (
         *(("region", "text"), ("quantity", "text")),
-        *(("limits", "jsonb"), ("source_levels", "jsonb"), ("raises", "jsonb")),
+        *(("limits", "jsonb"), ("kinds", "jsonb"), ("forecast", "jsonb")),
+        *(("source_levels", "jsonb"), ("raises", "jsonb")),
     ),
     "enterprise": (
         ("code", "text"),
@@ -281,8 +289,9 @@ _INSERTS: Final[Mapping[str, LiteralString]] = {
         select code, name, parent, kind from staged order by place
         """,
     "tiering": """
-        insert into tiering (region, quantity, limits, source_levels, raises)
-        select region, quantity, limits, source_levels, raises from staged order by place
+        insert into tiering (region, quantity, limits, kinds, forecast, source_levels, raises)
+        select region, quantity, limits, kinds, forecast, source_levels, raises
+          from staged order by place
         """,
     "enterprise": """
         insert into enterprise (code, name, region, uscc, simulated)
@@ -332,7 +341,8 @@ _UPDATES: Final[Mapping[str, LiteralString]] = {
         """,
     "tiering": """
         update tiering t
-           set limits = n.limits, source_levels = n.source_levels, raises = n.raises
+           set limits = n.limits, kinds = n.kinds, forecast = n.forecast,
+               source_levels = n.source_levels, raises = n.raises
           from staged n where t.region = n.region and t.quantity = n.quantity
         """,
     "enterprise": """

@@ -223,8 +223,8 @@ def _settings(entry: Entry) -> Settings:
             return _flat({"kind": entry.kind, "level": entry.level})
         case Tiering():
             raises = rule_changes.raised_by(entry.raises) or None
-            tables = {"limits": entry.limits, "source_levels": entry.source_levels}
-            return _flat({**tables, "raise": raises})
+            tables = ("limits", "kinds", "forecast", "source_levels")
+            return _flat({name: getattr(entry, name) for name in tables} | {"raise": raises})
         case Point() | Group():
             written = {
                 each.name: getattr(entry, each.name)

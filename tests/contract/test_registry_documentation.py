@@ -1,5 +1,6 @@
 """The registry file's documentation: its example is accepted as it stands."""
 
+import json
 import re
 from pathlib import Path
 
@@ -23,6 +24,19 @@ def test_the_documented_file_is_sound_and_warns_of_nothing() -> None:
     assert [group.kind for group in read.groups] == ["difference"]
     assert read.warnings == ()
     assert read.sources[0].level == 3
+
+
+def test_the_documented_tables_of_tiers_are_sound_and_warn_of_nothing() -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    written = [block for block in blocks if block.startswith("tiers:")]
+    assert len(written) == 2
+    known = Known(regions=regions.builtin(), gateways={})
+    for block in written:
+        read = registry.parse(block.encode(), known)
+        assert read.warnings == ()
+        assert Draft202012Validator(registry_form.schema()).is_valid(
+            json.loads(json.dumps(yaml.safe_load(block)))
+        )
 
 
 def test_the_documented_groups_have_the_form_of_groups() -> None:

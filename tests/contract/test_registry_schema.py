@@ -99,3 +99,40 @@ def test_what_the_schema_allows_the_validator_accepts(point: dict[str, object]) 
 def test_what_the_schema_forbids_the_validator_refuses(point: dict[str, object]) -> None:
     assert not meets_schema(plant(**point))
     assert not is_accepted(plant(**point))
+
+
+def table(**more: object) -> dict[str, Any]:
+    return {"tiers": [{"region": "510000", "quantity": "level", **more}]}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"kinds": {"rate": "orange", "deviation": "blue", "sensor": "yellow", "comms": "orange"}},
+        {"forecast": {"yellow_s": 14_400, "orange_s": 1}},
+        {"kinds": None, "forecast": {"orange_s": None}},
+    ],
+)
+def test_a_table_of_tiers_that_the_schema_allows_the_validator_accepts(
+    more: dict[str, object],
+) -> None:
+    assert meets_schema(table(**more))
+    assert is_accepted(table(**more))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"kinds": {"rate": "red"}},
+        {"kinds": {"comms": "none"}},
+        {"kinds": {"forecast": "blue"}},
+        {"forecast": {"yellow_s": 14_401}},
+        {"forecast": {"orange_s": 0}},
+        {"forecast": {"blue_s": 900}},
+    ],
+)
+def test_a_table_of_tiers_that_the_schema_forbids_the_validator_refuses(
+    more: dict[str, object],
+) -> None:
+    assert not meets_schema(table(**more))
+    assert not is_accepted(table(**more))

@@ -86,6 +86,10 @@ tiers:
   - region: "510000"
     quantity: level
     raise: [{tier: orange, lasting_s: 400}, {tier: red, peak: 9.6}, {tier: orange, points: 2}]
+  - region: "510600"
+    quantity: pressure
+    kinds: {rate: orange, deviation: orange, sensor: yellow, comms: orange}
+    forecast: {yellow_s: 2700, orange_s: 1200}
 gateways:
   - {id: gw-all, enterprise: QJ-01}
 """

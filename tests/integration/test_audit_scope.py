@@ -20,6 +20,12 @@ START = 1_763_712_000_000_000
 SECOND = 1_000_000
 STEPS = 720
 STEP = every_rule.STEP_MS * 1000
+LEFT_OUT = {
+    "PRESSURE": {"V1.P1", "V1.P2", "V1.DP"},
+    "TEMPERATURE": {"V1.T1"},
+    "ALL": {"V1.P1", "V1.T1", "V1.L1", "V1.G1"},
+}
+"""Points under a changed table that have alarms in the recording."""
 TOGETHER = 15
 """Messages in a batch."""
 
@@ -112,6 +118,35 @@ async def test_a_point_that_changed_in_the_span_is_left_out_with_its_groups(
     found = await audited(database, first=500)
     assert (found.missed, found.extra, found.mistimed) == ([], [], [])
     assert found.left_out == ["QJ-01/L.DIFF", "QJ-01/V1.L1"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "left_out"),
+    [
+        ("quantity: pressure\n    kinds", "quantity: temperature\n    kinds", "TEMPERATURE"),
+        ("kinds: {rate: orange", "kinds: {rate: yellow", "PRESSURE"),
+        ('region: "510603"', 'region: "440305"', "ALL"),
+    ],
+)
+async def test_points_under_a_table_that_came_or_changed_in_the_span_are_left_out(
+    conn: AsyncConnection, database: str, old: str, new: str, left_out: str
+) -> None:
+    await serve(conn, range(600))
+    assert old in every_rule.REGISTRY
+    await imported(conn, every_rule.REGISTRY.replace(old, new), now=START + 600 * STEP)
+    await serve(conn, range(600, STEPS))
+    found = await audited(database, first=500)
+    assert (found.missed, found.extra, found.mistimed) == ([], [], [])
+    assert {key.rpartition("/")[2] for key in found.left_out} >= LEFT_OUT[left_out]
+
+
+async def test_points_that_came_with_their_table_in_the_span_are_audited(
+    conn: AsyncConnection, database: str
+) -> None:
+    await serve(conn, range(100))
+    found = await audited(database, first=0)
+    assert (found.missed, found.extra, found.mistimed) == ([], [], [])
+    assert found.left_out == []
 
 
 async def test_a_confirmed_limit_is_audited_with_the_readings_before_the_span(

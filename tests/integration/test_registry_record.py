@@ -13,7 +13,7 @@ from psycopg import AsyncConnection
 from alarms import regions, registry
 from alarms.alarm import Kind, ProcessEvent, Tier, Transition
 from alarms.errors import RefusedError
-from alarms.plant import Mapped, Point, Raise, Tiering
+from alarms.plant import Mapped, Plant, Point, Raise, Tiering
 from alarms.registry import Registry
 from alarms.storage import alarms, connection, journal, plant
 from alarms.storage import registry as stored
@@ -117,6 +117,8 @@ async def test_tables_of_tiers_come_back_and_change_like_everything_else(
         region="510000",
         quantity="methane",
         limits={"h": "yellow"},
+        kinds={"rate": "orange", "comms": "blue"},
+        forecast={"yellow_s": 2700},
         source_levels={"1": 1},
         raises=(Raise(tier="red", peak=3.0), Raise(tier="orange", lasting_s=600.0)),
     )
@@ -124,9 +126,13 @@ async def test_tables_of_tiers_come_back_and_change_like_everything_else(
     created, _, _ = await apply(conn, found)
     assert tuple((await plant.load(conn)).tierings) == (table,)
     assert await apply(conn, found) == (0, 0, created)
-    changed = replace(table, limits={"h": "blue"})
-    assert (await apply(conn, replace(found, tierings=(changed,))))[1] == 1
-    assert tuple((await plant.load(conn)).tierings) == (changed,)
+    for changed in (
+        replace(table, limits={"h": "blue"}),
+        replace(table, kinds={}),
+        replace(table, forecast={"orange_s": 900}),
+    ):
+        assert (await apply(conn, replace(found, tierings=(changed,))))[1] == 1
+        assert tuple((await plant.load(conn)).tierings) == (changed,)
 
 
 async def test_what_a_file_does_not_mention_is_left_alone(conn: AsyncConnection) -> None:
@@ -258,6 +264,24 @@ async def test_what_latches_and_what_is_closed_out_is_kept_in_the_record(
     assert (point.latching, point.needs_closeout) == (False, True)
 
 
+async def raised(
+    conn: AsyncConnection, registered: Plant, point: Point, rule: str, tier: Tier
+) -> None:
+    """Raise an alarm of a point at NOON."""
+    event = ProcessEvent(
+        subject=registered.subject(registered.rows[point.enterprise][point.tag]),
+        rule=rule,
+        kind=Kind(rule.partition(".")[0]),
+        change=Transition.raised,
+        tier=tier,
+        t_change=NOON,
+        t_event=NOON,
+        t_received=NOON,
+    )
+    await alarms.apply_events(conn, [event], now=NOON)
+    await conn.commit()
+
+
 async def test_open_alarms_of_a_changed_point_say_who_changed_their_rule(
     conn: AsyncConnection,
 ) -> None:
@@ -265,20 +289,8 @@ async def test_open_alarms_of_a_changed_point_say_who_changed_their_rule(
     point = next(each for each in found.points if {"h", "hh", "l"} <= set(each.limits))
     await apply(conn, found)
     registered = await plant.load(conn)
-    subject = registered.subject(registered.rows[point.enterprise][point.tag])
     for rule in ("limit.high", "limit.low"):
-        raised = ProcessEvent(
-            subject=subject,
-            rule=rule,
-            kind=Kind.limit,
-            change=Transition.raised,
-            tier=Tier.orange,
-            t_change=NOON,
-            t_event=NOON,
-            t_received=NOON,
-        )
-        await alarms.apply_events(conn, [raised], now=NOON)
-    await conn.commit()
+        await raised(conn, registered, point, rule, Tier.orange)
 
     await apply(conn, with_point(found, point.tag, name="另一个名字"))
     assert len(await journal.after(conn, 0, limit=10)) == 2
@@ -342,19 +354,7 @@ async def test_open_alarms_say_who_changed_their_regions_table_of_tiers(
     point = next(each for each in found.points if {"h", "hh"} <= set(each.limits))
     assert (point.quantity, point.tiers) == ("level", {})
     await apply(conn, found)
-    registered = await plant.load(conn)
-    raised = ProcessEvent(
-        subject=registered.subject(registered.rows[point.enterprise][point.tag]),
-        rule="limit.high",
-        kind=Kind.limit,
-        change=Transition.raised,
-        tier=Tier.yellow,
-        t_change=NOON,
-        t_event=NOON,
-        t_received=NOON,
-    )
-    await alarms.apply_events(conn, [raised], now=NOON)
-    await conn.commit()
+    await raised(conn, await plant.load(conn), point, "limit.high", Tier.yellow)
 
     higher = replace(table, limits={"h": "orange", "hh": "red"}, source_levels={"4": 1})
     await apply(conn, replace(found, tierings=(higher,)))
@@ -368,3 +368,24 @@ async def test_open_alarms_say_who_changed_their_regions_table_of_tiers(
     ]
     seen = json.loads(rows[-1].document)
     assert (seen["rule_version"], seen["tier"], seen["state"]) == (3, "yellow", "UNACK")
+
+
+async def test_an_open_alarm_of_any_kind_says_who_gave_it_another_tier(
+    conn: AsyncConnection,
+) -> None:
+    found = await example(conn)
+    await apply(conn, found)
+    point = next(each for each in found.points if each.quantity == "level")
+    await raised(conn, await plant.load(conn), point, "comms.stale", Tier.blue)
+    table = Tiering(region="510000", quantity="level", kinds={"comms": "orange"})
+    await apply(conn, replace(found, tierings=(table,)))
+    rows = (await journal.after(conn, 0, limit=10))[1:]
+    assert [(row.type, row.actor, row.note) for row in rows] == [
+        ("rule_changed", "engineer", "tiers: comms blue → orange")
+    ]
+    assert json.loads(rows[-1].document)["tier"] == "blue"
+    cursor = await conn.execute(
+        "select object, before, after ->> 'kinds' from audit_trail where action like %s",
+        ("registry.tiering.%",),
+    )
+    assert await cursor.fetchall() == [("510000/level", None, '{"comms": "orange"}')]

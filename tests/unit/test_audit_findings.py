@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 
 from fengsui.audit_findings import Episode, Findings, Span, compare
+from fengsui.audit_scope import _changed_points
+from tests.unit.plants import at, plant, point
 
 SPAN = Span(first=0, end=1_000)
 
@@ -91,3 +93,10 @@ def test_else_a_raise_at_another_time_is_mistimed(second: Episode, behind: list[
     journal = [episode(100, 200, superseded=True), second]
     computed = [episode(100, 200, alarm="B"), episode(300, 400, alarm="C")]
     assert len(compared(journal, computed, behind=behind).mistimed) == 1
+
+
+@pytest.mark.parametrize("newest", ["510000/level", "510600/level"])
+def test_of_two_tables_of_a_quantity_the_newest_change_counts(newest: str) -> None:
+    built = plant([point("A"), point("B", quantity="flow")])
+    tables = dict.fromkeys(("510000/level", "510600/level"), at(5)) | {newest: at(9)}
+    assert _changed_points(built, {"tiering": tables}) == {"DY-CHEM-01/A": at(9)}

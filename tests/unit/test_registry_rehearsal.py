@@ -197,6 +197,16 @@ def test_a_table_of_tiers_grades_alarms_otherwise_and_says_so_at_each(tmp_path: 
     assert removed["kinds"]["limit"]["tier"] == 2
 
 
+def test_a_table_grades_other_kinds_of_alarms_in_a_rehearsal_too(tmp_path: Path) -> None:
+    silent = PLANT.replace("{tag: LT2,", f"{{tag: MUTE, {LEVEL}}}\n              - {{tag: LT2,")
+    graded = TIERS.replace("limits: {h: yellow, hh: orange}", "kinds: {comms: orange}")
+    document = rehearse(tmp_path, silent, silent + graded)
+    assert document["changes"][0]["settings"][0]["name"] == "kinds.comms"
+    changed = one(document, "changed")
+    assert (changed["point"], changed["kind"]) == ("E1/MUTE", "comms")
+    assert changed["because"] == ["point E1/MUTE: tiers: comms blue → orange"]
+
+
 def test_a_suppression_says_which_alarms_are_heard_no_more_or_later(tmp_path: Path) -> None:
     was = "off_delay_s: 0}\n              - {tag: LT2"
     quiet = "off_delay_s: 0, suppress: {when: %s, reason: 停车}}\n              - {tag: LT2"

@@ -105,11 +105,28 @@ def test_a_table_of_another_quantity_or_region_changes_nothing() -> None:
     assert told(imported(under, tierings=(replace(TABLE, limits={}),)), under) is None
 
 
-def test_a_table_grades_limits_only() -> None:
+@pytest.mark.parametrize(
+    ("rule", "note"),
+    [
+        ("rate", "tiers: rate yellow → orange"),
+        ("deviation", None),
+        ("sensor.drift", "tiers: sensor blue → yellow"),
+        ("comms.stale", "tiers: comms blue → orange"),
+        ("forecast.h", "tiers: yellow within 1800 s → always; orange within 600 s → within 2700 s"),
+        ("limit.high", "tiers: h yellow → orange; cut orange → red"),
+    ],
+)
+def test_a_table_grades_each_kind_that_it_names(rule: str, note: str | None) -> None:
     registered = plant([methane()], tierings=[TABLE])
-    behind = imported(registered, tierings=(HIGHER,))
-    assert told(behind, registered, rule="forecast.h") is None
-    assert told(behind, registered, rule="rate") is None
+    level = replace(source_of(registered), level=1)
+    table = replace(
+        TABLE,
+        kinds={"rate": "yellow", "sensor": "blue", "comms": "orange"},
+        forecast={"yellow_s": 2700, "orange_s": 900},
+        source_levels={"1": 1},
+    )
+    behind = imported(registered, tierings=(table,), sources=(level,))
+    assert told(behind, registered, rule=rule) == (None if note is None else changed(note))
 
 
 def test_a_points_own_tier_wins_over_a_changed_table() -> None:

@@ -17,6 +17,9 @@ START: Final = 1_767_225_600 * SECOND
 SAMPLES: Final = 60
 PERIOD_S: Final = 10.0
 LIMIT: Final = 100.0
+YELLOW_S: Final = 1800.0
+ORANGE_S: Final = 600.0
+"""Within which forecasts are yellow and orange, as shipped."""
 LEFT_MIN: Final = (np.arange(SAMPLES) - (SAMPLES - 1)) * PERIOD_S / 60
 """Minutes to the window's end; the window is the last of its samples."""
 STOP_MIN: Final = 5.0
@@ -79,7 +82,9 @@ def tasks(n: int, *, high: float = np.inf, low: float = -np.inf) -> forecast.Tas
     """Return points of one high and one low limit, without a forecast."""
     on = np.full((n, SLOTS), np.inf)
     on[:, HIGH.start], on[:, 0] = high, -low
-    return forecast.tasks(on, np.zeros(n), np.full(n, np.nan))
+    return forecast.tasks(
+        on, np.zeros(n), np.full(n, np.nan), np.full((n, 2), (YELLOW_S, ORANGE_S))
+    )
 
 
 def judged(trends: Trends, given: forecast.Tasks) -> Floats:
