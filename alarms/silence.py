@@ -52,24 +52,13 @@ class Watch:
         self.rules = rules
         self.gateways = {gateway_id: index for index, gateway_id in enumerate(plant.gateways)}
         self.ids = tuple(plant.gateways)
-        self.gateway_of = np.full(len(plant.points), UNKNOWN, np.int32)
-        self.fixed = np.zeros(len(plant.points), np.bool_)
+        self.gateway_of = plant.reporters.copy()
+        self.fixed = (plant.columns.reporter >= 0) & (self.gateway_of != UNKNOWN)
         self.silent: dict[int, int] = {}
         self.own = np.zeros(len(plant.points), np.bool_)
         self.down: dict[int, Down] = {}
         self.is_down = np.zeros(len(self.ids) + 1, np.bool_)  # the last one stands for UNKNOWN
         self.since = np.zeros(len(self.ids) + 1, np.int64)
-        columns = plant.columns
-        named = [self.gateways.get(gateway, UNKNOWN) for gateway in columns.gateways]
-        only = [
-            UNKNOWN if (one := plant.only_gateway[enterprise]) is None else self.gateways[one]
-            for enterprise, _, _ in columns.places
-        ]
-        if len(plant.points):
-            names = columns.reporter >= 0
-            own = np.array([*named, UNKNOWN], np.int32)[columns.reporter]
-            self.gateway_of[:] = np.where(names, own, np.array(only, np.int32)[columns.at])
-            self.fixed[:] = names & (own != UNKNOWN)
         self._regroup()
 
     def recall(self, states: Iterable[ChannelState], row_of: dict[str, int]) -> None:
