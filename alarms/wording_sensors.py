@@ -6,6 +6,7 @@ import numpy as np
 
 from alarms.alarm import Kind, ProcessEvent, Tier, Transition
 from alarms.detectors import outage, sensor_standing
+from alarms.mine_types import abnormal_type
 from alarms.plant import Plant
 from alarms.readings import QUALITY_MASK, Quality
 from alarms.wording import number, place
@@ -54,6 +55,7 @@ def sensor_event(
         t_event=at,
         t_received=received,
         value=value,
+        abnormal_type=abnormal_type(plant, plant.points[row], rule),
         message_zh=f"{zh} {more_zh}",
         message_en=f"{en}: {more_en}",
     )
