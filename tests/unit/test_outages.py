@@ -1,5 +1,6 @@
 """Stories and laws of gateways that report their points ill: one alarm, not one a point."""
 
+from dataclasses import fields
 from itertools import pairwise
 from typing import Any
 
@@ -13,12 +14,15 @@ from alarms.alarm import Kind, ProcessEvent, Tier, Transition
 from alarms.detectors import outage
 from alarms.engine import ChannelState, Engine
 from alarms.outages import FAILED, RULE
-from alarms.plant import Point
+from alarms.plant import Plant, Point
 from alarms.readings import Quality, Readings
 from tests.unit.late_streams import Server
 from tests.unit.plants import SECOND, START, at, plant, point
 from tests.unit.sensor_streams import columns, engine_of, events_of
 from tests.unit.streams import Row
+from tests.unit.test_late_laws import Drawn, as_it_came, ended
+from tests.unit.test_late_laws import shown as shown_active
+from tests.unit.test_rewind_laws import drawn as drawn_late
 from tests.unit.tried import tried
 
 Marks = NDArray[np.int16]
@@ -308,6 +312,32 @@ def test_an_alarm_is_told_of_each_ill_point_its_own_or_its_gateways(quality: Mar
             assert (each.key, FAILED) in open_
         if not stands:
             assert (each.key, FAILED) not in open_
+
+
+class OfOneGateway(Drawn):
+    """Two points that may both fall ill, of a gateway, their readings late and twice."""
+
+    @property
+    def plant(self) -> Plant:
+        return plant(self.points)
+
+
+@given(drawn_late())
+@tried(40)
+def test_whatever_comes_late_what_is_told_is_what_stands_and_all_comes_to_rest(
+    drawn: Drawn,
+) -> None:
+    one = OfOneGateway(**{each.name: getattr(drawn, each.name) for each in fields(drawn)})
+    server = as_it_came(one, acknowledges=True)
+    told = {
+        slot
+        for slot, state in server.states.items()
+        if slot[1] == RULE or (slot[1] == FAILED and state.process.get("told") != 0)
+    }
+    assert shown_active(server, (FAILED, RULE)) == told
+    ended(server, one, 5 * SECOND)
+    assert shown_active(server, (FAILED, RULE)) == set()
+    assert not {rule for _, rule in server.states} & {FAILED, RULE}
 
 
 @given(drawn())
