@@ -10,6 +10,7 @@ from alarms import registry
 from alarms.readings import Quality
 from alarms.storage import connection, writer
 from alarms.storage import registry as stored
+from fengsui import audit_scope
 from fengsui.audit import audit
 from fengsui.backtest import rehearsal
 from fengsui.backtest.recorded import Chunk
@@ -52,12 +53,21 @@ def message(number: int) -> Message:
     )
 
 
-async def serve(conn: AsyncConnection, *, restarts: range) -> None:
+async def imported(conn: AsyncConnection, text: str, *, now: int) -> None:
+    async with conn.transaction():
+        await stored.load_builtin_regions(conn)
+        found = registry.parse(text.encode(), await stored.known(conn))
+        await stored.apply(conn, found, actor="engineer", now=now)
+
+
+async def serve(
+    conn: AsyncConnection, *, restarts: range = range(0), rounds: range = range(ROUNDS)
+) -> None:
     """Commit the stream message by message; the server is killed before some."""
     await writer.claim(conn)
     pipeline = Pipeline(prefix="t/v1")
     await pipeline.recall(conn, now=START)
-    for number in range(ROUNDS):
+    for number in rounds:
         if number in restarts:
             pipeline = Pipeline(prefix="t/v1")
             await pipeline.recall(conn, now=at(10 * number))
@@ -69,10 +79,7 @@ async def serve(conn: AsyncConnection, *, restarts: range) -> None:
 @pytest.mark.parametrize("restarts", [range(0), range(7, 60)])
 async def test_the_record_the_back_test_and_the_audit_agree(database: str, restarts: range) -> None:
     async with await connection.connect(database, autocommit=True) as conn:
-        async with conn.transaction():
-            await stored.load_builtin_regions(conn)
-            found = registry.parse(REGISTRY.encode(), await stored.known(conn))
-            await stored.apply(conn, found, actor="engineer", now=START - SECOND)
+        await imported(conn, REGISTRY, now=START - SECOND)
         await serve(conn, restarts=restarts)
         cursor = await conn.execute(
             """
@@ -98,6 +105,25 @@ async def test_the_record_the_back_test_and_the_audit_agree(database: str, resta
         checked = await audit(conn, first=at(0), end=at(10 * ROUNDS))
     assert (checked.missed, checked.extra, checked.mistimed) == ([], [], [])
     assert checked.checked == len(TOLD)
+
+
+async def test_an_outage_that_began_before_a_point_was_changed_is_left_out_of_an_audit_after_it(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_scope, "WARM_UP_US", 0)
+    changed = REGISTRY.replace("{tag: P0,", "{tag: P0, limits: {h: 9}, range: [0, 10],")
+    async with await connection.connect(database, autocommit=True) as conn:
+        await imported(conn, REGISTRY, now=START - SECOND)
+        await serve(conn, rounds=range(23))
+        await imported(conn, changed, now=at(225))
+        await serve(conn, rounds=range(23, ROUNDS))
+    async with await connection.connect(database) as conn:
+        await conn.execute("set transaction isolation level repeatable read")
+        checked = await audit(conn, first=at(300), end=at(10 * ROUNDS))
+    assert (checked.missed, checked.extra, checked.mistimed) == ([], [], [])
+    assert {each for left in checked.not_recomputed for each in left["subjects"]} == {
+        "E1/P0", "E1/P1", "E1/P2", "gateway:gw",
+    }  # fmt: skip
 
 
 def backtested() -> list[tuple[str, str, int, int | None]]:
