@@ -101,7 +101,7 @@ def test_a_limit_alarm_is_over_a_limit_and_at_its_cut_a_power_cut() -> None:
 
 def test_the_alarms_document_keeps_the_type_whatever_follows() -> None:
     keeper = mine()
-    keeper.feed([row(0, 1.6), (0, at(5), at(5), 1.6, Quality.bad), row(10, 0.5)])
+    keeper.feed([row(0, 1.6), row(5, 1.6, Quality.bad), row(10, 1.6), row(15, 0.5)])
     alarm: Alarm | None = None
     for event in keeper.events:
         alarm = step(alarm, event, now=event.t_received).alarm
