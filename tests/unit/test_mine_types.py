@@ -11,10 +11,12 @@ import pytest
 from alarms import mine_types
 from alarms.alarm import Alarm, ProcessEvent, Transition
 from alarms.lifecycle import step
+from alarms.plant import Raise
 from alarms.readings import Quality
 from alarms.registry import Known, parse
 from alarms.rulepacks.reading import shipped
 from alarms.storage.documents import document
+from alarms.wording import Behind, raised_by_event
 from fengsui.backtest import rehearsal
 from fengsui.backtest.recorded import Chunk
 from tests.unit.plants import SECOND, START, at, plant, point
@@ -108,6 +110,19 @@ def test_the_alarms_document_keeps_the_type_whatever_follows() -> None:
         assert alarm is not None
         assert document(alarm, t_committed=None)["abnormal_type"] == "002"
     assert Transition.quality in {event.change for event in keeper.events}
+
+
+def test_a_tier_raised_by_a_regions_table_leaves_the_type_as_it_was() -> None:
+    keeper = mine()
+    keeper.feed([row(0, 1.2)])
+    alarm = step(None, keeper.events[0], now=at(0)).alarm
+    raised = raised_by_event(
+        keeper.plant, (0, 1), Raise(tier="red", peak=1.2), at=at(0),
+        behind=Behind(time=at(0), received=at(0), value=1.2, quality=0),
+    )  # fmt: skip
+    after = step(alarm, raised, now=at(0)).alarm
+    assert after is not None
+    assert (after.tier.name, after.abnormal_type) == ("red", "001")
 
 
 def test_a_forecast_warns_of_the_limit_it_speaks_of() -> None:
