@@ -137,6 +137,8 @@ class ProcessEvent(msgspec.Struct, frozen=True, kw_only=True):
     basis: str = ""
     rule_pack: str = ""
     """The pack and version `basis` stands in, as `gas_detection 1`; empty without a bound."""
+    abnormal_type: str = ""
+    """See alarms.mine_types; empty outside coal mines and where there is none."""
     message_zh: str = ""
     message_en: str = ""
     unconfirmed: bool = False
@@ -271,6 +273,8 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     basis: str = ""
     rule_pack: str = ""
     """The pack and version `basis` stands in, as `gas_detection 1`; empty without a bound."""
+    abnormal_type: str = ""
+    """See alarms.mine_types; empty outside coal mines and where there is none."""
     message_zh: str = ""
     message_en: str = ""
     reraise_count: int = 0

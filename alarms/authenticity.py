@@ -5,7 +5,7 @@ stand beside the limits and never touch them. What a sensor is used to is memory
 readings and free of rules; which alarms stand is in the record.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from alarms import sensor_bounds, wording_sensors
 from alarms.alarm import Transition
-from alarms.detectors import sensor_faults, sensor_standing
+from alarms.detectors import outage, sensor_faults, sensor_standing
 from alarms.family import RANK, Clock, Found, Seen, set_apart, write_at
+from alarms.outages import ABSORBED, FAILED, NOT_KNOWN, Outages
 from alarms.plant import Plant
 from alarms.proposal import ChannelState
 from alarms.readings import QUALITY_MASK, Instants, Mask, Quality, Readings, Rows, Values
@@ -33,16 +34,22 @@ RULES: Final = (
 )
 """In the order of sensor_standing's bits."""
 
+_FAILED: Final = RULES.index(FAILED)
+
 Orphan = tuple[int, str, int]
 """The row, rule and time of raising of an alarm whose point is not watched any more."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Changed:
-    """Which (slot, rule number) moved, and whether each has a row in the record already."""
+    """Which (slot, rule number) moved, and whether each has a row in the record already.
+
+    And which gateways' alarms for their points did.
+    """
 
     was_open: dict[tuple[int, int], bool] = field(default_factory=dict)
     gone: list[tuple[str, str]] = field(default_factory=list)
+    gateways: Sequence[int] = ()
 
 
 class Authenticity:
@@ -59,6 +66,8 @@ class Authenticity:
         wanted = [sensor_bounds.is_heard(point) for point in plant.alike.points]
         watched = np.flatnonzero(np.array(wanted, np.bool_)[plant.alike.of])
         self.plant = plant
+        self.outages = Outages(plant)
+        self._alone = False
         self.rows: Rows = watched.astype(np.int32)
         self.memory = sensor_faults.fresh(len(watched))
         self._bounds, self._bound_of = sensor_bounds.bounds_of(plant, rules, self.rows)
@@ -81,10 +90,16 @@ class Authenticity:
 
         Memory is not in these states: see `memory` and `replay`.
         """
+        states = tuple(states)
+        told: dict[int, int] = {}
         for state in states:
             row = row_of.get(state.key)
             if state.rule not in RULES or row is None:
                 continue
+            if state.rule == FAILED:
+                told[row] = state.process.get("told", NOT_KNOWN)
+                if told[row] == ABSORBED and self.plant.reporters[row] < 0:
+                    continue  # its gateway is not its own any more: it raises with its next reading
             slot, number = int(self.place_of[row]), RULES.index(state.rule)
             if slot < 0:
                 self._orphans.append((row, state.rule, state.process["t"]))
@@ -92,6 +107,7 @@ class Authenticity:
             self._raised[slot] |= 1 << number
             self._quiet[slot, number] = state.process["quiet"]
             self._since[slot, number] = _second(state.process["t"])
+        self.outages.recall(states, told)
 
     def replay(self, rows: Rows, time: Instants, value: Values) -> None:
         """Learn from readings, in order of receipt, that followed a saved `memory`.
@@ -115,6 +131,7 @@ class Authenticity:
         if len(self._room) < 2 * len(readings):
             self._room = np.zeros(2 * len(readings), sensor_faults.FINDING)
         count = self._walk(slots, walk.time, value, self._room)
+        turns: dict[int, int] = {}
         for finding in self._room[:count]:
             place, slot = int(order[finding["place"]]), int(finding["slot"])
             born, died = int(finding["born"]), int(finding["died"])
@@ -127,6 +144,8 @@ class Authenticity:
                     changed.was_open.setdefault(key, bool(self._since[key]))
                 if not (born | died) & bit:
                     continue
+                if number == _FAILED:
+                    turns[place] = outage.RAISED if born & bit else outage.RETURNED
                 if born & bit:
                     change = Transition.raised
                     said = wording_sensors.evidence(
@@ -153,7 +172,7 @@ class Authenticity:
                     value=float(readings.value[place]) if seen.is_judged[place] else None,
                 )
                 found.append((place, RANK, at, event))
-        return found, changed
+        return found if self._alone else self._absorbed(seen, turns, found, changed), changed
 
     def tick(self, clock: Clock) -> tuple[list[Found], Changed]:  # noqa: ARG002  # readings decide
         """Say nothing: silence is no evidence of a sensor's behaviour."""
@@ -161,8 +180,8 @@ class Authenticity:
 
     def states(self, changes: Changed) -> tuple[list[ChannelState], list[tuple[str, str]]]:
         """Return the rows of the record that follow from changes: to upsert, and to delete."""
-        kept: list[ChannelState] = []
-        gone = list(changes.gone)
+        kept, gone = self.outages.states(changes.gateways)
+        gone += changes.gone
         for (slot, number), was_open in changes.was_open.items():
             key, rule = self.plant.points[self.rows[slot]].key, RULES[number]
             if self._since[slot, number]:
@@ -183,7 +202,7 @@ class Authenticity:
     def apart(self, places: Rows) -> Self:
         """Return these places alone, with columns of their own, to be judged for themselves."""
         along = ("memory", "_bound_of", "_raised", "_quiet", "_since")
-        return set_apart(self, places, along, _orphans=list[Orphan]())
+        return set_apart(self, places, along, _orphans=list[Orphan](), _alone=True)
 
     def stands(self, place: int) -> dict[str, dict[str, Any]]:
         """Return what the record holds of a place's alarms, by rule."""
@@ -195,12 +214,33 @@ class Authenticity:
     def take(self, places: Rows, other: Self) -> None:
         """Stand at these places as `other`, judged apart, does."""
         write_at(self.columns, places, other.columns)
+        for row in self.rows[places[self._since[places, _FAILED] == 0]].tolist():
+            self.outages.tell(row, NOT_KNOWN)
 
     def _process(self, slot: int, number: int) -> dict[str, int]:
-        return {
+        process = {
             "t": int(self._since[slot, number]) * SECOND,
             "quiet": int(self._quiet[slot, number]),
         }
+        return process | self.outages.process(self.rows[slot]) if number == _FAILED else process
+
+    def _absorbed(
+        self, seen: Seen, turns: Mapping[int, int], found: list[Found], changed: Changed
+    ) -> list[Found]:
+        """Return what is told of sensors where a gateway's alarm stands for its points' own."""
+        verdict = self.outages.judge(seen, turns, self._failed)
+        for row in verdict.rows:
+            changed.was_open.setdefault((int(self.place_of[row]), _FAILED), True)
+        changed.gateways = verdict.gateways
+        told = [item for item in found if item[0] not in verdict.hidden or item[3].rule != FAILED]
+        return [*told, *verdict.found]
+
+    def _failed(self, rows: Rows) -> Mask:
+        """Tell whose sensor.failed stands."""
+        slots = self.place_of[rows]
+        stands = slots >= 0
+        stands[stands] = self._since[slots[stands], _FAILED] != 0
+        return stands
 
     def _walk(self, slots: Rows, time: Instants, value: Values, room: NDArray[Any]) -> int:
         return sensor_faults.walk(

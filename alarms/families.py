@@ -36,13 +36,10 @@ class Families:
         self.raising = Raising(plant, rules)
         self.groups = Groups(plant, rules)
         self._suppressions = Suppressions(plant, rules)
-        alone = (
-            Forecasts(plant, rules),
-            Deviations(plant),
-            Rates(plant),
-            Authenticity(plant, rules),
-        )
+        sensors = Authenticity(plant, rules)
+        alone = (Forecasts(plant, rules), Deviations(plant), Rates(plant), sensors)
         self.rewinds = Rewinds(plant, alone)
+        sensors.outages.trails = self.rewinds.trails
         self.peers = PeerSensors(plant)
         self._each: tuple[Family, ...] = (
             self.pasts,

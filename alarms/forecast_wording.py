@@ -5,6 +5,7 @@ from typing import Final
 from alarms.alarm import Forecast, Kind, ProcessEvent, Tier, Transition
 from alarms.detectors.crossings import HIGH_S, LOW_S
 from alarms.detectors.forecast import CHANCE, ETA_S, RATE, Floats
+from alarms.mine_types import abnormal_type
 from alarms.plant import Plant
 from alarms.wording import Behind, is_late, level_words, number, place, quality_name
 
@@ -75,6 +76,7 @@ def forecast_event(
         value=behind.value,
         limit=limit,
         quality=quality_name(behind.quality),
+        abnormal_type=abnormal_type(plant, plant.points[row], f"forecast.{level}", level),
         message_zh=zh,
         message_en=en,
         late=late,

@@ -329,6 +329,7 @@ def _opened(event: ProcessEvent) -> Alarm:
         forecast=event.forecast,
         basis=event.basis,
         rule_pack=event.rule_pack,
+        abnormal_type=event.abnormal_type,
         message_zh=event.message_zh,
         message_en=event.message_en,
         needs_closeout=event.needs_closeout,
@@ -354,6 +355,7 @@ def _reading(alarm: Alarm, event: ProcessEvent) -> dict[str, object]:
         "forecast": alarm.forecast if event.forecast is None else event.forecast,
         "basis": event.basis,
         "rule_pack": event.rule_pack,
+        "abnormal_type": event.abnormal_type or alarm.abnormal_type,
         "message_zh": event.message_zh,
         "message_en": event.message_en,
     }

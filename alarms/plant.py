@@ -309,6 +309,21 @@ class Plant:
             owned[gateway.enterprise].append(gateway.id)
         return {code: ids[0] if len(ids) == 1 else None for code, ids in owned.items()}
 
+    @cached_property
+    def reporters(self) -> NDArray[np.int32]:
+        """Return, of each row, which gateway (by place) it names or its enterprise's only one is.
+
+        -1: none.
+        """
+        columns = self.columns
+        place_of = {name: place for place, name in enumerate(self.gateways)}
+        named = [place_of.get(name, -1) for name in (*columns.gateways, "")]
+        only = [place_of.get(self.only_gateway[code] or "", -1) for code, _, _ in columns.places]
+        if len(columns) == 0:
+            return np.zeros(0, np.int32)
+        own, sole = np.array(named, np.int32)[columns.reporter], np.array(only, np.int32)
+        return np.where(columns.reporter >= 0, own, sole[columns.at])
+
     def subject(self, row: int) -> Subject:
         """Return what an alarm of this point says of it."""
         point = self.points[row]

@@ -1,5 +1,6 @@
 """Lets every loop of the engine be compiled before the first batch waits for it."""
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -8,27 +9,32 @@ from alarms.engine import Engine
 from alarms.memory import Recollection
 from alarms.plant import Enterprise, Gateway, Plant, Point, Source, Unit
 from alarms.proposal import LastReadings
-from alarms.readings import Readings
+from alarms.readings import Quality, Readings
 
 _START: Final = 1_763_712_000_000_000
 _EVERY_US: Final = 10_000_000
 _POINTS: Final = 2
 _READINGS: Final = 40
+_ILL: Final = 8
 
 
 def prepare() -> None:
     """Judge and learn a few readings of a plant of two; quick where machine code is kept.
 
-    The readings rise to a limit, so that what only a trend needs is compiled too.
+    The readings rise to a limit, so that what only a trend needs is compiled too; the last are ill,
+    for what only an outage needs.
     """
     plant = _plant()
     engine = Engine.build(plant, states=(), last=LastReadings.never(_POINTS), started=_START)
     for number in range(_READINGS):
         readings = _readings(number)
         engine.adopt(engine.judge(readings, now=int(readings.received[-1])))
+    for number in range(_READINGS, _READINGS + _ILL):
+        readings = replace(_readings(number), quality=np.full(_POINTS, np.int16(Quality.offline)))
+        engine.adopt(engine.judge(readings, now=int(readings.received[-1])))
     later = _START + 2 * _READINGS * _EVERY_US
     engine.adopt(engine.tick(now=later, link_since=_START))
-    Recollection(engine).learn(_readings(_READINGS))
+    Recollection(engine).learn(_readings(_READINGS + _ILL))
 
 
 def _readings(number: int) -> Readings:

@@ -31,6 +31,7 @@ NAMES: Final[dict[str, RuleName]] = {
     "sensor.recovered": RuleName("读数突然恢复", "Abrupt recovery"),
     "sensor.saturated": RuleName("读数停在量程端点", "At end of range"),
     "sensor.failed": RuleName("仪表失效", "Sensor failed"),
+    "sensor.gateway": RuleName("网关测点大面积失效", "Gateway's sensors failed"),
     "sensor.calibrating": RuleName("标校超时", "Calibration overdue"),
     "sensor.copied": RuleName("读数疑似复制", "Copied readings"),
     "sensor.drift": RuleName("读数漂移", "Drift"),

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarms import tiers
-from alarms.alarm import ProcessEvent, Tier, Transition
+from alarms.alarm import ProcessEvent, Transition
 from alarms.plant import Plant
 from alarms.proposal import ChannelState
 from alarms.readings import Instants, Readings, Rows
@@ -53,24 +53,13 @@ class Watch:
         self.rules = rules
         self.gateways = {gateway_id: index for index, gateway_id in enumerate(plant.gateways)}
         self.ids = tuple(plant.gateways)
-        self.gateway_of = np.full(len(plant.points), UNKNOWN, np.int32)
-        self.fixed = np.zeros(len(plant.points), np.bool_)
+        self.gateway_of = plant.reporters.copy()
+        self.fixed = (plant.columns.reporter >= 0) & (self.gateway_of != UNKNOWN)
         self.silent: dict[int, int] = {}
         self.own = np.zeros(len(plant.points), np.bool_)
         self.down: dict[int, Down] = {}
         self.is_down = np.zeros(len(self.ids) + 1, np.bool_)  # the last one stands for UNKNOWN
         self.since = np.zeros(len(self.ids) + 1, np.int64)
-        columns = plant.columns
-        named = [self.gateways.get(gateway, UNKNOWN) for gateway in columns.gateways]
-        only = [
-            UNKNOWN if (one := plant.only_gateway[enterprise]) is None else self.gateways[one]
-            for enterprise, _, _ in columns.places
-        ]
-        if len(plant.points):
-            names = columns.reporter >= 0
-            own = np.array([*named, UNKNOWN], np.int32)[columns.reporter]
-            self.gateway_of[:] = np.where(names, own, np.array(only, np.int32)[columns.at])
-            self.fixed[:] = names & (own != UNKNOWN)
         self._regroup()
 
     def recall(self, states: Iterable[ChannelState], row_of: dict[str, int]) -> None:
@@ -213,7 +202,12 @@ class Watch:
         name = self.ids[gateway]
         events = [
             gateway_event(
-                self.plant, name, Transition.raised, at, ever=ever, tier=self._highest(rows)
+                self.plant,
+                name,
+                Transition.raised,
+                at,
+                ever=ever,
+                tier=tiers.highest(self.plant, rows, "comms"),
             )
         ]
         for row in rows[self.own[rows]].tolist():
@@ -223,12 +217,6 @@ class Watch:
                 stale_event(self.plant, row, Transition.returned, back, ever=ever, absorbed=name)
             )
         return events
-
-    def _highest(self, rows: Rows) -> Tier:
-        """Return the highest tier that the silence of any of these points has."""
-        alike = self.plant.alike
-        kinds = np.unique(alike.of[rows]).tolist()
-        return max(tiers.of_kind(self.plant, alike.points[kind], "comms") for kind in kinds)
 
     def _reassign(self, rows: Rows, reporters: NDArray[np.int32], heard: Heard) -> None:
         moved = np.flatnonzero(

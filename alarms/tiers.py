@@ -13,10 +13,12 @@ from functools import cache
 from importlib import resources
 from typing import Any, Final
 
+import numpy as np
 import yaml
 
 from alarms.alarm import Tier
 from alarms.plant import Plant, Point, Raise, Tiering
+from alarms.readings import Rows
 
 LIMITS: Final = ("l", "ll", "h", "hh", "cut")
 KINDS: Final = ("rate", "deviation", "sensor", "comms")
@@ -72,6 +74,16 @@ def of_kind(plant: Plant, point: Point, kind: str) -> Tier:
     if tiering is None or kind not in tiering.kinds:
         return default_of(kind)
     return Tier(min(Tier[tiering.kinds[kind]] + _higher_by(plant, point, tiering), HIGHEST))
+
+
+def highest(plant: Plant, rows: Rows, kind: str) -> Tier:
+    """Return the highest tier that these points' alarms of one of KINDS have.
+
+    An alarm that absorbs theirs has it.
+    """
+    alike = plant.alike
+    sorts = np.unique(alike.of[rows]).tolist()
+    return max(of_kind(plant, alike.points[sort], kind) for sort in sorts)
 
 
 def within_s(plant: Plant, point: Point) -> tuple[float, float]:

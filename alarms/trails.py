@@ -73,6 +73,12 @@ class Trails:
             for columns, records in zip(kept, standing, strict=True):
                 write_at(columns, trails, records)
 
+    def end(self, rows: Rows, at: Instants) -> None:
+        """Let rows be judged again from the minutes alone that begin after these instants."""
+        followed = self.of[rows] >= 0
+        trails, minute = self.of[rows[followed]], at[followed] // MINUTE_US
+        self.since[trails] = np.maximum(self.since[trails], (minute + 1) * MINUTE_US)
+
     def drop_quiet(self) -> None:
         """Follow no more those of which no reading has come late for long, in a large plant."""
         if self.whole:

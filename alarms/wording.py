@@ -8,6 +8,7 @@ import numpy as np
 
 from alarms import tiers
 from alarms.alarm import Kind, ProcessEvent, Tier, Transition
+from alarms.mine_types import abnormal_type
 from alarms.plant import Plant, Raise
 from alarms.proposal import judgeable
 from alarms.readings import HISTORY, QUALITY_MASK, Quality, Readings
@@ -141,6 +142,7 @@ def limit_event(
         quality=lost or quality_name(behind.quality),
         basis=bound.basis if bound is not None else "",
         rule_pack=f"{bound.pack} {bound.version}" if bound is not None else "",
+        abnormal_type=abnormal_type(plant, point, RULES[side], name),
         message_zh=zh,
         message_en=en,
         unconfirmed=lost is not None,
@@ -311,6 +313,7 @@ def _plain(
         t_change=at,
         t_event=at,
         t_received=received,
+        abnormal_type=abnormal_type(plant, plant.points[row], rule),
         message_zh=zh,
         message_en=en,
     )

@@ -8,6 +8,7 @@ from alarms.detectors.balance import Balance
 from alarms.detectors.verdict import Verdict
 from alarms.detectors.vote import Vote
 from alarms.group_rules import GroupRule, cut_s, is_gas
+from alarms.mine_types import abnormal_type
 from alarms.past import Told
 from alarms.plant import Plant
 from alarms.wording import number, place
@@ -58,6 +59,7 @@ def group_event(
         limit=verdict.limit,
         quality="uncertain" if evidence.unsure else "good",
         basis=_basis(plant, rule),
+        abnormal_type=abnormal_type(plant, group, rule.name),
         message_zh=f"{group.name}：{zh}",
         message_en=f"{group.name}: {en}",
         unconfirmed=evidence.unsure and change is Transition.raised,
@@ -83,6 +85,7 @@ def corrected_event(
         t_event=time,
         t_received=received,
         basis=_basis(plant, rule),
+        abnormal_type=abnormal_type(plant, rule.group, rule.name),
         message_zh=f"{rule.group.name}：{words[0]}",
         message_en=f"{rule.group.name}: {words[1]}",
     )

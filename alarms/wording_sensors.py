@@ -2,11 +2,13 @@
 
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 
 from alarms import tiers
-from alarms.alarm import Kind, ProcessEvent, Transition
-from alarms.detectors import sensor_standing
+from alarms.alarm import Kind, ProcessEvent, Tier, Transition
+from alarms.detectors import outage, sensor_standing
+from alarms.mine_types import abnormal_type
 from alarms.plant import Plant
 from alarms.readings import QUALITY_MASK, Quality
 from alarms.wording import number, place
@@ -55,9 +57,62 @@ def sensor_event(
         t_event=at,
         t_received=received,
         value=value,
+        abnormal_type=abnormal_type(plant, plant.points[row], rule),
         message_zh=f"{zh} {more_zh}",
         message_en=f"{en}: {more_en}",
     )
+
+
+def absorbed_event(
+    plant: Plant, row: int, gateway: str, told: np.void, received: int
+) -> ProcessEvent:
+    """Say of a failed sensor that its gateway's alarm stands for it, or (`told`) no longer does."""
+    if told["raised"] == outage.RAISED:
+        change = Transition.raised
+        called_zh, called_en = _QUALITY[Quality(told["quality"])]
+        zh = f"读数质量仍为{called_zh}，不参与判断，而网关 {gateway} 的其他测点读数可用"
+        en = (
+            f"its readings are still of quality {called_en} and are not judged, while other points "
+            f"of gateway {gateway} can be used"
+        )
+    else:
+        change = Transition.returned
+        zh = f"读数仍不可用，并入网关 {gateway} 的报警"
+        en = f"its readings are still of no use, as the alarm of gateway {gateway} says"
+    at = int(told["at"])
+    return sensor_event(
+        plant, row, "sensor.failed", change, at=at, received=received, said=(zh, en)
+    )
+
+
+def gateway_event(
+    plant: Plant, gateway: str, told: np.void, received: int, tier: Tier
+) -> ProcessEvent:
+    """Say that a gateway reports its points ill, or that enough of them can be used again."""
+    ill, of = int(told["ill"]), int(told["of"])
+    if told["raised"] == outage.RAISED:
+        change = Transition.raised
+        called_zh, called_en = _QUALITY[Quality(told["quality"])]
+        zh = (
+            f"网关 {gateway} 在上报，但 {of} 个测点中 {ill} 个读数不可用（质量为{called_zh}等），"
+            "疑似现场总线、采集模块或供电故障"
+        )
+        en = (
+            f"gateway {gateway} reports, but {ill} of {of} points are of no use (quality "
+            f"{called_en} or the like): possibly its field bus, input modules or their power"
+        )
+    else:
+        change = Transition.returned
+        zh = f"网关 {gateway} 的测点读数恢复可用（{of} 个中仍有 {ill} 个不可用）"
+        en = f"gateway {gateway}: its points can be used again, but for {ill} of {of}"
+    event = _of_gateway(plant, gateway, change, int(told["at"]), received, zh, en)
+    return msgspec.structs.replace(event, tier=tier)
+
+
+def left_event(plant: Plant, gateway: str, at: int) -> ProcessEvent:
+    """Say that the alarm of a gateway is over that has no points any more."""
+    zh, en = f"网关 {gateway} 已无所属测点，报警结束", f"gateway {gateway} has no points any more"
+    return _of_gateway(plant, gateway, Transition.returned, at, at, zh, en)
 
 
 def unwatched() -> tuple[str, str]:
@@ -186,6 +241,23 @@ def drifted(plant: Plant, row: int, others: list[int], by: float) -> tuple[str, 
         "possibly drifting"
     )
     return zh, en
+
+
+def _of_gateway(
+    plant: Plant, gateway: str, change: Transition, at: int, received: int, zh: str, en: str
+) -> ProcessEvent:
+    return ProcessEvent(
+        subject=plant.gateway_subject(gateway),
+        rule="sensor.gateway",
+        kind=Kind.sensor,
+        change=change,
+        tier=Tier.blue,
+        t_change=at,
+        t_event=at,
+        t_received=received,
+        message_zh=zh,
+        message_en=en,
+    )
 
 
 def _span(seconds: float) -> tuple[str, str]:

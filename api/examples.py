@@ -30,6 +30,7 @@ ALARM: Final[dict[str, Any]] = {
     "peak": 53.1,
     "basis": "GB/T 50493-2019 5.5.2",
     "rule_pack": "gas_detection 1",
+    "abnormal_type": None,
     "forecast": None,
     "reraise_count": 0,
     "t_raised": "2026-11-21T08:00:00.120Z",

@@ -94,6 +94,11 @@ ALARM: Final = thing(
     peak=NUMBER_OR_NULL,
     basis=TEXT,
     rule_pack=TEXT_OR_NULL,
+    abnormal_type=TEXT_OR_NULL
+    | {
+        "description": "Of a coal mine's alarm, the abnormal type 异常类型 of MT/T 1201.1-2023 as "
+        "public code reads it (V2): which alarm is of which type is our reading (D), no conformity."
+    },
     forecast=OBJECT_OR_NULL,
     reraise_count=WHOLE,
     t_raised=MOMENT,

@@ -55,6 +55,7 @@ async def audit(conn: AsyncConnection, *, first: int, end: int) -> Findings:
     span = Span(first=first, end=end if alive is None else min(end, alive - PRESENT_US))
     scope = await audit_scope.of(conn, plant, first=first, stop=stop)
     opened = await recount.open_at(conn, scope.mark)
+    scope = scope.beside(plant, opened)
     rows = await recount.journalled(conn, scope.mark, stop + TAIL_US)
     last = scope.last(await recount.last_before(conn, plant, scope.mark))
     steady = _Road(plant, scope, opened, last, await audit_seeds.windows(conn, plant, scope))

@@ -1,13 +1,13 @@
 """What an audit can compute again exactly, from when on, and what it has to leave out."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Self
 
 import numpy as np
 from psycopg import AsyncConnection
 
-from alarms import sensor_bounds
+from alarms import outages, sensor_bounds
 from alarms.alarm import Kind
 from alarms.engine import Engine, LastReadings
 from alarms.peer_sensors import COPIED, DRIFT
@@ -67,6 +67,19 @@ class Scope:
         rows = np.flatnonzero(self.renewed)
         never.records[rows] = known.records[rows]
         return never
+
+    def beside(self, plant: Plant, opened: Iterable[recount.Row]) -> Self:
+        """Return it without the points of gateways whose alarm for them stood at the mark.
+
+        That is, if one of them begins there: how many were ill before is not known.
+        """
+        found: set[str] = set()
+        for name in [row.key for row in opened if row.document["rule"] == outages.RULE]:
+            index = list(plant.gateways).index(name.removeprefix("gateway:"))
+            mine = plant.reporters == index
+            if (mine & self.renewed).any():
+                found |= {name, *_keys(plant, mine)}
+        return replace(self, unlearned=self.unlearned | found)
 
     @property
     def begun(self) -> Mask:

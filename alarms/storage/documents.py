@@ -17,6 +17,7 @@ def document(alarm: Alarm, *, t_committed: int | None) -> dict[str, Any]:
         "rule": alarm.rule,
         "rule_version": alarm.rule_version,
         "rule_pack": alarm.rule_pack or None,
+        "abnormal_type": alarm.abnormal_type or None,
         "tier": alarm.tier.name,
         "peak_tier": alarm.peak_tier.name,
         "state": alarm.state.value,

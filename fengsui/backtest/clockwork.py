@@ -45,8 +45,8 @@ class Clockwork:
         self, readings: Readings, late: Readings, faults: Sequence[PointFault], *, now: int
     ) -> None:
         """Judge a batch: readings newer than their points' last, late ones (FAR marked), faults."""
-        late = self.engine.rewinds.teach(late)
         proposals = [self.engine.judge(readings, now=now, faults=faults, behind=late.point)]
+        late = self.engine.rewinds.teach(late)
         self._recent.add(readings, self.engine)
         wanted = self.engine.around(late, proposals[0])
         if len(late) or len(wanted.readings.rows):

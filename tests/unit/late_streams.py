@@ -13,6 +13,7 @@ from alarms.late import Around, judged_near
 from alarms.lifecycle import Action, Deed, meant, step
 from alarms.memory import NEWEST_READINGS, Part, Recollection, Rota
 from alarms.occurrences import Episodes, Occurrence
+from alarms.outages import RULE as GATEWAY
 from alarms.past import in_order
 from alarms.plant import Plant, Point
 from alarms.proposal import judgeable
@@ -147,7 +148,7 @@ class Server:
 
     def _live(self, event: ProcessEvent, now: int) -> None:
         slot = event.subject.key, event.rule
-        if event.rule not in (*RULES, *tales.RULES) and event.kind is not Kind.group:
+        if event.rule not in (*RULES, *tales.RULES, GATEWAY) and event.kind is not Kind.group:
             return
         known = self.open.get(slot)
         closed = [

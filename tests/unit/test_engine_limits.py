@@ -278,7 +278,7 @@ def test_methane_cut_opens_at_cut_and_closes_below_reset() -> None:
         ("returned", "red", 4),
     ]
     assert mine.events[1].basis == "AQ 1029-2019 表1"
-    assert mine.events[1].rule_pack == "coal_mine 1"
+    assert mine.events[1].rule_pack == "coal_mine 2"
 
 
 def test_an_alarm_quotes_the_clause_that_bounds_its_limit() -> None:

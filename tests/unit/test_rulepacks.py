@@ -115,6 +115,7 @@ OTHERS: list[tuple[str, str, str, str | None, str | None, str, str, dict[str, fl
     (MINE, "wind_speed", "m/s", None, "DISTRICT.INTAKE", "煤矿安全规程", "M", {"l": 0.25, "h": 6}),
     (MINE, "wind_speed", "m/s", None, "MAIN.RETURN", "煤矿安全规程", "M", {"h": 8}),
     (MINE, "wind_speed", "m/s", None, "FAN.DUCT", "煤矿安全规程", "M", {"h": 15}),
+    (MINE, "other", "%", None, "EMISSION", "瓦斯异常涌出", "V2", {"h": 20}),
     (GAS, "methane", "%LEL", None, "TUNNEL", "GB 50838", "V2", {"h": 20}),
     (GAS, "methane", "%LEL", None, "TUNNEL", "GB 50838", "M", {"hh": 25}),
     (GAS, "combustible_gas", "%LEL", None, None, "CJJ/T 146", "M", {"h": 25, "hh": 50}),

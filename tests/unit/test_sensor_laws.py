@@ -109,7 +109,7 @@ class Run:
     def restart(self, saved: list[Any], since: Readings) -> None:
         """Build the engine anew from states, memory saved earlier and the readings since."""
         states = tuple(self.states.values())
-        last = LastReadings.never(len(POINTS))
+        last = self.engine.newest
         self.engine = Engine.build(self.plant, states=states, last=last, started=START)
         value = fed(since)
         judged = judgeable(since) | (since.quality == Quality.calibrating)
@@ -123,8 +123,10 @@ class Run:
 
 
 def ran(readings: Readings, cuts: list[int], *, restart: bool = False) -> Run:
+    """Feed readings, cut between messages."""
     run = Run()
-    places = sorted({0, len(readings), *(cut for cut in cuts if cut < len(readings))})
+    times = [readings.time[cut] for cut in cuts if cut < len(readings)]
+    places = sorted({0, len(readings), *np.searchsorted(readings.time, times).tolist()})
     saved, since = [one.memory.copy() for one in remembering(run.engine)], 0
     for number, (first, end) in enumerate(pairwise(places)):
         run.feed(readings.take(np.arange(first, end)))

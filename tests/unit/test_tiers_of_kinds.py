@@ -212,6 +212,16 @@ def test_a_silent_gateway_has_the_highest_tier_of_its_points(
     assert raised(keeper, "comms") == [("comms.gateway", tier)]
 
 
+@pytest.mark.parametrize(("tables", "tier"), [((), "blue"), ((TABLE,), "yellow")])
+def test_a_gateway_whose_sensors_failed_has_the_highest_tier_of_its_points(
+    tables: tuple[Tiering, ...], tier: str
+) -> None:
+    keeper = Keeper(plant([watched("T1", quantity="flow"), watched("T2")], tierings=tables))
+    for second in range(0, 90, 10):
+        keeper.feed([reading(second, 5.0, each, Quality.offline) for each in range(2)])
+    assert raised(keeper, "sensor") == [("sensor.gateway", tier)]
+
+
 def test_a_forecast_is_yellow_and_orange_within_the_tables_times() -> None:
     path = [
         line(later, forecast.STRONG) for later in (2701.0, 2700.0, 901.0, 900.0, 1125.0, 1126.0)

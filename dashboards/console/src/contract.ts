@@ -57,6 +57,8 @@ export interface Alarm {
   basis: string
   /** The pack and version that the basis stands in. */
   rule_pack?: string | null
+  /** Of a coal mine: how its network would file it, `001` to `010`. */
+  abnormal_type?: string | null
   forecast?: Forecast | null
   /** The flood it last rang in; `first_out` is the key of what came first at its source. */
   flood?: { since: string; first_out: string } | null

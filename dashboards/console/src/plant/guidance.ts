@@ -17,6 +17,7 @@ const STEPS: Record<string, readonly Key[]> = {
   'group.air_lock': ['guide.air_lock.1', 'guide.air_lock.2', 'guide.air_lock.3'],
   'group.power_cut': ['guide.power_cut.1', 'guide.power_cut.2', 'guide.power_cut.3'],
   'sensor.calibrating': ['guide.calibrating.1', 'guide.calibrating.2'],
+  'sensor.gateway': ['guide.comms.1', 'guide.sensor.2'],
   'sensor.clipped': HONEST,
   'sensor.recovered': HONEST,
   'sensor.copied': HONEST,
