@@ -58,7 +58,7 @@ class Trust:
         points = seen.readings.point
         if not self._lost and not seen.holding.any():
             return [], {}
-        telling = seen.holding | (seen.is_judged & self._is_lost[points])
+        telling = seen.holding | self._is_lost[points]
         if not telling.any():
             return [], {}
         rows = np.unique(points[telling])
@@ -75,16 +75,16 @@ class Trust:
             for side, move in enumerate(here):
                 tops[row][side] = tops[row][side] if move is None else move.top
             active = np.flatnonzero(tops[row] != limits.NONE).tolist()
-            if not (seen.holding[place] or seen.is_judged[place]):
-                continue
+            known = quality = changes.get(row, self._lost.get(row, GOOD))
+            if seen.holding[place] or seen.is_judged[place]:
+                quality = BAD if seen.holding[place] else GOOD
             behind = reading_behind(seen.readings, place)
-            quality = BAD if seen.holding[place] else GOOD
-            if quality != changes.get(row, self._lost.get(row, GOOD)):
-                for side in active:
-                    move = here[side]
-                    if move is None or (quality == BAD and not move.lost):
-                        event = self._event(row, side, tops[row][side], quality, behind)
-                        found.append((place, RANK, event.t_change, event))
+            for side in active:
+                move = here[side]
+                # What moves here goes by the reading before, unless its signal was lost.
+                if quality != known if move is None else quality == BAD and not move.lost:
+                    event = self._event(row, side, tops[row][side], quality, behind)
+                    found.append((place, RANK, event.t_change, event))
             changes[row] = quality if active else GOOD
         return found, {
             row: quality for row, quality in changes.items() if quality != self._lost.get(row, GOOD)
@@ -112,9 +112,23 @@ class Trust:
                 if (row, side) not in said:
                     event = self._event(row, side, tops[i, side], STALE, behind)
                     found.append((row, RANK, at, event))
+        found += self._in_doubt(clock, changes)
         active = set(rows[(tops != limits.NONE).any(axis=1)].tolist())
         changes |= dict.fromkeys(self._lost.keys() - active, GOOD)
         return found, changes
+
+    def _in_doubt(self, clock: Clock, stale: Changes) -> list[Found]:
+        """Return what to say of alarms that the clock raises while the last word was a bad one."""
+        found: list[Found] = []
+        for move in {(move.row, move.side): move for move in clock.moves}.values():
+            row, at = move.row, move.at
+            is_told = move.lost or row in stale or move.top == limits.NONE
+            if self._lost.get(row) == BAD and not is_told:
+                received = int(clock.newest.received[row])
+                behind = Behind(time=at, received=received, value=float("nan"), quality=0)
+                event = self._event(row, move.side, move.top, BAD, behind)
+                found.append((row, RANK, at, event))
+        return found
 
     def states(self, changes: Changes) -> tuple[list[ChannelState], list[tuple[str, str]]]:
         """Return the rows of the record that follow from changes: to upsert, and to delete."""

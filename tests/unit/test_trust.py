@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,6 +86,32 @@ def test_a_calibrating_reading_says_nothing_of_the_signal() -> None:
     level = keeper()
     level.feed([row(0, 9.5), row(10, 0.0, Quality.bad), row(20, 3.0, Quality.calibrating)])
     assert len(told(level)) == 2
+
+
+BOTH: dict[str, Any] = {
+    "limits": {"l": 4, "h": 6},
+    "on_delay_s": 7.0,
+    "off_delay_s": 9.0,
+    "period_s": 4,
+}
+"""High from the 7th second on, low from the 16th, the signal lost from the 10th."""
+
+
+@pytest.mark.parametrize("last", [Quality.bad, Quality.calibrating])
+def test_a_second_alarm_is_not_trusted_either_where_its_delay_ends_in_a_lost_signal(
+    last: Quality,
+) -> None:
+    level = keeper(**BOTH)
+    level.feed([row(0, 6.0), row(9, 2.5), row(10, 0.0, Quality.bad), row(17, 3.0, last)])
+    assert told(level)[2:] == [("raised", "good", 16), ("quality", "bad", 17)]
+
+
+def test_nor_where_the_clock_finds_it() -> None:
+    level = keeper(**BOTH)
+    level.feed([row(0, 6.0), row(9, 2.5), row(10, 0.0, Quality.bad)])
+    for second in range(11, 21):
+        level.tick(at(second))
+    assert told(level)[2:] == [("raised", "good", 16), ("quality", "bad", 16)]
 
 
 def test_the_alarm_and_what_people_owe_stay_as_they_are() -> None:
