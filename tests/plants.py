@@ -8,6 +8,12 @@ from alarms.storage import plant
 
 async def register(conn: AsyncConnection, *, points: int = 3) -> Plant:
     """Register one enterprise in 510603 with a gateway `gw` and levels `T1` … of limits 1 2 8 9."""
+    await put(conn, points=points)
+    return await plant.load(conn)
+
+
+async def put(conn: AsyncConnection, *, points: int = 3) -> None:
+    """Put that plant into a record, which may be of an earlier version."""
     await conn.execute(
         """
         insert into region (code, name, parent, kind) values ('510603', '旌阳区', null, 'county')
@@ -40,4 +46,3 @@ async def register(conn: AsyncConnection, *, points: int = 3) -> Plant:
         """,
         (points,),
     )
-    return await plant.load(conn)

@@ -314,8 +314,9 @@ async def test_a_record_from_before_roll_ups_is_taken_over_whole(empty: str) -> 
         before = [each for each in known if each.id < "0013"]
         await asyncio.to_thread(backend.apply_migrations, known.replace(before))
         backend.connection.close()
-        plant = await plants.register(conn)
-        record = Record(conn, list(plant.point_ids) * 2)
+        await plants.put(conn)
+        ids = await (await conn.execute("select id from point order by id")).fetchall()
+        record = Record(conn, [point for (point,) in ids] * 2)
         rng = np.random.default_rng(15)
         held = batch(rng, size=300, first_s=0, last_s=3000, received_s=3000)
         await partitions.ensure(conn, "reading", partitions.months_of(held.time))
