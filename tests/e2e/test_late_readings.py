@@ -1,5 +1,6 @@
 """Readings that come in any order within a minute end as the same alarms, on the real road."""
 
+import contextlib
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -142,7 +143,7 @@ def corrected(database: str) -> int:
     return 0 if found is None else int(found[0])
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 def test_readings_shuffled_within_a_minute_are_served_as_the_alarms_of_their_order(
     fengsui: Run, database: str, broker: Broker, tmp_path: Path
 ) -> None:
@@ -154,10 +155,9 @@ def test_readings_shuffled_within_a_minute_are_served_as_the_alarms_of_their_ord
     served(fengsui, database, broker, file)
     due = expected(fengsui, tmp_path, rows, plant)
     assert len(due) == len(KINDS) * EACH
-    servers.until(
-        lambda: recorded(database) == due, deadline_s=30,
-        what="the record to have the alarms of the readings in order",
-    )  # fmt: skip
+    with contextlib.suppress(AssertionError):  # the comparison says what differs
+        servers.until(lambda: recorded(database) == due, deadline_s=60, what="the record")
+    assert recorded(database) == due
     assert corrected(database) > 10
     code, found = audited(fengsui, database, span(base_ms, base_ms + STEPS * STEP_MS))
     assert (code, found["missed"], found["extra"], found["mistimed"]) == (0, [], [], [])
