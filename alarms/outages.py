@@ -103,9 +103,10 @@ class Outages:
         found = [self._left(gateway, int(readings.received[0])) for gateway in left]
         if not concerned:
             return Verdict(found=found, gateways=left)
-        rows = np.concatenate([self._rows_of(gateway) for gateway in concerned])
+        sets = [self._rows_of(gateway) for gateway in concerned]
+        rows = np.concatenate(sets)
         places, heard = _heard(seen, rows, turns)
-        gateways, members = self._stood(seen, concerned, heard, standing(rows))
+        gateways, members = self._stood(seen, concerned, sets, heard, standing(rows))
         before = members["told"].copy()
         hidden = np.zeros(len(heard), np.bool_)
         ends = np.zeros(len(rows), np.int64)
@@ -114,9 +115,7 @@ class Outages:
             name, row = self._ids[concerned[told["gateway"]]], int(rows[told["member"]])
             received = int(readings.received[place])
             if told["member"] < 0:
-                tier = tiers.highest(
-                    self.plant, self._rows_of(concerned[told["gateway"]]), "sensor"
-                )
+                tier = tiers.highest(self.plant, sets[told["gateway"]], "sensor")
                 event = wording_sensors.gateway_event(self.plant, name, told, received, tier)
             else:
                 event = wording_sensors.absorbed_event(self.plant, row, name, told, received)
@@ -156,11 +155,16 @@ class Outages:
         return self._told.setdefault(gateway, unknown)
 
     def _stood(
-        self, seen: Seen, concerned: Sequence[int], heard: NDArray[np.void], stands: Mask
+        self,
+        seen: Seen,
+        concerned: Sequence[int],
+        sets: Sequence[Rows],
+        heard: NDArray[np.void],
+        stands: Mask,
     ) -> tuple[NDArray[np.void], NDArray[np.void]]:
-        """Return gateways and their members as they stood before the batch."""
-        sizes = [len(self._rows_of(gateway)) for gateway in concerned]
-        rows = np.concatenate([self._rows_of(gateway) for gateway in concerned])
+        """Return gateways and their members, in `sets` of rows, as they stood before the batch."""
+        sizes = [len(each) for each in sets]
+        rows = np.concatenate(sets)
         gateways = np.zeros(len(concerned), outage.GATEWAY)
         gateways["end"] = np.cumsum(sizes)
         gateways["first"] = gateways["end"] - sizes

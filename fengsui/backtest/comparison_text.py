@@ -1,6 +1,6 @@
 """A comparison of two runs as text: what changed, before beside after, and each alarm's fate."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from rich.console import Console
@@ -12,10 +12,6 @@ from fengsui.backtest.comparison import Comparison, words_of
 
 _SHOWN: Final = 20
 """Lines of each sort that are printed; `--json` has them all."""
-_LOAD: Final = (
-    *("alarms_per_point_day", "floods", "chattering", "suppressed"),
-    *("near_misses", "reentries"),
-)
 
 
 def show(console: Console, found: Comparison) -> None:
@@ -28,8 +24,9 @@ def show(console: Console, found: Comparison) -> None:
     table.add_row("alarms", *(str(number) for number in document["alarms"].values()))
     for tier, numbers in reversed(document["tiers"].items()):
         table.add_row(f"  {tier}", *(str(number) for number in numbers.values()))
-    for name in _LOAD:
-        numbers = (f"{document['kpi'][side][name]:g}" for side in ("before", "after"))
+    load = document["kpi"]
+    for name in load["after"]:
+        numbers = (f"{load[side][name]:g}" for side in ("before", "after"))
         table.add_row(name.replace("_", " "), *numbers)
     console.print(table)
     kinds = Table(
@@ -55,7 +52,7 @@ def show(console: Console, found: Comparison) -> None:
     _print(console, _first(list(differing)))
 
 
-def _print(console: Console, lines: Sequence[str] | Iterator[str]) -> None:
+def _print(console: Console, lines: Iterable[str]) -> None:
     for line in lines:
         console.print(line, highlight=False, markup=False)
 
