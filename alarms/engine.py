@@ -235,14 +235,10 @@ class Engine:
         self, readings: Readings, is_judged: Mask, faced: Faced
     ) -> tuple[Standing | None, Readings, list[Found], list[LevelMove]]:
         """Judge every reading of the points that have a reading outside their calm interval."""
-        stirred = readings.point[stirring(self._calm, readings.point, readings.value, faced)]
-        if len(stirred) == 0:
+        rows, places = stirring(self._calm, self._mark, readings.point, readings.value, faced)
+        if len(rows) == 0:
             return None, Readings.none(), [], []
-        self._mark[stirred] = True
-        places = np.flatnonzero(self._mark[readings.point])
-        self._mark[stirred] = False
         chosen = readings.take(places)
-        rows = np.unique(stirred)
         swept = sweep(
             self.rules,
             self._standing.take(rows),
@@ -295,40 +291,38 @@ class Engine:
         heard = np.maximum(np.maximum(self.newest.received[rows], self._floor[rows]), link_since)
         settled = self.newest.time[rows] + (now - heard) - SETTLE_US
         reach = np.minimum(settled, self.newest.judged_time[rows] + levels.bridge)
-        due = limits.due_at(standing.phase, standing.t0, levels)
-        ripe = pending & (due <= reach[:, None])
-        phase, t0, elapsed = limits.confirm(standing.phase, standing.t0, levels, ripe)
+        phase, t0 = standing.phase, standing.t0
+        ripe = pending & (limits.due_at(phase, t0, levels) <= reach[:, None])
+        elapsed = limits.confirm(phase, t0, levels, ripe)
         stale_at = self.newest.time[rows] + self.rules.stale[rows]
-        phase, t0, lost = limits.hold(phase, t0, levels, stale_at, stale_at <= settled)
+        lost = limits.hold(phase, t0, levels, stale_at, stale_at <= settled)
         found: list[Found] = []
         moves: list[LevelMove] = []
-        for steps in (*elapsed, lost):
-            if steps is None:
-                continue
-            for i, side, was, top, at in steps.each():
-                peak = float(standing.peak[i, side])
-                row = int(rows[i])
-                held = self._held(row)
-                shown = None if np.isnan(peak) else (-peak if side == 0 else peak)
-                event = limit_event(
-                    self.plant,
-                    self.rules,
-                    row,
-                    side=side,
-                    was=was,
-                    top=top,
-                    at=at,
-                    value=held.value,
-                    behind=held,
-                    peak=shown,
-                    still_over=top != limits.NONE,
-                    lost="stale" if steps is lost else None,
-                )
-                found.append((row, 3 if steps is lost else 2, at, event))
-                moves.append(
-                    LevelMove(place=row, row=row, side=side, was=was, top=top, at=at,
-                              lost=steps is lost, peak=shown)
-                )  # fmt: skip
+        for i, side, was, top, cause, at in (*elapsed.tolist(), *lost.tolist()):
+            is_lost = cause == limits.LOST
+            peak = float(standing.peak[i, side])
+            row = int(rows[i])
+            held = self._held(row)
+            shown = None if np.isnan(peak) else (-peak if side == 0 else peak)
+            event = limit_event(
+                self.plant,
+                self.rules,
+                row,
+                side=side,
+                was=was,
+                top=top,
+                at=at,
+                value=held.value,
+                behind=held,
+                peak=shown,
+                still_over=top != limits.NONE,
+                lost="stale" if is_lost else None,
+            )
+            found.append((row, 3 if is_lost else 2, at, event))
+            moves.append(
+                LevelMove(place=row, row=row, side=side, was=was, top=top, at=at,
+                          lost=is_lost, peak=shown)
+            )  # fmt: skip
         peaks = standing.peak.copy()
         for side, slots in enumerate((LOW, HIGH)):
             peaks[(phase[:, slots] == limits.CLEAR).all(axis=1), side] = np.nan

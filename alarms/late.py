@@ -350,16 +350,15 @@ def _ahead(
     reach = np.minimum(ahead, judged_time + levels.bridge)
     pending = limits.running(phase)
     ripe = pending & (limits.due_at(phase, t0, levels) <= reach[:, None])
-    phase, t0, elapsed = limits.confirm(phase, t0, levels, ripe)
+    elapsed = limits.confirm(phase, t0, levels, ripe)
     moves: dict[int, list[LevelMove]] = {}
-    for steps in elapsed:
-        for i, side, was, top, at in steps.each():
-            shown = peak_of(snaps[i], side)
-            moves.setdefault(i, []).append(
-                LevelMove(place=0, row=int(rows[i]), side=side, was=was, top=top, at=at,
-                          lost=False, peak=shown)
-            )  # fmt: skip
-    if elapsed:
+    for i, side, was, top, _, at in elapsed.tolist():
+        shown = peak_of(snaps[i], side)
+        moves.setdefault(i, []).append(
+            LevelMove(place=0, row=int(rows[i]), side=side, was=was, top=top, at=at,
+                      lost=False, peak=shown)
+        )  # fmt: skip
+    if len(elapsed):
         for side, slots in enumerate((LOW, HIGH)):
             peak[(phase[:, slots] == limits.CLEAR).all(axis=1), side] = np.nan
     done = Standing(rows=rows, phase=phase, t0=t0, peak=peak, stored=standing.stored)

@@ -117,21 +117,22 @@ class Pasts:
         }  # fmt: skip
         borders = self._borders(swept.rows, readings, faced, first, minute, pasts, seen.newest)
         changes: dict[int, Followed] = {}
+        ahead = np.logical_or.reduce(swept.t0 > readings.time[last][:, None], axis=1)
+        busy_now = np.logical_or.reduce((swept.phase != limits.CLEAR) | (swept.t0 != 0), axis=1)
         for place, past in pasts.items():
             row = int(swept.rows[place])
             closed, open_ = told(past.closed, past.open, moves.get(row, ()))
             before, begin = borders.get(place, (past.before, past.begin))
-            ahead = bool((swept.t0[place] > readings.time[last[place]]).any())
             earliest = int(readings.time[first[place]])
             changes[row] = followed(
                 minute=int(minute[place]),
                 before=before,
                 begin=begin,
-                alone=past.alone if ahead else None,
+                alone=past.alone if ahead[place] else None,
                 closed=closed,
                 open_=open_,
                 past=past,
-                at_rest=not swept.phase[place].any() and not swept.t0[place].any(),
+                at_rest=not busy_now[place],
                 overtaken=past.alone is not None and earliest <= int(self._standing.t0[row].max()),
             )
         return [], Changes(pasts=changes)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from alarms import sensor_bounds, wording_sensors
 from alarms.alarm import ProcessEvent, Transition
 from alarms.authenticity import Orphan, ended, fed
-from alarms.detectors import peers
+from alarms.detectors import peer_memory, peers
 from alarms.family import RANK, Clock, Found, Seen
 from alarms.plant import Plant
 from alarms.proposal import ChannelState, judgeable
@@ -76,7 +76,7 @@ class PeerSensors:
         self.plant = plant
         self.rows, sizes = _groups(plant)
         k = len(self.rows)
-        self.memory = peers.fresh(k)
+        self.memory = peer_memory.fresh(k)
         self._slot_of = np.full(len(plant.points), -1, np.int32)
         self._slot_of[self.rows] = np.arange(k, dtype=np.int32)
         self._width = _widths(plant, self.rows, sizes)
@@ -90,7 +90,7 @@ class PeerSensors:
         self._orphans: list[Orphan] = []
         self._held: list[Readings] = []
         most = int(self._groups["size"].max(initial=0))
-        self._room = np.zeros(4 * peers.RING * peers.PEERS * most, peers.FINDING)
+        self._room = np.zeros(4 * peer_memory.RING * peer_memory.PEERS * most, peers.FINDING)
 
     @property
     def nbytes(self) -> int:
@@ -128,7 +128,7 @@ class PeerSensors:
         """
         memory, width = self.memory[places], self._width[places]
         border = np.maximum(newest - LATE_US, 0) // width
-        peers.forget(memory, border)
+        peer_memory.forget(memory, border)
         return memory, np.maximum(border * width - 1, 0)
 
     def judge(self, seen: Seen) -> tuple[list[Found], Changed]:
@@ -300,7 +300,7 @@ class PeerSensors:
         self, slots: Rows, time: Instants, value: Values, start: int, room: NDArray[Any]
     ) -> tuple[int, int]:
         if not self._is_found:
-            peers.find(self._groups, self.memory)
+            peer_memory.find(self._groups, self.memory)
             self._is_found = True
         return peers.walk(
             self.memory,
@@ -324,7 +324,7 @@ class PeerSensors:
     def _pairs(self, slot: int) -> list[_Pair]:
         """Return a sensor's pairs: those that it keeps, and those that its peers keep."""
         found: list[_Pair] = []
-        for number in range(peers.PEERS):
+        for number in range(peer_memory.PEERS):
             before, after = self._peer(slot, -number - 1), self._peer(slot, number + 1)
             if self._names[slot, number]:
                 found.append(_Pair(keeper=slot, number=number, peer=after, sign=1))
@@ -351,7 +351,7 @@ def _groups(plant: Plant) -> tuple[Rows, NDArray[np.int64]]:
 
 def _laid_out(sizes: NDArray[np.int64]) -> tuple[NDArray[np.void], NDArray[np.int32]]:
     """Return the groups as the kernel knows them, and along the sensors the place of each one's."""
-    found = np.zeros(len(sizes), peers.GROUP)
+    found = np.zeros(len(sizes), peer_memory.GROUP)
     found["first"], found["size"] = np.cumsum(sizes) - sizes, sizes
     return found, np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
 
@@ -369,8 +369,8 @@ def _names(
     name = np.fromiter(crc, np.uint32, len(rows))
     first, size = groups["first"][group_of], groups["size"][group_of]
     index = np.arange(len(rows)) - first
-    found = np.zeros((len(rows), peers.PEERS), np.uint32)
-    for step in range(1, peers.PEERS + 1):
+    found = np.zeros((len(rows), peer_memory.PEERS), np.uint32)
+    for step in range(1, peer_memory.PEERS + 1):
         # Half way round the ring both ends would name the same pair.
         keeps = (2 * step < size) | ((2 * step == size) & (index < step))
         found[keeps, step - 1] = name[(first + (index + step) % size)[keeps]]

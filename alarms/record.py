@@ -7,13 +7,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from alarms.compiled import kernel
 from alarms.detectors import limits
 from alarms.plant import Plant
 from alarms.proposal import ChannelState
+from alarms.readings import Mask, Values
 from alarms.rules import HIGH, LEVEL_NAMES, LOW, RULES, SLOTS, Ruleset
 from alarms.sweep import Standing
 
 _SIDES: Final = (LOW, HIGH)
+_BEGINS: Final = np.array([LOW.start, HIGH.start, SLOTS])
 
 Written = tuple[Standing, list[ChannelState], list[tuple[str, str]]]
 
@@ -22,20 +25,41 @@ def changes(plant: Plant, rules: Ruleset, old: Standing, new: Standing) -> Writt
     """Return the new standing, knowing what is stored, with the rows to upsert and to delete."""
     kept: list[ChannelState] = []
     gone: list[tuple[str, str]] = []
-    stored = new.stored.copy()
-    for side, slots in enumerate(_SIDES):
-        phase, t0, peak = new.phase[:, slots], new.t0[:, slots], new.peak[:, side]
-        rest = ((phase == limits.CLEAR) & (t0 == 0)).all(axis=1)
-        same = (
-            (old.phase[:, slots] == phase).all(axis=1)
-            & (old.t0[:, slots] == t0).all(axis=1)
-            & ((old.peak[:, side] == peak) | np.isnan(peak))
-        )
-        changed, ended = np.flatnonzero(~rest & ~same), np.flatnonzero(rest & stored[:, side])
-        kept += _rows(plant, rules, new, changed, side)
-        gone += [(plant.points[row].key, RULES[side]) for row in new.rows[ended].tolist()]
-        stored[:, side] = ~rest
-    return replace(new, stored=stored), kept, gone
+    rests, changed = np.empty_like(new.stored), np.empty_like(new.stored)
+    _compared(old.phase, old.t0, old.peak, new.phase, new.t0, new.peak, rests, changed)
+    ended = rests & new.stored
+    for side in range(len(_SIDES)):
+        kept += _rows(plant, rules, new, np.flatnonzero(changed[:, side]), side)
+        ends = new.rows[ended[:, side]].tolist()
+        gone += [(plant.points[row].key, RULES[side]) for row in ends]
+    return replace(new, stored=~rests), kept, gone
+
+
+@kernel
+def _compared(
+    old_phase: limits.Phases,
+    old_t0: limits.Onsets,
+    old_peak: Values,
+    phase: limits.Phases,
+    t0: limits.Onsets,
+    peak: Values,
+    rests: Mask,
+    changed: Mask,
+) -> None:
+    """Tell of each point's sides which are at rest, and which of the others are not as they were.
+
+    Peaks, `rests` and `changed` have shape (k, 2).
+    """
+    for i in range(len(phase)):
+        for side in range(2):
+            rest = same = True
+            for slot in range(_BEGINS[side], _BEGINS[side + 1]):
+                rest = rest and phase[i, slot] == limits.CLEAR and t0[i, slot] == 0
+                same = same and phase[i, slot] == old_phase[i, slot]
+                same = same and t0[i, slot] == old_t0[i, slot]
+            top = peak[i, side]
+            rests[i, side] = rest
+            changed[i, side] = not rest and not (same and (top == old_peak[i, side] or top != top))
 
 
 def orphaned(rules: Ruleset, row: int, side: int, process: dict[str, Any]) -> bool:

@@ -1,9 +1,9 @@
-"""Takes a batch through the limit detector: one reading a point at a time, oldest first.
+"""Takes a batch through the limit detector: point by point, each one's readings oldest first.
 
-A layer holds each point at most once, so it is judged as one vector; readings of a point that is
-at rest and inside its calm interval change nothing and are passed over.
+Readings of a point that is at rest and inside its calm interval change nothing and are passed over.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Final, Self
 
@@ -12,19 +12,32 @@ from numpy.typing import NDArray
 
 from alarms.compiled import kernel
 from alarms.detectors import limits
-from alarms.readings import Mask, Readings, Rows
+from alarms.lines import fetch
+from alarms.readings import Instants, Mask, Readings, Rows
 from alarms.rules import HIGH, LOW, SLOTS, Ruleset
 
-ELAPSED: Final = 0
-VALUE: Final = 1
-LOST: Final = 2
-_SIDES: Final = (LOW, HIGH)
+_FIRST_LOW: Final = LOW.start
+_FIRST_HIGH: Final = HIGH.start
 _NONE_YET: Final = -1
+_AHEAD: Final = 32
+"""Readings that memory is asked for ahead."""
+FOUND: Final = np.dtype(
+    [
+        ("point", np.int32),
+        ("place", np.int32),
+        ("rank", np.int8),
+        ("side", np.int8),
+        ("was", np.int8),
+        ("top", np.int8),
+        ("at", np.int64),
+        ("behind", np.int32),
+        ("peak", np.float64),
+    ]
+)
+"""A finding as it is written down: `peak` is mirrored at low sides, NaN for none."""
 Faced = NDArray[np.float64] | None
 """What low and high sides go by at each reading, shape (n, 2), where some limits are confirmed
 (alarms.confirmations); None: the values themselves."""
-_LONG: Final = 32
-"""Readings still to come from which on it pays to look ahead for the next that matters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +46,7 @@ class Standing:
 
     `peak`, shape (k, 2), is the most extreme judged value since each side left rest, NaN at rest;
     low sides keep it mirrored. `stored` tells which sides have a row in the record. `averted`,
-    shape (k, 2, 2), has how often a sweep broke off a delay (limits.Moved); empty before one.
+    shape (k, 2, 2), has how often a sweep broke off a delay (limits.judge); empty before one.
     """
 
     rows: Rows
@@ -94,12 +107,20 @@ class Swept:
 
 
 def stirring(
-    calm: NDArray[np.float64], rows: Rows, value: NDArray[np.float64], faced: Faced
-) -> NDArray[np.intp]:
-    """Return the places of readings outside their point's calm interval, `calm` of shape (n, 2)."""
-    found = np.empty(len(rows), np.intp)
+    calm: NDArray[np.float64],
+    mark: Mask,
+    rows: Rows,
+    value: NDArray[np.float64],
+    faced: Faced,
+) -> tuple[Rows, NDArray[np.intp]]:
+    """Return the points with a reading outside their calm interval, and the places of all theirs.
+
+    `calm`, shape (n, 2), and `mark`, all False before and after, run along the plant's points.
+    """
+    stirred, places = np.empty(len(rows), np.int32), np.empty(len(rows), np.intp)
     low, high = sides(value, faced)
-    return found[: _stirring(calm, rows, low, high, found)]
+    points, many = _stirring(calm, mark, rows, low, high, stirred, places)
+    return np.sort(stirred[:points]), places[:many]
 
 
 def sides(
@@ -112,18 +133,33 @@ def sides(
 @kernel
 def _stirring(
     calm: NDArray[np.float64],
+    mark: Mask,
     rows: Rows,
     low: NDArray[np.float64],
     high: NDArray[np.float64],
-    found: NDArray[np.intp],
-) -> int:
-    many = 0
+    stirred: Rows,
+    places: NDArray[np.intp],
+) -> tuple[int, int]:
+    points = many = 0
     for i in range(len(rows)):
+        if i + _AHEAD < len(rows):
+            fetch(calm, rows[i + _AHEAD], 0)
         row = rows[i]
-        if not (calm[row, 0] < low[i] and high[i] < calm[row, 1]):
-            found[many] = i
+        if not (calm[row, 0] < low[i] and high[i] < calm[row, 1]) and not mark[row]:
+            mark[row] = True
+            stirred[points] = row
+            points += 1
+    if points == 0:
+        return 0, 0
+    for i in range(len(rows)):
+        if i + _AHEAD < len(rows):
+            fetch(mark, rows[i + _AHEAD], 0)
+        if mark[rows[i]]:
+            places[many] = i
             many += 1
-    return many
+    for i in range(points):
+        mark[stirred[i]] = False
+    return points, many
 
 
 def sweep(
@@ -141,223 +177,188 @@ def sweep(
     """
     point = np.searchsorted(standing.rows, readings.point)
     order = np.argsort(point, kind="stable")
-    count = np.bincount(point, minlength=len(standing.rows))
-    end = np.cumsum(count)
-    start = end - count
-    value, judged_here = readings.value[order], is_judged[order]
-    previous = _previous(judged_here, start[point[order]])
-    low, high = sides(value, None if faced is None else faced[order])
-    news = _news(rules, standing.rows[point[order]], low, high, judged_here)
-    levels = limits.Levels.gather(rules, standing.rows)
+    end = np.cumsum(np.bincount(point, minlength=len(standing.rows)))
+    low, high = sides(readings.value, faced)
     phase, t0, peak = standing.phase.copy(), standing.t0.copy(), standing.peak.copy()
     averted = np.zeros((len(phase), 2, 2), np.int32)
-    resting = at_rest(phase, t0, judged_time)
-    findings: list[Finding] = []
-    cursor = start.copy()
-    chosen = np.arange(len(cursor))
-    while True:
-        chosen = chosen[cursor[chosen] < end[chosen]]
-        jump = chosen[resting[chosen]]
-        cursor[jump] = news[cursor[jump]]
-        chosen = chosen[cursor[chosen] < end[chosen]]
-        for i in _steady(chosen, end - cursor, resting, phase, t0):
-            stretch = slice(cursor[i], end[i])
-            mirrored = -low[stretch], high[stretch]
-            passed, extremes = _undisturbed(
-                levels, phase, i, mirrored, value[stretch], judged_here[stretch], peak[i]
-            )
-            cursor[i] += passed
-            peak[i] = extremes
-        chosen = chosen[cursor[chosen] < end[chosen]]
-        if len(chosen) == 0:
-            break
-        at = cursor[chosen]
-        place = order[at]
-        back = previous[at]
-        before = np.where(back >= 0, readings.time[order[back]], judged_time[chosen])
-        layer = limits.Layer(
-            time=readings.time[place],
-            value=readings.value[place],
-            judged=is_judged[place],
-            holding=holding[place],
-            before=before,
-            faced=None if faced is None else faced[place],
-        )
-        held = np.where(back >= 0, order[back], _NONE_YET)
-        whole = len(chosen) == len(standing.rows)
-        moved = limits.judge(
-            phase[chosen], t0[chosen], levels if whole else levels.take(chosen), layer
-        )
-        phase[chosen], t0[chosen] = moved.phase, moved.t0
-        if moved.averted is not None:
-            averted[chosen] += moved.averted
-        earlier = peak[chosen]
-        later = _risen(earlier, moved.cleared, layer)
-        findings += _findings(moved, chosen, layer, place, held, earlier, later)
-        peak[chosen] = later
-        _rest(phase, t0, peak, chosen, layer)
-        resting[chosen] = at_rest(
-            phase[chosen], t0[chosen], np.where(layer.judged, layer.time, before)
-        )
-        cursor[chosen] += 1
+    found = np.empty(limits.MOST * len(readings), FOUND)
+    many = _walk(
+        standing.rows,
+        phase,
+        t0,
+        peak,
+        averted,
+        rules.on,
+        rules.off,
+        rules.on_delay,
+        rules.off_delay,
+        rules.tier,
+        rules.bridge,
+        order,
+        end,
+        readings.time,
+        readings.value,
+        low,
+        high,
+        is_judged,
+        holding,
+        judged_time,
+        np.empty(limits.MOST, limits.STEP),
+        found,
+    )
+    told = found[:many]
+    told = told[np.argsort(told["place"], kind="stable")]
     done = Standing(
         rows=standing.rows, phase=phase, t0=t0, peak=peak, stored=standing.stored, averted=averted
     )
-    return Swept(standing=done, findings=findings)
+    return Swept(standing=done, findings=[_finding(*each) for each in told.tolist()])
 
 
-def _steady(
-    chosen: NDArray[np.intp],
-    left: NDArray[np.intp],
-    resting: Mask,
+@kernel
+def _walk(
+    rows: Rows,
     phase: limits.Phases,
     t0: limits.Onsets,
-) -> list[int]:
-    """Return points with an active level, no delay running and many readings still to come."""
-    long = chosen[(left[chosen] > _LONG) & ~resting[chosen]]
-    if len(long) == 0:
-        return []
-    settled = ((phase[long] == limits.CLEAR) | (phase[long] == limits.ACTIVE)).all(axis=1)
-    for slots in _SIDES:
-        clear = (phase[long, slots] == limits.CLEAR).all(axis=1)
-        settled &= ~clear | (t0[long, slots] == 0).all(axis=1)
-    found: list[int] = long[settled].tolist()
-    return found
-
-
-def _undisturbed(
-    levels: limits.Levels,
-    phase: limits.Phases,
-    i: int,
-    mirrored: tuple[NDArray[np.float64], NDArray[np.float64]],
-    value: NDArray[np.float64],
-    judged_here: Mask,
     peak: NDArray[np.float64],
-) -> tuple[int, NDArray[np.float64]]:
-    """Return how many readings leave a steady point's levels as they are, and the peaks after them.
-
-    No clear level is over and no active one under: between those bounds only the peak can move.
-    `mirrored` is what the low side, by -x, and the high side go by.
-    """
-    active = phase[i] == limits.ACTIVE
-    ceiling = np.where(active, np.inf, levels.on[i])
-    floor = np.where(active, levels.off[i], -np.inf)
-    bounds = [(ceiling[slots].min(), floor[slots].max()) for slots in _SIDES]
-    chunk, passed = _LONG, 0
-    while passed < len(value):
-        part = slice(passed, passed + chunk)
-        x, counts = value[part], judged_here[part]
-        stirs = np.zeros(len(x), np.bool_)
-        for side, (upper, lower) in zip(mirrored, bounds, strict=True):
-            stirs |= counts & ((side[part] >= upper) | (side[part] < lower))
-        first = int(stirs.argmax()) if stirs.any() else len(x)
-        held = x[:first][counts[:first]]
-        if len(held):
-            both = np.array([-held.min(), held.max()])
-            peak = np.where(_active_sides(active), np.fmax(peak, both), peak)
-        passed += first
-        if first < len(x):
-            break
-        chunk *= 2
-    return passed, peak
-
-
-def _active_sides(active: Mask) -> Mask:
-    """Tell for each side, low and high, whether one of its levels is marked."""
-    return np.array([active[slots].any() for slots in _SIDES])
-
-
-def at_rest(phase: limits.Phases, t0: limits.Onsets, judged_time: NDArray[np.int64]) -> Mask:
-    """Tell which points have no level pending or active, nor cleared ahead of their data."""
-    busy: Mask = ((phase != limits.CLEAR) | (t0 > judged_time[:, None])).any(axis=1)
-    return ~busy
-
-
-def _previous(judged_here: Mask, start: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return for each sorted reading the judged one before it of the same point, or -1."""
-    here = np.where(judged_here, np.arange(len(judged_here)), _NONE_YET)
-    newest = np.maximum.accumulate(here)
-    before = np.r_[_NONE_YET, newest[:-1]]
-    return np.where(before >= start, before, _NONE_YET)
-
-
-def _news(
-    rules: Ruleset,
-    rows: Rows,
+    averted: NDArray[np.int32],
+    on: NDArray[np.float64],
+    off: NDArray[np.float64],
+    on_delay: limits.Onsets,
+    off_delay: limits.Onsets,
+    tier: NDArray[np.int8],
+    bridge: Instants,
+    order: NDArray[np.intp],
+    end: NDArray[np.intp],
+    time: Instants,
+    value: NDArray[np.float64],
     low: NDArray[np.float64],
     high: NDArray[np.float64],
-    judged_here: Mask,
-) -> NDArray[np.intp]:
-    """Return for each sorted reading the place of the next that can stir a point at rest."""
-    calm = rules.calm(rows)
-    stirs = judged_here & ~((low > calm[:, 0]) & (high < calm[:, 1]))
-    places = np.where(stirs, np.arange(len(low)), len(low))
-    following: NDArray[np.intp] = np.minimum.accumulate(places[::-1])[::-1]
-    return following
+    is_judged: Mask,
+    holding: Mask,
+    judged_time: Instants,
+    steps: limits.Records,
+    found: limits.Records,
+) -> int:
+    """Judge each point's readings in turn, in place; return how many findings are written.
+
+    `order` has the places of the readings by point, `end` is where each point's end in it.
+    """
+    many = 0
+    begin = 0
+    for point in range(len(rows)):
+        row = rows[point]
+        calm_low, calm_high = -on[row, _FIRST_LOW], on[row, _FIRST_HIGH]
+        before = judged_time[point]
+        held = _NONE_YET
+        resting = _at_rest(phase, t0, point, before)
+        for at in range(begin, end[point]):
+            place = order[at]
+            judged = is_judged[place]
+            calm = calm_low < low[place] and high[place] < calm_high
+            if not resting or (judged and not calm):
+                moved = limits.judge(
+                    phase, t0, point, on, off, on_delay, off_delay, tier, bridge, row,
+                    time[place], low[place], high[place], judged, holding[place], before,
+                    averted, steps, 0,
+                )  # fmt: skip
+                many = _note(
+                    peak, point, place, held, time[place], value[place], judged,
+                    steps, moved, found, many,
+                )  # fmt: skip
+                _rest(phase, t0, peak, point, time[place], judged)
+                resting = _at_rest(phase, t0, point, time[place] if judged else before)
+            if judged:
+                before = time[place]
+                held = place
+        begin = end[point]
+    return many
 
 
-def _risen(peak: NDArray[np.float64], cleared: Mask, layer: limits.Layer) -> NDArray[np.float64]:
-    y = np.where(layer.judged, layer.value, np.nan)
-    risen: NDArray[np.float64] = np.fmax(np.where(cleared, np.nan, peak), np.stack([-y, y], axis=1))
-    return risen
+@kernel
+def _note(
+    peak: NDArray[np.float64],
+    point: int,
+    place: int,
+    held: int,
+    time: int,
+    value: float,
+    judged: bool,  # noqa: FBT001
+    steps: limits.Records,
+    moved: int,
+    found: limits.Records,
+    many: int,
+) -> int:
+    """Let a point's peaks follow a reading, and write down the steps it has caused."""
+    for side in range(2):
+        earlier = peak[point, side]
+        later = earlier
+        for i in range(moved):
+            if steps[i]["side"] == side and steps[i]["cause"] == limits.ELAPSED:
+                later = np.nan if steps[i]["top"] == limits.NONE else earlier
+        y = value if side == 1 else -value
+        if judged and not later >= y:
+            later = y
+        peak[point, side] = later
+        for i in range(moved):
+            step = steps[i]
+            if step["side"] != side:
+                continue
+            elapsed = step["cause"] == limits.ELAPSED
+            # A delay met at the very instant of a reading rests on that reading.
+            own = step["cause"] == limits.VALUE or (elapsed and judged and step["at"] == time)
+            each = found[many + i]
+            each["point"], each["place"], each["rank"] = point, place, step["cause"]
+            each["side"], each["was"], each["top"] = side, step["was"], step["top"]
+            each["at"], each["behind"] = step["at"], place if own else held
+            each["peak"] = earlier if elapsed else later
+    return many + moved
 
 
+@kernel
 def _rest(
     phase: limits.Phases,
     t0: limits.Onsets,
     peak: NDArray[np.float64],
-    chosen: NDArray[np.intp],
-    layer: limits.Layer,
+    point: int,
+    time: int,
+    judged: bool,  # noqa: FBT001
 ) -> None:
     """Forget what a side at rest no longer needs, so that equal states look equal."""
-    for side, slots in enumerate(_SIDES):
-        idle = chosen[(phase[chosen, slots] == limits.CLEAR).all(axis=1)]
-        peak[idle, side] = np.nan
-        past = chosen[layer.judged]
-        time = layer.time[layer.judged]
-        over = (phase[past, slots] == limits.CLEAR).all(axis=1) & (
-            t0[past, slots] <= time[:, None]
-        ).all(axis=1)
-        t0[past[over], slots] = 0
+    for side in range(2):
+        begin, end = (_FIRST_LOW, _FIRST_HIGH) if side == 0 else (_FIRST_HIGH, SLOTS)
+        clear = past = True
+        for slot in range(begin, end):
+            clear = clear and phase[point, slot] == limits.CLEAR
+            past = past and t0[point, slot] <= time
+        if clear:
+            peak[point, side] = np.nan
+            if judged and past:
+                for slot in range(begin, end):
+                    t0[point, slot] = 0
 
 
-def _findings(
-    moved: limits.Moved,
-    chosen: NDArray[np.intp],
-    layer: limits.Layer,
-    place: NDArray[np.intp],
-    held: NDArray[np.intp],
-    earlier: NDArray[np.float64],
-    later: NDArray[np.float64],
-) -> list[Finding]:
-    found: list[Finding] = []
-    kinds = [
-        *((ELAPSED, steps) for steps in moved.elapsed),
-        (VALUE, moved.by_value),
-        (LOST, moved.lost),
-    ]
-    for cause, steps in kinds:
-        if steps is None:
-            continue
-        peaks = earlier if cause == ELAPSED else later
-        for row, side, was, top, at in steps.each():
-            # A delay met at the very instant of a reading rests on that reading.
-            own = cause == VALUE or (
-                cause == ELAPSED and layer.judged[row] and at == layer.time[row]
-            )
-            peak = float(peaks[row, side])
-            found.append(
-                Finding(
-                    point=int(chosen[row]),
-                    place=int(place[row]),
-                    rank=cause,
-                    side=side,
-                    was=was,
-                    top=top,
-                    at=at,
-                    behind=int(place[row] if own else held[row]),
-                    peak=None if np.isnan(peak) else (-peak if side == 0 else peak),
-                    lost=cause == LOST,
-                )
-            )
-    return found
+@kernel
+def _at_rest(phase: limits.Phases, t0: limits.Onsets, point: int, judged_time: int) -> bool:
+    """Tell whether a point has no level pending or active, nor cleared ahead of its data."""
+    busy = False
+    for slot in range(SLOTS):
+        busy = busy or phase[point, slot] != limits.CLEAR or t0[point, slot] > judged_time
+    return not busy
+
+
+def _finding(
+    point: int,
+    place: int,
+    rank: int,
+    side: int,
+    was: int,
+    top: int,
+    at: int,
+    behind: int,
+    peak: float,
+) -> Finding:
+    shown = None if math.isnan(peak) else (-peak if side == 0 else peak)
+    return Finding(
+        point=point, place=place, rank=rank, side=side, was=was, top=top, at=at,
+        behind=behind, peak=shown, lost=rank == limits.LOST,
+    )  # fmt: skip

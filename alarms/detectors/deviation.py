@@ -28,10 +28,12 @@ from alarms.compiled import kernel
 from alarms.detectors.deviation_memory import (
     HOURS,
     MEANS,
+    MEMORY,
     SPACING,
     VIEWS,
     Records,
 )
+from alarms.lines import LINE, begins, fetch
 from alarms.readings import Instants, Rows, Values
 
 BAR: Final = 6.5
@@ -73,7 +75,8 @@ _HOUR: Final = 3_600_000_000
 _FAR: Final = 4096.0
 """Spreads between a point's level and the origin of its hours: beyond, the origin moves."""
 _AHEAD: Final = 16
-"""Readings whose memories are fetched together."""
+"""Readings between one step of asking for memory and the next."""
+_SEEN, _HOURLY_AT, _VISITS_AT = (begins(MEMORY, name) for name in ("seen", "hours", "visits"))
 _LARGEST: Final = 1e30
 _LN10: Final = math.log(10.0)
 _TAIL_RARITY: Final = -math.log10(_TAIL)
@@ -115,8 +118,7 @@ def judge(
     """
     rarity = np.empty(_COUNT)
     for i in range(len(place)):
-        if i % _AHEAD == 0:
-            rarity[0] = _fetch(memory, place[i : i + _AHEAD], rules, standing)
+        _fetch(memory, place, time, rules, standing, i)
         at = place[i]
         m = memory[at]
         if not _is_due(m, time[i], value[i]):
@@ -158,17 +160,28 @@ def judge(
 
 
 @kernel
-def _fetch(memory: Records, place: Rows, rules: Records, standing: Records) -> float:
-    """Read a little of every cache line that the next readings need, so that they come together.
+def _fetch(
+    memory: Records, place: Rows, time: Instants, rules: Records, standing: Records, now: int
+) -> None:
+    """Ask for what the readings to come need, and for more of it where they are due.
 
-    Memories lie far apart and each would be waited for in turn; the sum means nothing.
+    `now` is the place of the reading at hand.
     """
-    total = 0.0
-    for at in place:
-        m = memory[at]
-        total += m["time"] + m["mean_spread"][0] + m["begins"][4] + m["hours"][0]
-        total += m["hours"][16] + m["visits"][23] + rules[at]["learn"] + standing[at]["since"]
-    return total
+    if now + 2 * _AHEAD < len(place):
+        at = place[now + 2 * _AHEAD]
+        fetch(memory, at, 0)
+        fetch(memory, at, _SEEN)
+    if now + _AHEAD < len(place):
+        at = place[now + _AHEAD]
+        if time[now + _AHEAD] // SPACING != memory[at]["time"] // SPACING:
+            hour = (time[now + _AHEAD] // _HOUR) % HOURS
+            for byte in range(LINE, _HOURLY_AT, LINE):
+                fetch(memory, at, byte)
+            fetch(memory, at, _HOURLY_AT - 1)
+            fetch(memory, at, _HOURLY_AT + 4 * hour)
+            fetch(memory, at, _VISITS_AT + hour)
+            fetch(rules, at, 0)
+            fetch(standing, at, 0)
 
 
 @kernel

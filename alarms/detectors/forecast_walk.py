@@ -10,6 +10,7 @@ from alarms.detectors.forecast import (
     EVERYTHING,
     MARK,
     SAID,
+    TASK,
     Floats,
     Tasks,
     look,
@@ -19,18 +20,16 @@ from alarms.detectors.forecast import (
 )
 from alarms.detectors.trend_columns import CELL_US, HEAD, LEVELS, RUNG, Heads, Rungs, learn
 from alarms.detectors.trend_lines import NEAR, UNKNOWN, stirs
+from alarms.lines import LINE, begins, fetch
 from alarms.readings import Instants, Mask, Rows, Values
 from alarms.rules import HIGH, SLOTS
 
 _FIRST_HIGH: Final = HIGH.start
-_AHEAD: Final = 32
-"""Readings whose memory is fetched before the first of them is judged: fetches overlap.
-
-Heads come first: they tell how much of the ladder a reading moves.
-"""
-_LINE: Final = 64
+_AHEAD: Final = 16
+"""Readings between one step of asking for memory and the next."""
 _HEAD: Final = HEAD.itemsize
 _RUNG: Final = RUNG.itemsize
+_TIER: Final = begins(TASK, "tier")
 
 MOVE: Final = np.dtype(
     [
@@ -81,47 +80,63 @@ def walk(
     """Learn readings in order of receipt, judge those that are due, and write down the steps."""
     many = 0
     move = 0
-    fetched = np.int64(0)
-    for begin in range(0, len(rows), _AHEAD):
-        end = min(begin + _AHEAD, len(rows))
-        for i in range(begin, end):
-            point = point_of[rows[i]]
-            if point >= 0:
-                fetched += memory[point, 0] + tasks[point]["tier"][0]
-        for i in range(begin, end):
-            point = point_of[rows[i]]
-            if point >= 0:
-                closes = np.int64(heads[point]["cell"]) ^ (time[i] // CELL_US)
-                needed = _HEAD + _RUNG
-                for _ in range(LEVELS - 1):
-                    if closes == 0:
-                        break
-                    closes >>= 1
-                    needed += _RUNG
-                for place in range(_LINE, needed, _LINE):
-                    fetched += memory[point, place]
-        for i in range(begin, end):
-            while move < len(moves) and moves[move]["place"] <= i:
-                many = _take_over(tasks, moves[move], steps, many)
-                move += 1
-            point = point_of[rows[i]]
-            if point < 0 or not is_judged[i]:
-                continue
-            before = heads[point]["time"]
-            learn(heads, rungs, point, time[i], value[i])
-            if heads[point]["time"] == before:
-                continue
-            windows = news(before, time[i])
-            if windows == 0:
-                continue
-            # Here, and not in a function farther down: nearly every reading ends here.
-            windows = EVERYTHING if stands(tasks[point]) else stirs(heads, rungs, point, windows)
-            if windows:
-                many = _judge(
-                    heads, rungs, tasks, point, windows, i, time[i], desk, each, said, steps, many
-                )
-    desk[0, 0] = fetched  # else the fetches would be left out
+    for i in range(len(rows)):
+        _fetch(point_of, heads, tasks, memory, rows, time, i)
+        while move < len(moves) and moves[move]["place"] <= i:
+            many = _take_over(tasks, moves[move], steps, many)
+            move += 1
+        point = point_of[rows[i]]
+        if point < 0 or not is_judged[i]:
+            continue
+        before = heads[point]["time"]
+        learn(heads, rungs, point, time[i], value[i])
+        if heads[point]["time"] == before:
+            continue
+        windows = news(before, time[i])
+        if windows == 0:
+            continue
+        # Here, and not in a function farther down: nearly every reading ends here.
+        windows = EVERYTHING if stands(tasks[point]) else stirs(heads, rungs, point, windows)
+        if windows:
+            many = _judge(
+                heads, rungs, tasks, point, windows, i, time[i], desk, each, said, steps, many
+            )
     return many
+
+
+@kernel
+def _fetch(
+    point_of: NDArray[np.int32],
+    heads: Heads,
+    tasks: Tasks,
+    memory: NDArray[np.uint8],
+    rows: Rows,
+    time: Instants,
+    now: int,
+) -> None:
+    """Ask for what the readings to come need: heads first, they tell how much of the ladder moves.
+
+    `now` is the place of the reading at hand.
+    """
+    if now + 3 * _AHEAD < len(rows):
+        fetch(point_of, rows[now + 3 * _AHEAD], 0)
+    if now + 2 * _AHEAD < len(rows):
+        point = point_of[rows[now + 2 * _AHEAD]]
+        for byte in range(0, _HEAD + _RUNG, LINE):
+            fetch(memory, point, byte)
+        fetch(tasks, point, _TIER)
+    if now + _AHEAD < len(rows):
+        point = point_of[rows[now + _AHEAD]]
+        if point >= 0:
+            closes = np.int64(heads[point]["cell"]) ^ (time[now + _AHEAD] // CELL_US)
+            needed = _HEAD + _RUNG
+            for _ in range(LEVELS - 1):
+                if closes == 0:
+                    break
+                closes >>= 1
+                needed += _RUNG
+            for byte in range(-(-(_HEAD + _RUNG) // LINE) * LINE, needed, LINE):
+                fetch(memory, point, byte)
 
 
 @kernel

@@ -1,12 +1,11 @@
 """The limit detector: each level of each side is CLEAR, PEND_ON, ACTIVE or PEND_OFF.
 
-Arrays in, new arrays out, one row a point, one column a level slot (alarms.rules.SLOTS). A level is
-over at its limit and beyond, under on the safe side of its deadband, and between the two it holds
-its verdict (alarms.md 1.3), so the verdict is the phase: over in PEND_ON and ACTIVE, under in CLEAR
-and PEND_OFF. `t0` is the time at which the present phase began, in Micros.
+One row a point, one column a level slot (alarms.rules.SLOTS); phases and onsets change in place. A
+level is over at its limit and beyond, under on the safe side of its deadband, and between the two
+it holds its verdict (alarms.md 1.3), so the verdict is the phase: over in PEND_ON and ACTIVE, under
+in CLEAR and PEND_OFF. `t0` is the time at which the present phase began, in Micros.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarms.alarm import Tier
-from alarms.readings import Instants, Mask, Values
-from alarms.rules import HIGH, LOW, Ruleset
+from alarms.compiled import kernel
+from alarms.readings import Instants, Mask
+from alarms.rules import HIGH, LOW, SLOTS, Ruleset
 
 CLEAR: Final = 0
 PEND_ON: Final = 1
@@ -31,128 +31,114 @@ Onsets = NDArray[np.int64]
 """Shape (k, SLOTS), Micros."""
 LevelMask = NDArray[np.bool_]
 """Shape (k, SLOTS)."""
+Records = NDArray[np.void]
+
+ELAPSED, VALUE, LOST = range(3)
+STEP: Final = np.dtype(
+    [
+        ("row", np.int32),
+        ("side", np.int8),
+        ("was", np.int8),
+        ("top", np.int8),
+        ("cause", np.int8),
+        ("at", np.int64),
+    ]
+)
+"""A side's top level moved, NONE as a slot is no active level. ELAPSED: a delay ran out; VALUE: by
+its reading's value; LOST: taken as active, the signal is lost or bad."""
+MOST: Final = SLOTS + 4
+"""Steps that one reading can cause: each delay runs out, both sides move by value, both are lost.
+"""
 
 _NEVER: Final = np.iinfo(np.int64).max
-_SIDE: Final = np.array([0, 0, 1, 1, 1])
-_SIGN: Final = np.array([-1.0, -1.0, 1.0, 1.0, 1.0])
+_FIRST_HIGH: Final = HIGH.start
+_BEGINS: Final = np.array([LOW.start, HIGH.start])
+_ENDS: Final = np.array([LOW.stop, HIGH.stop])
+_OUTSIDE: Final = np.array([0b00010, 0, 0b11000, 0b10000, 0])
+"""The levels of the same side outside each, as bits: with one of them active, it is active."""
+_URGENT: Final = int(Tier.orange)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Levels:
-    """The rules of the points in hand, gathered from a Ruleset."""
+    """What runs and rings of the rules of the points in hand, gathered from a Ruleset."""
 
-    on: NDArray[np.float64]
-    off: NDArray[np.float64]
     on_delay: Onsets
     off_delay: Onsets
-    urgent: LevelMask
+    tier: NDArray[np.int8]
     bridge: Instants
 
     @classmethod
     def gather(cls, rules: Ruleset, rows: NDArray[np.integer]) -> "Levels":
         """Take the rules of these point rows."""
         return cls(
-            on=rules.on[rows],
-            off=rules.off[rows],
             on_delay=rules.on_delay[rows],
             off_delay=rules.off_delay[rows],
-            urgent=rules.tier[rows] >= Tier.orange,
+            tier=rules.tier[rows],
             bridge=rules.bridge[rows],
         )
 
-    def take(self, chosen: NDArray[np.intp]) -> "Levels":
-        """Return the rules of some of these points."""
-        return Levels(
-            on=self.on[chosen],
-            off=self.off[chosen],
-            on_delay=self.on_delay[chosen],
-            off_delay=self.off_delay[chosen],
-            urgent=self.urgent[chosen],
-            bridge=self.bridge[chosen],
-        )
 
+@kernel
+def judge(
+    phase: Phases,
+    t0: Onsets,
+    point: int,
+    on: NDArray[np.float64],
+    off: NDArray[np.float64],
+    on_delay: Onsets,
+    off_delay: Onsets,
+    tier: NDArray[np.int8],
+    bridge: Instants,
+    row: int,
+    time: int,
+    low: float,
+    high: float,
+    judged: bool,  # noqa: FBT001
+    holding: bool,  # noqa: FBT001
+    before: int,
+    averted: NDArray[np.int32],
+    steps: Records,
+    many: int,
+) -> int:
+    """Judge one reading of a point in place; return how many steps are written by now.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
-    """One reading for each point in hand, and the judged reading before it.
-
-    `judged` and `holding` say what its quality means; where both are False it is only stored.
-    `before` is the time of the judged reading before it, 0 if there is none. `faced`, shape (k, 2),
-    is what the low and the high side go by where that is not the value itself; NaN is no news.
+    The point has place `point` in `phase`, `t0` and `averted`, and `row` in the rules. `low` and
+    `high` are what its sides go by, the value itself unless limits are confirmed; NaN is no news.
+    `judged` and `holding` say what its quality means: where both are False it is only stored.
+    `before` is the time of the judged reading before it, 0 if there is none. `averted`, shape
+    (k, 2, 2), counts by side the delays that the value broke off: of a raise (a near miss,
+    alarms.md 1.5 row 2) and of a return (row 7).
     """
-
-    time: Instants
-    value: Values
-    judged: Mask
-    holding: Mask
-    before: Instants
-    faced: NDArray[np.float64] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Steps:
-    """Moves of a side's top level: arrays of one length; NONE as a slot is no active level."""
-
-    row: NDArray[np.intp]
-    side: NDArray[np.intp]
-    was: NDArray[np.int8]
-    top: NDArray[np.int8]
-    at: Instants
-
-    def each(self) -> Iterator[tuple[int, int, int, int, int]]:
-        """Yield the moves one by one: row, side, was, top, at."""
-        columns = (self.row, self.side, self.was, self.top, self.at)
-        return zip(*(column.tolist() for column in columns), strict=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
-    """Where points stand after one reading each, and the moves on the way.
-
-    `elapsed` are delays that ran out up to the reading, in order of time; `by_value` comes of its
-    value, `lost` of its bad quality. `cleared`, shape (k, 2), marks sides whose alarm ended by a
-    delay; `averted`, shape (k, 2, 2), those whose value broke off a delay: that of a raise (a near
-    miss, alarms.md 1.5 row 2) or that of a return (row 7); None where none ran.
-    """
-
-    phase: Phases
-    t0: Onsets
-    elapsed: list[Steps]
-    by_value: Steps | None
-    lost: Steps | None
-    cleared: Mask
-    averted: NDArray[np.bool_] | None
-
-
-def judge(phase: Phases, t0: Onsets, levels: Levels, layer: Layer) -> Moved:
-    """Judge one reading a point."""
-    time = layer.time[:, None]
-    value = layer.value[:, None] if layer.faced is None else layer.faced[:, _SIDE]
-    y = np.where(layer.judged[:, None], value, np.nan) * _SIGN
-    over = y >= levels.on
-    under = y < levels.off
-    elapsed: list[Steps] = []
-    cleared = np.zeros((len(phase), 2), np.bool_)
-    pending = running(phase)
-    waiting = bool(pending.any())
-    if waiting:
-        due = due_at(phase, t0, levels)
-        agrees = np.where(phase == PEND_ON, ~under, ~over)
-        reach = (layer.before + levels.bridge)[:, None]
-        ripe = pending & (due <= reach) & ((due < time) | ((due == time) & agrees))
-        if ripe.any():
-            phase, t0, elapsed = confirm(phase, t0, levels, ripe)
-            for steps in elapsed:
-                cleared[steps.row, steps.side] = steps.top == NONE
-    averted = _averted(phase, over, under) if waiting else None
-    phase, t0, by_value = _move(phase, t0, levels, layer, over, under)
-    lost = None
-    if layer.holding.any():
-        phase, t0, lost = hold(phase, t0, levels, layer.time, layer.holding)
-    return Moved(
-        phase=phase, t0=t0, elapsed=elapsed, by_value=by_value, lost=lost, cleared=cleared,
-        averted=averted,
-    )  # fmt: skip
+    over = under = ripe = 0
+    for slot in range(SLOTS):
+        y = high if slot >= _FIRST_HIGH else -low
+        if judged and y >= on[row, slot]:
+            over |= 1 << slot
+        if judged and y < off[row, slot]:
+            under |= 1 << slot
+    reach = before + bridge[row]
+    for slot in range(SLOTS):
+        now = phase[point, slot]
+        if now in (PEND_ON, PEND_OFF):
+            due = _due(phase, t0, point, slot, on_delay, off_delay, row)
+            against = under if now == PEND_ON else over
+            agrees = (against >> slot) & 1 == 0
+            if due <= reach and (due < time or (due == time and agrees)):
+                ripe |= 1 << slot
+    many = _confirm(phase, t0, point, on_delay, off_delay, row, ripe, steps, many)
+    for side in range(2):
+        missed = entered = 0
+        for slot in range(_BEGINS[side], _ENDS[side]):
+            missed |= phase[point, slot] == PEND_ON and (under >> slot) & 1
+            entered |= phase[point, slot] == PEND_OFF and (over >> slot) & 1
+        averted[point, side, 0] += missed
+        averted[point, side, 1] += entered
+    gap = judged and time - before > bridge[row]
+    many = _move(phase, t0, point, on_delay, off_delay, row, time, over, under, gap, steps, many)
+    if holding:
+        many = _hold(phase, t0, point, tier, row, time, steps, many)
+    return many
 
 
 def due_at(phase: Phases, t0: Onsets, levels: Levels) -> Onsets:
@@ -160,49 +146,24 @@ def due_at(phase: Phases, t0: Onsets, levels: Levels) -> Onsets:
     return t0 + np.where(phase == PEND_ON, levels.on_delay, levels.off_delay)
 
 
-def confirm(
-    phase: Phases, t0: Onsets, levels: Levels, ripe: LevelMask
-) -> tuple[Phases, Onsets, list[Steps]]:
-    """Let ripe delays take effect at the instants they were met, earliest first."""
-    due = due_at(phase, t0, levels)
-    phase, t0 = phase.copy(), t0.copy()
-    moved: list[Steps] = []
-    while ripe.any():
-        waiting = np.where(ripe, due, _NEVER)
-        first = np.minimum.reduceat(waiting, [LOW.start, HIGH.start], axis=1)
-        at = first[:, _SIDE]
-        now = ripe & (waiting == at)
-        was = tops(phase)
-        rising = now & (phase == PEND_ON)
-        rising |= _below(rising) & (phase == PEND_ON)
-        falling = now & (phase == PEND_OFF)
-        phase[rising] = ACTIVE
-        phase[falling] = CLEAR
-        t0 = np.where(rising | falling, at, t0)
-        steps = _steps(was, tops(phase), first)
-        if steps is not None:
-            moved.append(steps)
-        ripe = ripe & ~(rising | falling)
-    return phase, t0, moved
+def confirm(phase: Phases, t0: Onsets, levels: Levels, ripe: LevelMask) -> Records:
+    """Let ripe delays take effect at the instants they were met, earliest first; return the steps.
+
+    A point's steps lie together, those of each side in order of time.
+    """
+    bits = ripe @ (1 << np.arange(SLOTS))
+    steps = np.empty(MOST * len(phase), STEP)
+    return steps[: _confirm_each(phase, t0, levels.on_delay, levels.off_delay, bits, steps)]
 
 
-def hold(
-    phase: Phases, t0: Onsets, levels: Levels, at: Instants, chosen: Mask
-) -> tuple[Phases, Onsets, Steps | None]:
-    """Assume the worst of chosen points whose signal is lost or bad (alarms.md row 19b).
+def hold(phase: Phases, t0: Onsets, levels: Levels, at: Instants, chosen: Mask) -> Records:
+    """Assume the worst of chosen points whose signal is lost or bad; return the steps.
 
     A level of tier orange or red that was about to raise raises, unconfirmed; one that was about
-    to clear stays active. Lower tiers keep waiting.
+    to clear stays active. Lower tiers keep waiting (alarms.md row 19b).
     """
-    rising = (phase == PEND_ON) & levels.urgent & chosen[:, None]
-    rising |= _below(rising) & (phase == PEND_ON)
-    kept = (phase == PEND_OFF) & chosen[:, None]
-    if not (rising | kept).any():
-        return phase, t0, None
-    was = tops(phase)
-    phase = np.where(rising | kept, ACTIVE, phase).astype(np.int8)
-    t0 = np.where(rising | kept, np.maximum(t0, at[:, None]), t0)
-    return phase, t0, _steps(was, tops(phase), np.stack([at, at], axis=1))
+    steps = np.empty(MOST * len(phase), STEP)
+    return steps[: _hold_each(phase, t0, levels.tier, at, np.flatnonzero(chosen), steps)]
 
 
 def running(phase: Phases) -> NDArray[np.bool_]:
@@ -219,53 +180,196 @@ def tops(phase: Phases) -> NDArray[np.int8]:
     return np.stack([low, high], axis=1).astype(np.int8)
 
 
+@kernel
+def _confirm_each(
+    phase: Phases,
+    t0: Onsets,
+    on_delay: Onsets,
+    off_delay: Onsets,
+    ripe: NDArray[np.int64],
+    steps: Records,
+) -> int:
+    many = 0
+    for point in range(len(phase)):
+        many = _confirm(phase, t0, point, on_delay, off_delay, point, ripe[point], steps, many)
+    return many
+
+
+@kernel
+def _hold_each(
+    phase: Phases,
+    t0: Onsets,
+    tier: NDArray[np.int8],
+    at: Instants,
+    chosen: NDArray[np.intp],
+    steps: Records,
+) -> int:
+    many = 0
+    for point in chosen:
+        many = _hold(phase, t0, point, tier, point, at[point], steps, many)
+    return many
+
+
+@kernel
+def _due(
+    phase: Phases,
+    t0: Onsets,
+    point: int,
+    slot: int,
+    on_delay: Onsets,
+    off_delay: Onsets,
+    row: int,
+) -> int:
+    delay = on_delay[row, slot] if phase[point, slot] == PEND_ON else off_delay[row, slot]
+    return int(t0[point, slot] + delay)
+
+
+@kernel
+def _confirm(
+    phase: Phases,
+    t0: Onsets,
+    point: int,
+    on_delay: Onsets,
+    off_delay: Onsets,
+    row: int,
+    ripe: int,
+    steps: Records,
+    many: int,
+) -> int:
+    """Let the delays that are `ripe` (bits) take effect; both sides go on at once."""
+    while ripe:
+        for side in range(2):
+            at = _NEVER
+            for slot in range(_BEGINS[side], _ENDS[side]):
+                if (ripe >> slot) & 1:
+                    at = min(at, _due(phase, t0, point, slot, on_delay, off_delay, row))
+            if at == _NEVER:
+                continue
+            was = _top(phase, point, side)
+            rising = falling = 0
+            for slot in range(_BEGINS[side], _ENDS[side]):
+                if (ripe >> slot) & 1 and at == _due(
+                    phase, t0, point, slot, on_delay, off_delay, row
+                ):
+                    rising |= (phase[point, slot] == PEND_ON) << slot
+                    falling |= (phase[point, slot] == PEND_OFF) << slot
+            for slot in range(_BEGINS[side], _ENDS[side]):
+                if (rising >> slot) & 1 or (
+                    rising & _OUTSIDE[slot] and phase[point, slot] == PEND_ON
+                ):
+                    phase[point, slot], t0[point, slot] = ACTIVE, at
+                    ripe &= ~(1 << slot)
+                elif (falling >> slot) & 1:
+                    phase[point, slot], t0[point, slot] = CLEAR, at
+                    ripe &= ~(1 << slot)
+            many = _note(phase, point, side, was, at, ELAPSED, steps, many)
+    return many
+
+
+@kernel
 def _move(
     phase: Phases,
     t0: Onsets,
-    levels: Levels,
-    layer: Layer,
-    over: LevelMask,
-    under: LevelMask,
-) -> tuple[Phases, Onsets, Steps | None]:
+    point: int,
+    on_delay: Onsets,
+    off_delay: Onsets,
+    row: int,
+    time: int,
+    over: int,
+    under: int,
+    gap: bool,  # noqa: FBT001
+    steps: Records,
+    many: int,
+) -> int:
     """Let the reading's value start, restart, cancel or skip delays."""
-    time = np.broadcast_to(layer.time[:, None], phase.shape)
-    # A phase begins after the one it follows, though a tick may have confirmed ahead of this time.
-    onset = np.maximum(time, t0 + 1)
-    rises = (phase == CLEAR) & over
-    falls = (phase == ACTIVE) & under
-    drops = (phase == PEND_ON) & under
-    returns = (phase == PEND_OFF) & over
-    gap = (layer.judged & (layer.time - layer.before > levels.bridge))[:, None]
-    restarts = gap & (((phase == PEND_ON) & ~under) | ((phase == PEND_OFF) & ~over))
-    new = np.select([rises, falls, drops, returns], [PEND_ON, PEND_OFF, CLEAR, ACTIVE], phase)
-    at_once = rises & (levels.on_delay == 0)
-    lifted = at_once | (_below(at_once) & (new == PEND_ON))
-    new = np.where(lifted, ACTIVE, np.where(falls & (levels.off_delay == 0), CLEAR, new))
-    new = new.astype(np.int8)
-    changed = new != phase
-    began = np.where(changed | restarts, onset, t0)
-    at = np.maximum.reduceat(np.where(changed, began, 0), [LOW.start, HIGH.start], axis=1)
-    return new, began, _steps(tops(phase), tops(new), at)
+    at_once = 0
+    for slot in range(SLOTS):
+        rises = phase[point, slot] == CLEAR and (over >> slot) & 1
+        if rises and on_delay[row, slot] == 0:
+            at_once |= 1 << slot
+    for side in range(2):
+        was = _top(phase, point, side)
+        at = 0
+        for slot in range(_BEGINS[side], _ENDS[side]):
+            now = new = phase[point, slot]
+            is_over, is_under = (over >> slot) & 1, (under >> slot) & 1
+            restarts = False
+            if now == CLEAR and is_over:
+                new = PEND_ON
+            elif now == ACTIVE and is_under:
+                new = PEND_OFF if off_delay[row, slot] else CLEAR
+            elif now == PEND_ON:
+                new = CLEAR if is_under else PEND_ON
+                restarts = gap and not is_under
+            elif now == PEND_OFF:
+                new = ACTIVE if is_over else PEND_OFF
+                restarts = gap and not is_over
+            if (at_once >> slot) & 1 or (at_once & _OUTSIDE[slot] and new == PEND_ON):
+                new = ACTIVE
+            if new != now or restarts:
+                # A phase begins after the one it follows, though a tick may have confirmed ahead
+                # of this time.
+                onset = max(time, t0[point, slot] + 1)
+                phase[point, slot], t0[point, slot] = new, onset
+                if new != now:
+                    at = max(at, onset)
+        many = _note(phase, point, side, was, at, VALUE, steps, many)
+    return many
 
 
-def _averted(phase: Phases, over: LevelMask, under: LevelMask) -> NDArray[np.bool_]:
-    """Mark the sides of which a value breaks off a delay, of a raise and of a return."""
-    broken = np.stack([(phase == PEND_ON) & under, (phase == PEND_OFF) & over], axis=2)
-    sides: NDArray[np.bool_] = np.logical_or.reduceat(broken, [LOW.start, HIGH.start], axis=1)
-    return sides
+@kernel
+def _hold(
+    phase: Phases,
+    t0: Onsets,
+    point: int,
+    tier: NDArray[np.int8],
+    row: int,
+    at: int,
+    steps: Records,
+    many: int,
+) -> int:
+    for side in range(2):
+        was = _top(phase, point, side)
+        urgent = 0
+        for slot in range(_BEGINS[side], _ENDS[side]):
+            rises = phase[point, slot] == PEND_ON and tier[row, slot] >= _URGENT
+            urgent |= rises << slot
+        for slot in range(_BEGINS[side], _ENDS[side]):
+            rises = phase[point, slot] == PEND_ON and (
+                (urgent >> slot) & 1 or urgent & _OUTSIDE[slot]
+            )
+            if rises or phase[point, slot] == PEND_OFF:
+                phase[point, slot] = ACTIVE
+                t0[point, slot] = max(t0[point, slot], at)
+        many = _note(phase, point, side, was, at, LOST, steps, many)
+    return many
 
 
-def _below(confirmed: LevelMask) -> LevelMask:
-    """Mark the levels inside a confirmed one of the same side."""
-    inside = np.zeros_like(confirmed)
-    inside[:, 0] = confirmed[:, 1]
-    inside[:, 2] = confirmed[:, 3] | confirmed[:, 4]
-    inside[:, 3] = confirmed[:, 4]
-    return inside
+@kernel
+def _top(phase: Phases, point: int, side: int) -> int:
+    top = NONE
+    for slot in range(_BEGINS[side], _ENDS[side]):
+        if phase[point, slot] >= ACTIVE:
+            top = slot
+    return top
 
 
-def _steps(was: NDArray[np.int8], top: NDArray[np.int8], at: Instants) -> Steps | None:
-    row, side = np.nonzero(was != top)
-    if len(row) == 0:
-        return None
-    return Steps(row=row, side=side, was=was[row, side], top=top[row, side], at=at[row, side])
+@kernel
+def _note(
+    phase: Phases,
+    point: int,
+    side: int,
+    was: int,
+    at: int,
+    cause: int,
+    steps: Records,
+    many: int,
+) -> int:
+    """Write a step down where the side's top level is another than it `was`."""
+    top = _top(phase, point, side)
+    if top == was:
+        return many
+    step = steps[many]
+    step["row"], step["side"], step["was"], step["top"] = point, side, was, top
+    step["cause"], step["at"] = cause, at
+    return many + 1

@@ -25,6 +25,7 @@ from alarms.detectors.sensor_standing import (
     turn,
     unjudged,
 )
+from alarms.lines import fetch
 from alarms.readings import Instants, Values
 
 MEMORY: Final = np.dtype(
@@ -134,6 +135,8 @@ _DAY_S: Final = 86_400.0
 _WEEK_S: Final = 7 * 86_400.0
 _MOST: Final = 65_535
 _AHEAD: Final = 32
+"""Readings that memory is asked for ahead."""
+_LAST: Final = MEMORY.itemsize - 1
 _LONGEST_MS: Final = 4_000_000_000
 
 
@@ -160,14 +163,13 @@ def walk(
     """
     count = 0
     tell = len(findings) > 0
-    touched = 0
     for i in range(len(slots)):
-        if i % _AHEAD == 0:
-            # Waits for memory overlap when the next readings' sensors are touched together.
-            for j in range(i, min(i + _AHEAD, len(slots))):
-                s = slots[j]
-                if s >= 0:
-                    touched |= memory[s]["time"] + memory[s]["seen"] + bound_of[s] + raised[s]
+        if i + _AHEAD < len(slots):
+            s = slots[i + _AHEAD]
+            fetch(memory, s, 0)
+            fetch(memory, s, _LAST)
+            fetch(bound_of, s, 0)
+            fetch(raised, s, 0)
         s = slots[i]
         if s < 0:
             continue
@@ -374,7 +376,7 @@ def walk(
             f["pressed"] = pressed
             f["ceiling"] = side * ceiling
             count += 1
-    return count if touched >= 0 else -1  # or the compiler would leave the touching out
+    return count
 
 
 def fresh(sensors: int) -> NDArray[Any]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarms.compiled import kernel
+from alarms.lines import in_lines
 
 LEVELS: Final = 9
 RING: Final = 14
@@ -117,7 +118,7 @@ def blank(points: int) -> Trends:
     for name in ("origin", "last", "held", "before"):
         one["head"][name] = np.nan
     one["rungs"]["value"] = np.nan
-    return np.repeat(one, points)
+    return in_lines(np.repeat(one, points))
 
 
 @kernel

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alarms.alarm import ProcessEvent, Transition
 from alarms.authenticity import Authenticity
-from alarms.detectors import peers, sensor_faults
+from alarms.detectors import peer_memory, peers, sensor_faults
 from alarms.engine import ChannelState, Engine, LastReadings
 from alarms.family import HearsAll
 from alarms.peer_sensors import PeerSensors
@@ -195,7 +195,7 @@ def test_compiled_and_plain_kernels_give_the_same_bits(readings: Readings) -> No
     for walk in (peers.walk, peers.walk.py_func):  # type: ignore[attr-defined]  # numba's own
         memory, room = among.memory.copy(), np.zeros(4 * len(readings), peers.FINDING)
         groups = among._groups.copy()
-        peers.find(groups, memory)
+        peer_memory.find(groups, memory)
         count, _ = walk(
             memory,
             groups,
