@@ -118,7 +118,7 @@ def blank(points: int) -> Trends:
     for name in ("origin", "last", "held", "before"):
         one["head"][name] = np.nan
     one["rungs"]["value"] = np.nan
-    return in_lines(np.repeat(one, points))
+    return in_lines(one, points)
 
 
 @kernel
