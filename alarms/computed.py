@@ -47,10 +47,10 @@ class Computed:
     """
 
     def __init__(self, plant: Plant) -> None:
-        stale = rules_of(plant).stale
         formulas: dict[int, Formula] = {}
-        computed = plant.columns.where(lambda point: point.compute is not None)
-        for row in np.flatnonzero(computed).tolist():
+        computed = np.flatnonzero(plant.columns.where(lambda point: point.compute is not None))
+        stale = rules_of(plant).stale if len(computed) else np.zeros(0, np.int64)
+        for row in computed.tolist():
             point = plant.points[row]
             if point.compute is not None:
                 formula = Formula.of(

@@ -51,15 +51,12 @@ class Families:
             self.groups,
             self._suppressions,
         )
+        learning = [family for family in self._each if isinstance(family, Learned)]
+        self.learned = tuple(each for each in (self.confirmations, *learning) if len(each.rows))
+        """Those that learn from readings, where they watch a point at all."""
 
     def __iter__(self) -> Iterator[Family]:
         return iter(self._each)
-
-    @property
-    def learned(self) -> tuple[Learned, ...]:
-        """Return those that learn from readings, where they watch a point at all."""
-        learning = [family for family in self._each if isinstance(family, Learned)]
-        return tuple(each for each in (self.confirmations, *learning) if len(each.rows))
 
     @property
     def nbytes(self) -> int:

@@ -7,6 +7,7 @@ the last ten bits.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -301,6 +302,7 @@ def _places(engine: Engine) -> dict[str, Rows]:
     return found
 
 
+@cache
 def shape_of(layout: np.dtype[np.void]) -> str:
     """Return the name of a layout of records: two that read bytes alike have one name."""
     return str(layout.descr)

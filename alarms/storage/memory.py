@@ -85,7 +85,8 @@ async def stored_after(
     if not recent.any():
         return
     async for readings in ahead(_windows(conn, unpack, ids[recent], since[recent])):
-        yield _sorted(readings.take(recent[readings.point]))
+        wanted = recent[readings.point]
+        yield _sorted(readings if wanted.all() else readings.take(wanted))
 
 
 async def _windows(
@@ -98,8 +99,8 @@ async def _windows(
         wanted = ids[since < start + width]
         packed = await _window(conn, start, start + width, wanted >> CHUNK_BITS)
         start += width
-        if packed:
-            yield unpack.readings(packed)
+        if packed is not None:
+            yield unpack.readings([packed])
         elif start < last:
             start, last, _ = await _spread(conn, start)
 
@@ -123,24 +124,24 @@ async def _lagging(
         cursor.itersize = _TOGETHER
         await cursor.execute(
             f"""
-            select packed
+            select r.*
               from unnest(%s::integer[], %s::timestamptz[]) as asked (id, since)
              cross join lateral (
-                   select string_agg({unpacking.PACKED}, '') as packed from reading
+                   select {unpacking.PACKED} from reading
                     where point_id = asked.id and ts > asked.since
                       and quality & %s = 0
              ) r
-             where packed is not null
+             where r.ts is not null
             """,  # noqa: S608  # a constant
             (ids.tolist(), [instants.to_datetime(at) for at in since.tolist()], FAR),
         )
         while rows := await cursor.fetchmany(_TOGETHER):
-            yield unpack.readings(b"".join(packed for (packed,) in rows))
+            yield unpack.readings(rows)
 
 
 async def _window(
     conn: AsyncConnection, start: int, end: int, chunks: NDArray[np.int32]
-) -> bytes | None:
+) -> tuple[bytes, ...] | None:
     """Return the packed readings of a window that points of these chunks, ascending, may not know.
 
     Parts are saved in turn, so that those without news are one run of chunks: it is left out.
@@ -150,7 +151,7 @@ async def _window(
     async with conn.cursor(binary=True) as cursor:
         await cursor.execute(
             f"""
-            select string_agg({unpacking.PACKED}, '') from reading
+            select {unpacking.PACKED} from reading
              where ts > %s and ts <= %s
                and quality & %s = 0
                and point_id >> %s between %s and %s
@@ -163,7 +164,7 @@ async def _window(
             ),
         )
         row = await cursor.fetchone()
-    return None if row is None else row[0]
+    return None if row is None or row[0] is None else row
 
 
 async def judged_behind(conn: AsyncConnection, plant: Plant, wanted: Around) -> Readings:

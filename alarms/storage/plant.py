@@ -1,11 +1,11 @@
 """The plant in the record."""
 
 import secrets
-from collections.abc import AsyncIterator, Mapping
-from itertools import islice
-from typing import Any, Final, LiteralString, NamedTuple, TypeVar
+from collections.abc import Mapping
+from typing import Any, Final, LiteralString, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
@@ -13,15 +13,10 @@ from alarms import instants
 from alarms.plant import Enterprise, Gateway, Mapped, Plant, Point, Raise, Source, Tiering, Unit
 from alarms.points import Place, Points
 from alarms.storage import groups
-from alarms.storage.ahead import ahead
+from alarms.storage.readings import POSTGRES_EPOCH_US
 
 CHANNEL: Final = "fengsui_plant"
 """NOTIFY channel that says: the registry changed; look at the revision."""
-
-T = TypeVar("T")
-
-_BATCH: Final = 10_000
-"""Points fetched at once."""
 
 
 class _Own(NamedTuple):
@@ -119,70 +114,80 @@ async def _units(conn: AsyncConnection) -> dict[int, Unit]:
 async def _points(conn: AsyncConnection, places: Mapping[int, Place]) -> tuple[_Own, Points]:
     """Return what is each point's own, in order, and the points; equal settings are read once.
 
-    `places` has each unit's by its database id.
+    `places` has each unit's by its database id. Settings are known by a hash of 64 bits, seeded
+    anew each time. (That 440,000 points, all different, hide two with one hash happens once in 200
+    million loads.)
     """
-    own = _Own(ids=[], registered=[])
-    tags: list[str] = []
-    names: list[str] = []
-    kinds, units, gateways = _Numbers[int](), _Numbers[int](), _Numbers[str]()
-    first: list[int] = []
-    of, at, reporter = list[int](), list[int](), list[int]()
-    async for batch in ahead(_batches(conn)):
-        ids, registered, unit, tag, name, gateway, hashed = zip(*batch, strict=True)
-        own.ids.extend(ids)
-        own.registered.extend(registered)
-        tags.extend(tag)
-        names.extend(name)
-        known = len(kinds)
-        of.extend(map(kinds.__getitem__, hashed))
-        if len(kinds) > known:
-            first_of = dict(zip(reversed(hashed), reversed(ids), strict=True))
-            first.extend(first_of[each] for each in islice(kinds, known, None))
-        at.extend(map(units.__getitem__, unit))
-        reporter.extend(-1 if each is None else gateways[each] for each in gateway)
+    cursor = await conn.execute(_PACKED, (secrets.randbits(63),), binary=True)
+    packed = await cursor.fetchone() or ()
+    columns = [
+        np.frombuffer(column or b"", kind).astype(kind[1:])
+        for column, kind in zip(packed, _TYPES, strict=False)
+    ]
+    texts = [
+        _cut(text or "", sizes)
+        for text, sizes in zip(packed[len(_TYPES) :], columns[-_TEXTS:], strict=True)
+    ]
+    ids, registered, unit, hashed, *_, gateway_size = columns
+    order = np.argsort(ids)
+    tags, names, named = ([text[place] for place in order.tolist()] for text in texts)
+    first, of = _numbered(hashed[order])
+    first_of_unit, at = _numbered(unit[order])
+    gateways = dict.fromkeys(
+        name for name, size in zip(named, gateway_size[order].tolist(), strict=True) if size
+    )
+    number = {name: place for place, name in enumerate(gateways)}
+    registered = registered[order] + POSTGRES_EPOCH_US
+    own = _Own(ids=ids[order].tolist(), registered=registered.tolist())
     points = Points(
-        like=await _like(conn, first),
-        of=np.array(of, np.int32),
-        places=[places[unit] for unit in units],
-        at=np.array(at, np.int32),
+        like=await _like(conn, ids[order][first].tolist()),
+        of=of,
+        places=[places[each] for each in unit[order][first_of_unit].tolist()],
+        at=at,
         gateways=tuple(gateways),
-        reporter=np.array(reporter, np.int32),
+        reporter=np.array([number.get(name, -1) for name in named], np.int32),
         tags=tags,
         names=names,
     )
     return own, points
 
 
-class _Numbers(dict[T, int]):
-    """Numbers things in the order in which they are first asked for."""
-
-    def __missing__(self, thing: T) -> int:
-        self[thing] = number = len(self)
-        return number
+def _cut(text: str, sizes: NDArray[np.int32]) -> list[str]:
+    """Return the pieces of a text of so many characters each."""
+    ends = np.cumsum(sizes).tolist()
+    return [text[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
 
-async def _batches(conn: AsyncConnection) -> AsyncIterator[list[tuple[Any, ...]]]:
-    """Yield every point's database id, Micros of registration, unit's id, names and settings.
+def _numbered(things: NDArray[np.integer]) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+    """Number things in the order in which they are first met.
 
-    Settings are a hash of 64 bits, seeded anew each time: points with the same hash have the same.
-    (That 440,000 points, all different, hide two with one hash happens once in 200 million loads.)
+    Return the place where each was, and the number of each thing.
     """
-    async with conn.transaction(), conn.cursor(name="points", binary=True) as cursor:
-        await cursor.execute(
-            """
-            select id, (extract(epoch from registered_at) * 1000000)::bigint, unit_id, tag, name,
-                   gateway_id,
-                   hash_record_extended(
-                       row(quantity, engineering_unit, range_low, range_high, period_s, limits,
-                           deadband, on_delay_s, off_delay_s, tiers, detect, substance, sector,
-                           latching, needs_closeout, params, compute, suppress),
-                       %s)
-              from point order by id
-            """,
-            (secrets.randbits(63),),
-        )
-        while batch := await cursor.fetchmany(_BATCH):
-            yield batch
+    _, first, of = np.unique(things, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    number = np.empty(len(order), np.int32)
+    number[order] = np.arange(len(order))
+    return first[order], number[of]
+
+
+_TYPES: Final = (">i4", ">i8", ">i4", ">i8", ">i4", ">i4", ">i4")
+_TEXTS: Final = 3
+_PACKED: Final[LiteralString] = """
+    select string_agg(int4send(id), ''),
+           string_agg(timestamptz_send(registered_at), ''),
+           string_agg(int4send(unit_id), ''),
+           string_agg(int8send(hash_record_extended(
+               row(quantity, engineering_unit, range_low, range_high, period_s, limits,
+                   deadband, on_delay_s, off_delay_s, tiers, detect, substance, sector,
+                   latching, needs_closeout, params, compute, suppress),
+               %s)), ''),
+           string_agg(int4send(length(tag)), ''), string_agg(int4send(length(name)), ''),
+           string_agg(int4send(coalesce(length(gateway_id), 0)), ''),
+           string_agg(tag, ''), string_agg(name, ''), string_agg(coalesce(gateway_id, ''), '')
+      from point
+    """
+"""Every point's database id, time of registration, unit's id, settings, and the lengths of the
+names that follow: a column each, packed. All meet the same rows in the same order."""
 
 
 async def _like(conn: AsyncConnection, ids: list[int]) -> list[Point]:

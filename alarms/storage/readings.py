@@ -194,6 +194,8 @@ async def last(conn: AsyncConnection, plant: Plant, rows: Rows) -> LastReadings:
 
     What came too far behind for others to be judged again is not the newest judged.
     """
+    if len(rows) == 0:
+        return LastReadings.never(len(plant.points))
     cursor = await conn.execute(
         """
         select p.id, newest.*, judged.*
