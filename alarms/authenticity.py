@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from alarms import sensor_bounds, wording_sensors
 from alarms.alarm import Transition
 from alarms.detectors import outage, sensor_faults, sensor_standing
-from alarms.family import RANK, Clock, Found, Seen, set_apart, write_at
+from alarms.family import RANK, Clock, Found, Seen, places_of, set_apart, write_at
 from alarms.outages import ABSORBED, FAILED, NOT_KNOWN, Outages
 from alarms.plant import Plant
 from alarms.proposal import ChannelState
@@ -115,13 +115,13 @@ class Authenticity:
         NaN is one under calibration, infinity one that holds. Nothing is judged, no alarm moves.
         """
         nothing = np.zeros(0, sensor_faults.FINDING)
-        self._walk(self.place_of[rows], time, value, nothing)
+        self._walk(places_of(self.place_of, self.rows, rows), time, value, nothing)
 
     def judge(self, seen: Seen) -> tuple[list[Found], Changed]:
         """Return what a batch means, and which standing alarms moved."""
         readings = seen.readings
         walk, order = seen.walk, seen.walk.order
-        slots, value = self.place_of[walk.rows], walk.value
+        slots, value = places_of(self.place_of, self.rows, walk.rows), walk.value
         if not walk.is_judged.all():
             slots, value = fed(self.place_of, readings, seen.is_judged)
             slots = np.where(seen.holding, self.place_of[readings.point], slots)[order]

@@ -205,6 +205,14 @@ class Rewindable(Learned, Family, Protocol):
         """Stand at these places as `other`, judged apart, does."""
 
 
+def places_of(place_of: Rows, watched: Rows, rows: Rows) -> Rows:
+    """Return the places of plant rows in a family's columns, -1 for none.
+
+    The rows `watched` ascend: where they are all of the plant's, nothing need be looked up.
+    """
+    return rows if len(watched) == len(place_of) else place_of[rows]
+
+
 Columns = Sequence[NDArray[Any]]
 """Columns of one family, each with one record for each of some places."""
 

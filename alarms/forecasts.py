@@ -14,7 +14,7 @@ from alarms.alarm import Tier, Transition
 from alarms.detectors import forecast, limits, trend_columns
 from alarms.detectors.forecast import Floats, Tasks
 from alarms.detectors.forecast_walk import MOST, MOVE, STEP, Records, taken_over, walk
-from alarms.family import RANK, Clock, Found, LevelMove, Seen, set_apart, write_at
+from alarms.family import RANK, Clock, Found, LevelMove, Seen, places_of, set_apart, write_at
 from alarms.parameters import parameter
 from alarms.plant import Plant, Point
 from alarms.proposal import ChannelState, LastReadings
@@ -104,7 +104,11 @@ class Forecasts:
         Only what is newer than a point's newest is learned.
         """
         trend_columns.replay(
-            self.memory["head"], self.memory["rungs"], self.place_of[rows], time, value
+            self.memory["head"],
+            self.memory["rungs"],
+            places_of(self.place_of, self.rows, rows),
+            time,
+            value,
         )
 
     def judge(self, seen: Seen) -> tuple[list[Found], Changes]:

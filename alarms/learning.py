@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from alarms import tiers
 from alarms.alarm import Kind, ProcessEvent, Transition
-from alarms.family import RANK, Clock, Found, Seen, set_apart, write_at
+from alarms.family import RANK, Clock, Found, Seen, places_of, set_apart, write_at
 from alarms.plant import Plant, Point
 from alarms.proposal import ChannelState
 from alarms.readings import QUALITY_MASK, Instants, Quality, Rows, Values
@@ -103,7 +103,8 @@ class Learning:
         if len(self.rows) == 0:
             return [], changes
         walk = seen.walk
-        chosen, at, time, value = walk.order, self.place_of[walk.rows], walk.time, walk.value
+        at = places_of(self.place_of, self.rows, walk.rows)
+        chosen, time, value = walk.order, walk.time, walk.value
         mine = (at >= 0) & walk.is_judged
         if not mine.all():
             chosen, at, time, value = chosen[mine], at[mine], time[mine], value[mine]
@@ -187,9 +188,9 @@ class Learning:
 
     def replay(self, rows: Rows, time: Instants, value: Values) -> None:
         """Learn stored judged readings, in order of time for each of the plant's rows."""
-        places = self.place_of[rows]
-        mine = places >= 0
-        self._learn(places[mine], time[mine], value[mine])
+        at = places_of(self.place_of, self.rows, rows)
+        mine = at >= 0
+        self._learn(at[mine], time[mine], value[mine])
 
     def _run(self, at: Rows, time: Instants, value: Values) -> Records:
         """Judge readings of these places; the answer's `change` is zero where nothing happened."""

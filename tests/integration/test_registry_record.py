@@ -103,6 +103,22 @@ async def test_points_that_differ_in_one_setting_alone_are_told_apart(
     assert list((await plant.load(conn)).points) == [plain, *points]
 
 
+async def test_points_come_back_in_order_with_names_of_any_length_and_gateways_or_none(
+    conn: AsyncConnection,
+) -> None:
+    found = await example(conn)
+    await apply(conn, found)
+    names = ["", "储罐液位🌊", "x" * 60, "é"]
+    for place, point in enumerate(found.points[:4]):  # a changed row moves to the table's end
+        gateway = None if place % 2 else point.gateway
+        found = with_point(found, point.tag, name=names[place], gateway=gateway)
+        await apply(conn, found)
+    assert {point.gateway for point in found.points[:4]} > {None}
+    loaded = await plant.load(conn)
+    assert tuple(loaded.points) == found.points
+    assert loaded.point_ids == sorted(loaded.point_ids)
+
+
 async def test_importing_the_same_file_twice_changes_nothing(conn: AsyncConnection) -> None:
     created, _, _ = await apply(conn, await example(conn))
     before = await plant.revision(conn)
