@@ -8,7 +8,7 @@ import numpy as np
 from alarms.plant import Plant
 from alarms.proposal import Proposal
 from alarms.rules import RULES
-from alarms.sweep import Standing
+from alarms.standing import Standing
 
 _NEAR_MISS: Final = 0
 _REENTRY: Final = 1

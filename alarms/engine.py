@@ -27,7 +27,8 @@ from alarms.readings import Instants, Mask, Readings, Rows
 from alarms.rewind_changes import Said
 from alarms.rules import HIGH, LOW, RULES, Ruleset, rules_of
 from alarms.silence import Heard, Watch
-from alarms.sweep import Faced, Standing, stirring, sweep
+from alarms.standing import Standing
+from alarms.sweep import Faced, stirring, sweep
 from alarms.wording import Behind, ended_event, limit_event, reading_behind
 
 __all__ = ["ChannelState", "Engine", "LastReadings", "PointFault", "Proposal"]
@@ -381,12 +382,4 @@ class Engine:
         )
 
     def _stand(self, standing: Standing) -> None:
-        rows, phase = standing.rows, standing.phase
-        self._standing.phase[rows] = phase
-        self._standing.t0[rows] = standing.t0
-        self._standing.peak[rows] = standing.peak
-        self._standing.stored[rows] = standing.stored
-        self._pending[rows] = limits.running(phase).any(axis=1)
-        resting: Mask = ~(standing.stored.any(axis=1) | self.pasts.kept[rows])
-        # NaN is inside no interval: a point that is not at rest has every reading judged.
-        self._calm[rows] = np.where(resting[:, None], self.rules.calm(rows), np.nan)
+        self._standing.put(standing, self.rules, self.pasts.kept, self._pending, self._calm)

@@ -230,8 +230,8 @@ class _Parser:
             wanted = operand or found.kind
             _must(found, wanted, sign)
             _must(right, wanted, sign)
-            run = joined(found.run, right.run)
-            found = _Found(gives, run, _always(sign, found, right, run))
+            always = _always(sign, found, right, joined)
+            found = _Found(gives, joined(found.run, right.run), always)
         return found
 
     def _unary(self) -> _Found:
@@ -295,7 +295,9 @@ def _must(found: _Found, kind: Kind, sign: _Part) -> None:
         raise ExpressionError(sign.position, problem)
 
 
-def _always(sign: _Part, left: _Found, right: _Found, run: Run) -> float | None:
+def _always(
+    sign: _Part, left: _Found, right: _Found, joined: Callable[[Run, Run], Run]
+) -> float | None:
     """Return what two joined parts always give, None where a point's value matters.
 
     Raises ExpressionError where they never give anything: a division by a constant zero, or
@@ -309,7 +311,8 @@ def _always(sign: _Part, left: _Found, right: _Found, run: Run) -> float | None:
     if left.always is None or right.always is None:
         return None
     try:
-        return run(())
+        # Of what they always give: a part may never change and still read a point's value.
+        return joined(_constant(left.always), _constant(right.always))(())
     except ArithmeticError:
         raise ExpressionError(
             sign.position, "gives a number too large to compute with: correct the constants"

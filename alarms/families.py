@@ -18,8 +18,8 @@ from alarms.raising import Raising
 from alarms.rates import Rates
 from alarms.rewinds import Rewinds
 from alarms.rules import Ruleset
+from alarms.standing import Standing
 from alarms.suppressions import Suppressions
-from alarms.sweep import Standing
 from alarms.trust import Trust
 
 

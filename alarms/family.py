@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from alarms.alarm import ProcessEvent
 from alarms.proposal import ChannelState, LastReadings
 from alarms.readings import Instants, Mask, Readings, Rows, Values
-from alarms.sweep import Faced, Standing
+from alarms.standing import Standing
+from alarms.sweep import Faced
 
 Found = tuple[int, int, int, ProcessEvent]
 """An event with its place in the batch, its rank there and its t_change, by which events sort."""

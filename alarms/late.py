@@ -47,7 +47,7 @@ from alarms.plant import Plant
 from alarms.proposal import Adoption, LastReadings, Newest, Proposal, judgeable
 from alarms.readings import FAR, Instants, Readings, Rows
 from alarms.rules import HIGH, LOW, Ruleset
-from alarms.sweep import Standing
+from alarms.standing import Standing
 
 KEPT_US = 2 * MINUTE_US
 """How far behind a point's newest reading its readings may still be asked for."""

@@ -13,7 +13,7 @@ from alarms.proposal import Adoption, LastReadings, Proposal
 from alarms.readings import Readings
 from alarms.regrading import regraded
 from alarms.rewind_changes import Asked
-from alarms.sweep import Standing
+from alarms.standing import Standing
 
 
 class Wanted(NamedTuple):

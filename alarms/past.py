@@ -19,7 +19,8 @@ from alarms.family import LevelMove
 from alarms.proposal import holds, judgeable
 from alarms.readings import Instants, Quality, Readings, Rows
 from alarms.rules import HIGH, LOW, SLOTS, Ruleset
-from alarms.sweep import Faced, Finding, Standing, sweep
+from alarms.standing import Standing
+from alarms.sweep import Faced, Finding, sweep
 from alarms.wording import LATE_US
 
 MINUTE_US: Final = LATE_US

@@ -28,7 +28,8 @@ from alarms.plant import Plant
 from alarms.proposal import ChannelState, LastReadings
 from alarms.readings import Instants, Readings, Rows
 from alarms.rules import Ruleset
-from alarms.sweep import Faced, Standing
+from alarms.standing import Standing
+from alarms.sweep import Faced
 
 STATE: Final = "limit.past"
 _NOTHING: Final[Mapping[int, Followed]] = {}

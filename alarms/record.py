@@ -13,7 +13,7 @@ from alarms.plant import Plant
 from alarms.proposal import ChannelState
 from alarms.readings import Mask, Values
 from alarms.rules import HIGH, LEVEL_NAMES, LOW, RULES, SLOTS, Ruleset
-from alarms.sweep import Standing
+from alarms.standing import Standing
 
 _SIDES: Final = (LOW, HIGH)
 _BEGINS: Final = np.array([LOW.start, HIGH.start, SLOTS])

@@ -28,7 +28,7 @@ from alarms.proposal import Adoption, Proposal, judgeable
 from alarms.raising import Changes, Raising, Slot
 from alarms.readings import FAR, Readings
 from alarms.rules import HIGH, LOW, RULES
-from alarms.sweep import Standing
+from alarms.standing import Standing
 from alarms.wording import behind_at
 
 Key = TypeVar("Key")

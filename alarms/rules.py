@@ -194,9 +194,17 @@ def tier_of(point: Point, name: str) -> Tier:
     return tiers.default(point.quantity, name) if own is None else Tier[own]
 
 
-def bounds_for(point: Point, source_kind: str) -> list[Bound]:
+def bounds_for(point: Point, source_kind: str) -> tuple[Bound, ...]:
     """Return the rule packs' bounds on this point's limits, each with its clause and mark."""
-    return bounds(_meaning(point, source_kind), point.engineering_unit)
+    meant = point.quantity, source_kind, point.sector, point.substance
+    return _bounds(*meant, point.engineering_unit)
+
+
+@cache
+def _bounds(
+    quantity: str, source_kind: str, sector: str | None, substance: str | None, unit: str
+) -> tuple[Bound, ...]:
+    return tuple(bounds(_entries(quantity, source_kind, sector, substance), unit))
 
 
 def defaults_for(point: Point, source_kind: str) -> dict[tuple[str, str], Default]:

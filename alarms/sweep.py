@@ -4,8 +4,8 @@ Readings of a point that is at rest and inside its calm interval change nothing 
 """
 
 import math
-from dataclasses import dataclass, field
-from typing import Final, Self
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from alarms.detectors import limits
 from alarms.lines import fetch
 from alarms.readings import Instants, Mask, Readings, Rows
 from alarms.rules import HIGH, LOW, SLOTS, Ruleset
+from alarms.standing import Standing
 
 _FIRST_LOW: Final = LOW.start
 _FIRST_HIGH: Final = HIGH.start
@@ -38,44 +39,6 @@ FOUND: Final = np.dtype(
 Faced = NDArray[np.float64] | None
 """What low and high sides go by at each reading, shape (n, 2), where some limits are confirmed
 (alarms.confirmations); None: the values themselves."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """What the limit detector remembers of point rows, shape (k, …).
-
-    `peak`, shape (k, 2), is the most extreme judged value since each side left rest, NaN at rest;
-    low sides keep it mirrored. `stored` tells which sides have a row in the record. `averted`,
-    shape (k, 2, 2), has how often a sweep broke off a delay (limits.judge); empty before one.
-    """
-
-    rows: Rows
-    phase: limits.Phases
-    t0: limits.Onsets
-    peak: NDArray[np.float64]
-    stored: Mask
-    averted: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 2, 2), np.int32))
-
-    @classmethod
-    def clear(cls, points: int) -> Self:
-        """Return so many points at rest."""
-        return cls(
-            rows=np.arange(points, dtype=np.int32),
-            phase=np.zeros((points, SLOTS), np.int8),
-            t0=np.zeros((points, SLOTS), np.int64),
-            peak=np.full((points, 2), np.nan),
-            stored=np.zeros((points, 2), np.bool_),
-        )
-
-    def take(self, rows: Rows) -> Self:
-        """Return a copy of what is remembered of these rows."""
-        return type(self)(
-            rows=rows,
-            phase=self.phase[rows],
-            t0=self.t0[rows],
-            peak=self.peak[rows],
-            stored=self.stored[rows],
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from alarms.family import RANK, Clock, Found, Seen
 from alarms.plant import Plant
 from alarms.proposal import ChannelState
 from alarms.rules import RULES, Ruleset
-from alarms.sweep import Standing
+from alarms.standing import Standing
 from alarms.wording import Behind, quality_event, reading_behind
 
 RULE: Final = "quality.limit"

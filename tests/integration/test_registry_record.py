@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
-from alarms import regions, registry
+from alarms import registry
 from alarms.alarm import Kind, ProcessEvent, Tier, Transition
 from alarms.errors import RefusedError
 from alarms.plant import Mapped, Plant, Point, Raise, Tiering
@@ -225,30 +225,11 @@ async def test_two_imports_at_once_do_the_work_once(conn: AsyncConnection, datab
     assert sorted(done) == [(0, 0, 58), (58, 0, 0)]
 
 
-async def test_a_park_is_a_region_of_its_own_once_imported(conn: AsyncConnection) -> None:
-    text = 'regions: [{code: "510681P01", name: 园区, parent: "510681", kind: park}]'
-    found = registry.parse(text.encode(), await stored.known(conn))
-    assert await apply(conn, found) == (1, 0, 0)
-    assert await apply(conn, found) == (0, 0, 1)
-    assert "510681P01" in (await stored.known(conn)).regions
-
-
 async def test_a_registered_enterprise_and_gateway_may_be_leaned_on(conn: AsyncConnection) -> None:
     await apply(conn, await example(conn))
     known = await stored.known(conn)
     assert "DYD-01" in known.enterprises
     assert known.gateways["gw-dyd-gds"] == "DYD-01"
-
-
-async def test_the_shipped_divisions_are_loaded_once(conn: AsyncConnection) -> None:
-    assert await stored.load_builtin_regions(conn) == 0
-    row = await (await conn.execute("select count(*) from region where builtin")).fetchone()
-    assert row == (len(regions.builtin()),)
-
-
-async def test_a_division_whose_name_changed_is_brought_up_to_date(conn: AsyncConnection) -> None:
-    await conn.execute("update region set name = 'old' where code = '510603'")
-    assert await stored.load_builtin_regions(conn) == 1
 
 
 async def test_five_thousand_points_are_written_in_a_few_seconds(conn: AsyncConnection) -> None:

@@ -97,6 +97,8 @@ def test_a_guard_decides_where_the_other_side_has_no_answer() -> None:
         ("false || a > 1", None),
         ("a > 1 ? true : true && a > 0", None),
         ("true ? a > 1 : false", None),
+        ("0 > 1 || (a > 1 && false)", False),
+        ("(a > 1 && false) == (a > 2 || true)", False),
     ],
 )
 def test_what_no_value_can_change_is_known(text: str, always: bool | None) -> None:
