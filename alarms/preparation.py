@@ -21,14 +21,15 @@ _ILL: Final = 8
 def prepare() -> None:
     """Judge and learn a few readings of a plant of two; quick where machine code is kept.
 
-    The readings rise to a limit, so that what only a trend needs is compiled too; the last are ill,
-    for what only an outage needs.
+    The readings rise to a limit, so that what only a trend needs is compiled too, and a delay runs
+    out by a tick; the last are ill, for what only an outage needs.
     """
     plant = _plant()
     engine = Engine.build(plant, states=(), last=LastReadings.never(_POINTS), started=_START)
     for number in range(_READINGS):
         readings = _readings(number)
         engine.adopt(engine.judge(readings, now=int(readings.received[-1])))
+    engine.adopt(engine.tick(now=_START + (_READINGS + 2) * _EVERY_US, link_since=_START))
     for number in range(_READINGS, _READINGS + _ILL):
         readings = replace(_readings(number), quality=np.full(_POINTS, np.int16(Quality.offline)))
         engine.adopt(engine.judge(readings, now=int(readings.received[-1])))
