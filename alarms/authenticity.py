@@ -115,13 +115,13 @@ class Authenticity:
         NaN is one under calibration, infinity one that holds. Nothing is judged, no alarm moves.
         """
         nothing = np.zeros(0, sensor_faults.FINDING)
-        self._walk(places_of(self.place_of, self.rows, rows), time, value, nothing)
+        self._walk(places_of(self, rows), time, value, nothing)
 
     def judge(self, seen: Seen) -> tuple[list[Found], Changed]:
         """Return what a batch means, and which standing alarms moved."""
         readings = seen.readings
         walk, order = seen.walk, seen.walk.order
-        slots, value = places_of(self.place_of, self.rows, walk.rows), walk.value
+        slots, value = places_of(self, walk.rows), walk.value
         if not walk.is_judged.all():
             slots, value = fed(self.place_of, readings, seen.is_judged)
             slots = np.where(seen.holding, self.place_of[readings.point], slots)[order]

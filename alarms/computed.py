@@ -19,7 +19,7 @@ from alarms.inputs import TAKEN, Formula, Input, Newest, together
 from alarms.plant import Plant
 from alarms.proposal import LastReadings
 from alarms.readings import Quality, Readings
-from alarms.rules import rules_of
+from alarms.rules import Ruleset
 
 _COMPUTED: Final = -1
 
@@ -46,15 +46,14 @@ class Computed:
     where the expression has no answer: the point then falls silent as any other does.
     """
 
-    def __init__(self, plant: Plant) -> None:
+    def __init__(self, plant: Plant, rules: Ruleset) -> None:
         formulas: dict[int, Formula] = {}
-        computed = np.flatnonzero(plant.columns.where(lambda point: point.compute is not None))
-        stale = rules_of(plant).stale if len(computed) else np.zeros(0, np.int64)
-        for row in computed.tolist():
+        computed = plant.columns.where(lambda point: point.compute is not None)
+        for row in np.flatnonzero(computed).tolist():
             point = plant.points[row]
             if point.compute is not None:
                 formula = Formula.of(
-                    plant, point.enterprise, point.compute, stale, kind=Kind.number
+                    plant, point.enterprise, point.compute, rules.stale, kind=Kind.number
                 )
                 if formula is not None:
                     formulas[row] = formula

@@ -206,12 +206,12 @@ class Rewindable(Learned, Family, Protocol):
         """Stand at these places as `other`, judged apart, does."""
 
 
-def places_of(place_of: Rows, watched: Rows, rows: Rows) -> Rows:
+def places_of(family: Rewindable, rows: Rows) -> Rows:
     """Return the places of plant rows in a family's columns, -1 for none.
 
-    The rows `watched` ascend: where they are all of the plant's, nothing need be looked up.
+    Its own rows ascend: where they are all of the plant's, nothing need be looked up.
     """
-    return rows if len(watched) == len(place_of) else place_of[rows]
+    return rows if len(family.rows) == len(family.place_of) else family.place_of[rows]
 
 
 Columns = Sequence[NDArray[Any]]

@@ -106,7 +106,7 @@ class Forecasts:
         trend_columns.replay(
             self.memory["head"],
             self.memory["rungs"],
-            places_of(self.place_of, self.rows, rows),
+            places_of(self, rows),
             time,
             value,
         )

@@ -103,7 +103,7 @@ class Learning:
         if len(self.rows) == 0:
             return [], changes
         walk = seen.walk
-        at = places_of(self.place_of, self.rows, walk.rows)
+        at = places_of(self, walk.rows)
         chosen, time, value = walk.order, walk.time, walk.value
         mine = (at >= 0) & walk.is_judged
         if not mine.all():
@@ -188,7 +188,7 @@ class Learning:
 
     def replay(self, rows: Rows, time: Instants, value: Values) -> None:
         """Learn stored judged readings, in order of time for each of the plant's rows."""
-        at = places_of(self.place_of, self.rows, rows)
+        at = places_of(self, rows)
         mine = at >= 0
         self._learn(at[mine], time[mine], value[mine])
 

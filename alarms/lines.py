@@ -13,6 +13,10 @@ from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
 LINE: Final = 64
+AHEAD: Final = 32
+"""Readings that memory is asked for ahead,"""
+PACE: Final = 16
+"""and between one step of asking and the next, where one tells what the next needs."""
 _READ, _KEEP, _DATA = 0, 3, 1
 """How a line is asked for (LLVM's `prefetch`): to be read, kept near, and data."""
 

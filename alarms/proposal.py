@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from alarms.alarm import ProcessEvent
 from alarms.compiled import kernel
-from alarms.lines import fetch
+from alarms.lines import AHEAD, fetch
 from alarms.readings import (
     BEHIND,
     JUDGED,
@@ -65,8 +65,6 @@ NEWEST: Final = np.dtype(
 )
 """What is known of one point: its newest reading and its newest judged one, 58 bytes together."""
 _LAST: Final = NEWEST.itemsize - 1
-_AHEAD: Final = 32
-"""Readings that memory is asked for ahead."""
 
 
 class LastReadings:
@@ -166,9 +164,9 @@ def _take_up(
     is_judged: Mask,
 ) -> None:
     for i in range(len(rows)):
-        if i + _AHEAD < len(rows):
-            fetch(records, rows[i + _AHEAD], 0)
-            fetch(records, rows[i + _AHEAD], _LAST)
+        if i + AHEAD < len(rows):
+            fetch(records, rows[i + AHEAD], 0)
+            fetch(records, rows[i + AHEAD], _LAST)
         record = records[rows[i]]
         record["time"] = time[i]
         record["received"] = received[i]

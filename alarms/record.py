@@ -16,7 +16,6 @@ from alarms.rules import HIGH, LEVEL_NAMES, LOW, RULES, SLOTS, Ruleset
 from alarms.standing import Standing
 
 _SIDES: Final = (LOW, HIGH)
-_BEGINS: Final = np.array([LOW.start, HIGH.start, SLOTS])
 
 Written = tuple[Standing, list[ChannelState], list[tuple[str, str]]]
 
@@ -53,7 +52,7 @@ def _compared(
     for i in range(len(phase)):
         for side in range(2):
             rest = same = True
-            for slot in range(_BEGINS[side], _BEGINS[side + 1]):
+            for slot in range(limits.BEGINS[side], limits.ENDS[side]):
                 rest = rest and phase[i, slot] == limits.CLEAR and t0[i, slot] == 0
                 same = same and phase[i, slot] == old_phase[i, slot]
                 same = same and t0[i, slot] == old_t0[i, slot]

@@ -196,8 +196,7 @@ def tier_of(point: Point, name: str) -> Tier:
 
 def bounds_for(point: Point, source_kind: str) -> tuple[Bound, ...]:
     """Return the rule packs' bounds on this point's limits, each with its clause and mark."""
-    meant = point.quantity, source_kind, point.sector, point.substance
-    return _bounds(*meant, point.engineering_unit)
+    return _bounds(*_meant(point, source_kind), point.engineering_unit)
 
 
 @cache
@@ -225,7 +224,12 @@ def units_bound_elsewhere(point: Point, source_kind: str) -> list[tuple[str, tup
 
 
 def _meaning(point: Point, source_kind: str) -> tuple[Entry, ...]:
-    return _entries(point.quantity, source_kind, point.sector, point.substance)
+    return _entries(*_meant(point, source_kind))
+
+
+def _meant(point: Point, source_kind: str) -> tuple[str, str, str | None, str | None]:
+    """Return what an entry of a rule pack goes by."""
+    return point.quantity, source_kind, point.sector, point.substance
 
 
 @cache

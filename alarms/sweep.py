@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from alarms.compiled import kernel
 from alarms.detectors import limits
-from alarms.lines import fetch
+from alarms.lines import AHEAD, fetch
 from alarms.readings import Instants, Mask, Readings, Rows
 from alarms.rules import HIGH, LOW, SLOTS, Ruleset
 from alarms.standing import Standing
@@ -20,8 +20,6 @@ from alarms.standing import Standing
 _FIRST_LOW: Final = LOW.start
 _FIRST_HIGH: Final = HIGH.start
 _NONE_YET: Final = -1
-_AHEAD: Final = 32
-"""Readings that memory is asked for ahead."""
 FOUND: Final = np.dtype(
     [
         ("point", np.int32),
@@ -105,8 +103,8 @@ def _stirring(
 ) -> tuple[int, int]:
     points = many = 0
     for i in range(len(rows)):
-        if i + _AHEAD < len(rows):
-            fetch(calm, rows[i + _AHEAD], 0)
+        if i + AHEAD < len(rows):
+            fetch(calm, rows[i + AHEAD], 0)
         row = rows[i]
         if not (calm[row, 0] < low[i] and high[i] < calm[row, 1]) and not mark[row]:
             mark[row] = True
@@ -115,8 +113,8 @@ def _stirring(
     if points == 0:
         return 0, 0
     for i in range(len(rows)):
-        if i + _AHEAD < len(rows):
-            fetch(mark, rows[i + _AHEAD], 0)
+        if i + AHEAD < len(rows):
+            fetch(mark, rows[i + AHEAD], 0)
         if mark[rows[i]]:
             places[many] = i
             many += 1
@@ -222,7 +220,7 @@ def _walk(
                 moved = limits.judge(
                     phase, t0, point, on, off, on_delay, off_delay, tier, bridge, row,
                     time[place], low[place], high[place], judged, holding[place], before,
-                    averted, steps, 0,
+                    averted, steps,
                 )  # fmt: skip
                 many = _note(
                     peak, point, place, held, time[place], value[place], judged,
@@ -288,15 +286,14 @@ def _rest(
 ) -> None:
     """Forget what a side at rest no longer needs, so that equal states look equal."""
     for side in range(2):
-        begin, end = (_FIRST_LOW, _FIRST_HIGH) if side == 0 else (_FIRST_HIGH, SLOTS)
         clear = past = True
-        for slot in range(begin, end):
+        for slot in range(limits.BEGINS[side], limits.ENDS[side]):
             clear = clear and phase[point, slot] == limits.CLEAR
             past = past and t0[point, slot] <= time
         if clear:
             peak[point, side] = np.nan
             if judged and past:
-                for slot in range(begin, end):
+                for slot in range(limits.BEGINS[side], limits.ENDS[side]):
                     t0[point, slot] = 0
 
 

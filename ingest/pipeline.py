@@ -128,7 +128,7 @@ class Pipeline:
                 self._engine, now=now, fresh=recollection.fresh, saved=recollection.saved
             )
             self._unsaved = 0
-            self._computed = Computed(registered)
+            self._computed = Computed(registered, self._engine.rules)
             self._roster = Roster.of(registered, self._engine.gateways, keeps_us=self._keeps_us)
             self._intake = Intake(registered)
             numbers = await gateways.sequences(conn)

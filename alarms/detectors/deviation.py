@@ -33,7 +33,7 @@ from alarms.detectors.deviation_memory import (
     VIEWS,
     Records,
 )
-from alarms.lines import LINE, begins, fetch
+from alarms.lines import LINE, PACE, begins, fetch
 from alarms.readings import Instants, Rows, Values
 
 BAR: Final = 6.5
@@ -74,8 +74,6 @@ _WEARY, up to _WEARIEST times."""
 _HOUR: Final = 3_600_000_000
 _FAR: Final = 4096.0
 """Spreads between a point's level and the origin of its hours: beyond, the origin moves."""
-_AHEAD: Final = 16
-"""Readings between one step of asking for memory and the next."""
 _SEEN, _HOURLY_AT, _VISITS_AT = (begins(MEMORY, name) for name in ("seen", "hours", "visits"))
 _LARGEST: Final = 1e30
 _LN10: Final = math.log(10.0)
@@ -167,14 +165,14 @@ def _fetch(
 
     `now` is the place of the reading at hand.
     """
-    if now + 2 * _AHEAD < len(place):
-        at = place[now + 2 * _AHEAD]
+    if now + 2 * PACE < len(place):
+        at = place[now + 2 * PACE]
         fetch(memory, at, 0)
         fetch(memory, at, _SEEN)
-    if now + _AHEAD < len(place):
-        at = place[now + _AHEAD]
-        if time[now + _AHEAD] // SPACING != memory[at]["time"] // SPACING:
-            hour = (time[now + _AHEAD] // _HOUR) % HOURS
+    if now + PACE < len(place):
+        at = place[now + PACE]
+        if time[now + PACE] // SPACING != memory[at]["time"] // SPACING:
+            hour = (time[now + PACE] // _HOUR) % HOURS
             for byte in range(LINE, _HOURLY_AT, LINE):
                 fetch(memory, at, byte)
             fetch(memory, at, _HOURLY_AT - 1)

@@ -20,13 +20,11 @@ from alarms.detectors.forecast import (
 )
 from alarms.detectors.trend_columns import CELL_US, HEAD, LEVELS, RUNG, Heads, Rungs, learn
 from alarms.detectors.trend_lines import NEAR, UNKNOWN, stirs
-from alarms.lines import LINE, begins, fetch
+from alarms.lines import LINE, PACE, begins, fetch
 from alarms.readings import Instants, Mask, Rows, Values
 from alarms.rules import HIGH, SLOTS
 
 _FIRST_HIGH: Final = HIGH.start
-_AHEAD: Final = 16
-"""Readings between one step of asking for memory and the next."""
 _HEAD: Final = HEAD.itemsize
 _RUNG: Final = RUNG.itemsize
 _TIER: Final = begins(TASK, "tier")
@@ -118,17 +116,17 @@ def _fetch(
 
     `now` is the place of the reading at hand.
     """
-    if now + 3 * _AHEAD < len(rows):
-        fetch(point_of, rows[now + 3 * _AHEAD], 0)
-    if now + 2 * _AHEAD < len(rows):
-        point = point_of[rows[now + 2 * _AHEAD]]
+    if now + 3 * PACE < len(rows):
+        fetch(point_of, rows[now + 3 * PACE], 0)
+    if now + 2 * PACE < len(rows):
+        point = point_of[rows[now + 2 * PACE]]
         for byte in range(0, _HEAD + _RUNG, LINE):
             fetch(memory, point, byte)
         fetch(tasks, point, _TIER)
-    if now + _AHEAD < len(rows):
-        point = point_of[rows[now + _AHEAD]]
+    if now + PACE < len(rows):
+        point = point_of[rows[now + PACE]]
         if point >= 0:
-            closes = np.int64(heads[point]["cell"]) ^ (time[now + _AHEAD] // CELL_US)
+            closes = np.int64(heads[point]["cell"]) ^ (time[now + PACE] // CELL_US)
             needed = _HEAD + _RUNG
             for _ in range(LEVELS - 1):
                 if closes == 0:

@@ -52,8 +52,9 @@ MOST: Final = SLOTS + 4
 
 _NEVER: Final = np.iinfo(np.int64).max
 _FIRST_HIGH: Final = HIGH.start
-_BEGINS: Final = np.array([LOW.start, HIGH.start])
-_ENDS: Final = np.array([LOW.stop, HIGH.stop])
+BEGINS: Final = np.array([LOW.start, HIGH.start])
+ENDS: Final = np.array([LOW.stop, HIGH.stop])
+"""The slots of each side, low and high."""
 _OUTSIDE: Final = np.array([0b00010, 0, 0b11000, 0b10000, 0])
 """The levels of the same side outside each, as bits: with one of them active, it is active."""
 _URGENT: Final = int(Tier.orange)
@@ -99,9 +100,8 @@ def judge(
     before: int,
     averted: NDArray[np.int32],
     steps: Records,
-    many: int,
 ) -> int:
-    """Judge one reading of a point in place; return how many steps are written by now.
+    """Judge one reading of a point in place; return how many steps are written.
 
     The point has place `point` in `phase`, `t0` and `averted`, and `row` in the rules. `low` and
     `high` are what its sides go by, the value itself unless limits are confirmed; NaN is no news.
@@ -126,10 +126,10 @@ def judge(
             agrees = (against >> slot) & 1 == 0
             if due <= reach and (due < time or (due == time and agrees)):
                 ripe |= 1 << slot
-    many = _confirm(phase, t0, point, on_delay, off_delay, row, ripe, steps, many)
+    many = _confirm(phase, t0, point, on_delay, off_delay, row, ripe, steps, 0)
     for side in range(2):
         missed = entered = 0
-        for slot in range(_BEGINS[side], _ENDS[side]):
+        for slot in range(BEGINS[side], ENDS[side]):
             missed |= phase[point, slot] == PEND_ON and (under >> slot) & 1
             entered |= phase[point, slot] == PEND_OFF and (over >> slot) & 1
         averted[point, side, 0] += missed
@@ -240,20 +240,20 @@ def _confirm(
     while ripe:
         for side in range(2):
             at = _NEVER
-            for slot in range(_BEGINS[side], _ENDS[side]):
+            for slot in range(BEGINS[side], ENDS[side]):
                 if (ripe >> slot) & 1:
                     at = min(at, _due(phase, t0, point, slot, on_delay, off_delay, row))
             if at == _NEVER:
                 continue
             was = _top(phase, point, side)
             rising = falling = 0
-            for slot in range(_BEGINS[side], _ENDS[side]):
+            for slot in range(BEGINS[side], ENDS[side]):
                 if (ripe >> slot) & 1 and at == _due(
                     phase, t0, point, slot, on_delay, off_delay, row
                 ):
                     rising |= (phase[point, slot] == PEND_ON) << slot
                     falling |= (phase[point, slot] == PEND_OFF) << slot
-            for slot in range(_BEGINS[side], _ENDS[side]):
+            for slot in range(BEGINS[side], ENDS[side]):
                 if (rising >> slot) & 1 or (
                     rising & _OUTSIDE[slot] and phase[point, slot] == PEND_ON
                 ):
@@ -290,7 +290,7 @@ def _move(
     for side in range(2):
         was = _top(phase, point, side)
         at = 0
-        for slot in range(_BEGINS[side], _ENDS[side]):
+        for slot in range(BEGINS[side], ENDS[side]):
             now = new = phase[point, slot]
             is_over, is_under = (over >> slot) & 1, (under >> slot) & 1
             restarts = False
@@ -331,10 +331,10 @@ def _hold(
     for side in range(2):
         was = _top(phase, point, side)
         urgent = 0
-        for slot in range(_BEGINS[side], _ENDS[side]):
+        for slot in range(BEGINS[side], ENDS[side]):
             rises = phase[point, slot] == PEND_ON and tier[row, slot] >= _URGENT
             urgent |= rises << slot
-        for slot in range(_BEGINS[side], _ENDS[side]):
+        for slot in range(BEGINS[side], ENDS[side]):
             rises = phase[point, slot] == PEND_ON and (
                 (urgent >> slot) & 1 or urgent & _OUTSIDE[slot]
             )
@@ -348,7 +348,7 @@ def _hold(
 @kernel
 def _top(phase: Phases, point: int, side: int) -> int:
     top = NONE
-    for slot in range(_BEGINS[side], _ENDS[side]):
+    for slot in range(BEGINS[side], ENDS[side]):
         if phase[point, slot] >= ACTIVE:
             top = slot
     return top

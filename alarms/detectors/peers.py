@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from alarms.compiled import kernel
 from alarms.detectors.peer_memory import MEMORY, PEERS, RING
-from alarms.lines import LINE, begins, fetch
+from alarms.lines import LINE, PACE, begins, fetch
 from alarms.readings import Instants, Values
 
 COPIED: Final = 1
@@ -51,8 +51,6 @@ FINDING: Final = np.dtype(
 LINGER: Final = 64
 """Buckets for which a pair is still told of after its state has become 0."""
 
-_AHEAD: Final = 16
-"""Readings between one step of asking for memory and the next."""
 _COUNT: Final = begins(MEMORY, "count")
 _SIZE: Final = MEMORY.itemsize
 _LEAK: Final = 1 / 200
@@ -139,15 +137,15 @@ def _fetch(
 
     `now` is the place of the reading at hand.
     """
-    if now + 3 * _AHEAD < len(slots):
-        s = slots[now + 3 * _AHEAD]
+    if now + 3 * PACE < len(slots):
+        s = slots[now + 3 * PACE]
         fetch(memory, s, 0)
         fetch(memory, s, _COUNT)
         fetch(width, s, 0)
     for part in range(2, 0, -1):
-        if now + part * _AHEAD < len(slots):
-            s = slots[now + part * _AHEAD]
-            if s >= 0 and time[now + part * _AHEAD] // width[s] != memory[s]["newest"]:
+        if now + part * PACE < len(slots):
+            s = slots[now + part * PACE]
+            if s >= 0 and time[now + part * PACE] // width[s] != memory[s]["newest"]:
                 if part == 1:
                     fetch(groups, group_of[s], 0)
                     continue

@@ -25,7 +25,7 @@ from alarms.detectors.sensor_standing import (
     turn,
     unjudged,
 )
-from alarms.lines import fetch
+from alarms.lines import AHEAD, fetch
 from alarms.readings import Instants, Values
 
 MEMORY: Final = np.dtype(
@@ -134,8 +134,6 @@ _BRIEF: Final = 1 / 32
 _DAY_S: Final = 86_400.0
 _WEEK_S: Final = 7 * 86_400.0
 _MOST: Final = 65_535
-_AHEAD: Final = 32
-"""Readings that memory is asked for ahead."""
 _LAST: Final = MEMORY.itemsize - 1
 _LONGEST_MS: Final = 4_000_000_000
 
@@ -164,8 +162,8 @@ def walk(
     count = 0
     tell = len(findings) > 0
     for i in range(len(slots)):
-        if i + _AHEAD < len(slots):
-            s = slots[i + _AHEAD]
+        if i + AHEAD < len(slots):
+            s = slots[i + AHEAD]
             fetch(memory, s, 0)
             fetch(memory, s, _LAST)
             fetch(bound_of, s, 0)

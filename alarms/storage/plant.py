@@ -128,14 +128,12 @@ async def _points(conn: AsyncConnection, places: Mapping[int, Place]) -> tuple[_
         _cut(text or "", sizes)
         for text, sizes in zip(packed[len(_TYPES) :], columns[-_TEXTS:], strict=True)
     ]
-    ids, registered, unit, hashed, *_, gateway_size = columns
+    ids, registered, unit, hashed, *_ = columns
     order = np.argsort(ids)
     tags, names, named = ([text[place] for place in order.tolist()] for text in texts)
     first, of = _numbered(hashed[order])
     first_of_unit, at = _numbered(unit[order])
-    gateways = dict.fromkeys(
-        name for name, size in zip(named, gateway_size[order].tolist(), strict=True) if size
-    )
+    gateways = dict.fromkeys(filter(None, named))
     number = {name: place for place, name in enumerate(gateways)}
     registered = registered[order] + POSTGRES_EPOCH_US
     own = _Own(ids=ids[order].tolist(), registered=registered.tolist())

@@ -101,7 +101,7 @@ class _Rehearsal:
         self.corrected: set[tuple[int, int]] = set()
         self.clockwork: Clockwork | None = None
         self.roster: Roster
-        self.computed = Computed(plant)
+        self.computed: Computed
 
     def take(self, chunk: Chunk) -> None:
         if self.until is not None:
@@ -151,6 +151,7 @@ class _Rehearsal:
             started=started,
         )
         self.roster = Roster.of(self.plant, engine.gateways)
+        self.computed = Computed(self.plant, engine.rules)
         self.clockwork = Clockwork(engine, self._hear, started=started)
         self.outcome.first = started
         return self.clockwork

@@ -34,10 +34,10 @@ class Road:
         self.events: list[ProcessEvent] = []
         self.states: dict[tuple[str, str], ChannelState] = {}
         self.taken: list[Readings] = []
-        self._computed = Computed(plant)
         self._corrected: set[tuple[int, int]] = set()
         self._parts: list[Part] = []
         self.engine = self._built()
+        self._computed = Computed(plant, self.engine.rules)
         self._roster = Roster.of(plant, self.engine.gateways)
 
     def run(self, steps: Sequence[Step], cuts: frozenset[int], *, restarts: bool = False) -> "Road":

@@ -8,6 +8,7 @@ from alarms.computed import Computed
 from alarms.plant import Plant
 from alarms.proposal import LastReadings
 from alarms.readings import HISTORY, Quality, Readings, newer_than
+from alarms.rules import rules_of
 from tests.unit.plants import at, plant, point, readings
 
 Row = tuple[int, int, int, float, int]
@@ -28,7 +29,7 @@ def column(
     registered = points or plant(POINTS)
     last = LastReadings.never(len(registered.points))
     found: list[Row] = []
-    computed = Computed(registered)
+    computed = Computed(registered, rules_of(registered))
     for batch in _batches(rows, cuts):
         derived = computed.derive(readings(batch), last).readings
         last.follow(derived.take(newer_than(derived, last.time)))
@@ -127,7 +128,9 @@ def test_the_batch_given_stays_in_order_and_can_be_told_from_what_was_computed()
     batch = readings(
         [(B, at(1), at(1), 3.0, 0), (A, at(1), at(1), 2.0, 0), (A, at(2), at(2), 1.0, 0)]
     )
-    derived = Computed(plant(POINTS)).derive(batch, LastReadings.never(4))
+    registered = plant(POINTS)
+    computed = Computed(registered, rules_of(registered))
+    derived = computed.derive(batch, LastReadings.never(4))
     assert derived.readings.point.tolist() == [B, A, SUM, TWICE, A, SUM, TWICE]
     assert derived.origin.tolist() == [0, 1, -1, -1, 2, -1, -1]
     gateways = np.array([4, 5, 6], np.int32)
