@@ -80,7 +80,7 @@ class Transition(StrEnum):
     retired = "retired"
 
 
-class Subject(msgspec.Struct, frozen=True, kw_only=True):
+class Subject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whom an alarm speaks of, with everything the outside needs to place it.
 
     `key` names it for ever: `<enterprise>/<tag>`, `<enterprise>/<group code>`, `gateway:<id>` or
@@ -100,7 +100,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool = False
 
 
-class Forecast(msgspec.Struct, frozen=True, kw_only=True):
+class Forecast(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """When a limit will be reached, Micros: expected, and bounds with a stated probability.
 
     `probability` is that of reaching it within the forecast's horizon if the trend goes on.
@@ -113,7 +113,7 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     probability: float
 
 
-class ProcessEvent(msgspec.Struct, frozen=True, kw_only=True):
+class ProcessEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the engine says of one (subject, rule): the process side, never what people owe.
 
     `change` is raised, tier_up, tier_down, returned, quality or late. `t_change` is the event time
@@ -188,7 +188,7 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
     one_shot: bool = False
 
 
-class Suppression(msgspec.Struct, frozen=True, kw_only=True):
+class Suppression(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Suppressed: until when (Micros), by whom, why, and at which tier; above it, it ends."""
 
     until: int
@@ -228,7 +228,7 @@ class Escalation(msgspec.Struct, frozen=True, kw_only=True):
     at: int
 
 
-class Flood(msgspec.Struct, frozen=True, kw_only=True):
+class Flood(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The flood an alarm rang in: since when (Micros), and the point first out at its source."""
 
     since: int

@@ -16,6 +16,7 @@ from alarms import sensor_bounds, wording_sensors
 from alarms.alarm import Transition
 from alarms.detectors import outage, sensor_faults, sensor_standing
 from alarms.family import RANK, Clock, Found, Seen, places_of, set_apart, write_at
+from alarms.lines import gathered
 from alarms.outages import ABSORBED, FAILED, NOT_KNOWN, Outages
 from alarms.plant import Plant
 from alarms.proposal import ChannelState
@@ -183,7 +184,7 @@ class Authenticity:
         kept, gone = self.outages.states(changes.gateways)
         gone += changes.gone
         for (slot, number), was_open in changes.was_open.items():
-            key, rule = self.plant.points[self.rows[slot]].key, RULES[number]
+            key, rule = self.plant.key_of(self.rows[slot]), RULES[number]
             if self._since[slot, number]:
                 process = self._process(slot, number)
                 kept.append(ChannelState(key=key, rule=rule, process=process))
@@ -263,7 +264,7 @@ class Authenticity:
         if len(received) == 0:
             return []
         found = ended(self.plant, self._orphans, int(received[0]))
-        changed.gone += [(self.plant.points[row].key, rule) for row, rule, _ in self._orphans]
+        changed.gone += [(self.plant.key_of(row), rule) for row, rule, _ in self._orphans]
         self._orphans = []
         return found
 
@@ -275,7 +276,7 @@ def _second(time: int) -> int:
 
 def fed(slot_of: Rows, readings: Readings, is_judged: Mask) -> tuple[Rows, Values]:
     """Return what a sensor kernel walks: slots, -1 where not judged; values, NaN: calibrating."""
-    slots, value = slot_of[readings.point], readings.value
+    slots, value = gathered(slot_of, readings.point), readings.value
     if not is_judged.all():
         calibrating = (readings.quality & QUALITY_MASK) == Quality.calibrating
         slots = np.where(is_judged | calibrating, slots, -1).astype(np.int32)

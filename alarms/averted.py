@@ -48,7 +48,7 @@ class Tally:
         slots = sorted({(row, side) for row, side, _ in self._counts})
         return [
             Averted(
-                key=plant.points[row].key,
+                key=plant.key_of(row),
                 rule=RULES[side],
                 near_misses=self._counts[row, side, _NEAR_MISS],
                 reentries=self._counts[row, side, _REENTRY],

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from alarms import faults as fault_alarms
 from alarms import latecomers, record
 from alarms.detectors import limits
-from alarms.families import Families
+from alarms.families import Families, Told
 from alarms.family import SETTLE_US, Clock, Found, Learned, LevelMove, Seen, Walk
 from alarms.latecomers import Wanted
 from alarms.plant import Plant
@@ -24,6 +24,7 @@ from alarms.proposal import (
     judgeable,
 )
 from alarms.readings import Instants, Mask, Readings, Rows
+from alarms.record import Written
 from alarms.rewind_changes import Said
 from alarms.rules import HIGH, LOW, RULES, Ruleset, rules_of
 from alarms.silence import Heard, Watch
@@ -134,7 +135,7 @@ class Engine:
         )
         found += faulted
         faced = self._families.confirmations.faced(readings, is_judged)
-        swept, stirred, moved, moves = self._sweep(readings, is_judged, faced)
+        written, stirred, moved, moves = self._sweep(readings, is_judged, faced)
         found += moved
         seen = Seen(
             readings=readings,
@@ -143,14 +144,14 @@ class Engine:
             moves=moves,
             newest=self.newest,
             walk=Walk.of(readings, is_judged, rows=len(self.rules)),
-            swept=swept,
+            swept=written.standing if written else None,
             stirred=stirred,
             faced=faced,
             behind=behind,
         )
-        told = [family.judge(seen) for family in self._families]
+        told = self._families.judge(seen)
         newest = Newest(readings=readings, is_judged=is_judged)
-        return self._proposal(found, newest, swept, heard, faulty, told)
+        return self._proposal(found, newest, written, heard, faulty, told)
 
     def around(self, readings: Readings, upon: Proposal) -> Wanted:
         """Return which neighbours late readings need, judged `upon` what their batch brought."""
@@ -178,7 +179,7 @@ class Engine:
         """
         heard = Heard()
         deadline = self.watch.deadlines(self.newest.received, self._floor, link_since)
-        swept, found, moves = self._run_out(now, link_since)
+        written, found, moves = self._run_out(now, link_since)
         found += (
             (0, 9, event.t_change, event)
             for event in self.watch.listen(self.newest.received, deadline, now, heard)
@@ -190,10 +191,10 @@ class Engine:
             newest=self.newest,
             moves=moves,
             owed=self.pasts.owing(),
-            swept=swept,
+            swept=written.standing if written else None,
         )
-        told = [family.tick(clock) for family in self._families]
-        return self._proposal(found, None, swept, heard, fault_alarms.Changed(), told)
+        told = self._families.tick(clock)
+        return self._proposal(found, None, written, heard, fault_alarms.Changed(), told)
 
     def adopt(self, proposal: Proposal) -> None:
         """Let memory follow the record: call after the proposal's transaction has committed."""
@@ -234,23 +235,22 @@ class Engine:
 
     def _sweep(
         self, readings: Readings, is_judged: Mask, faced: Faced
-    ) -> tuple[Standing | None, Readings, list[Found], list[LevelMove]]:
+    ) -> tuple[Written | None, Readings, list[Found], list[LevelMove]]:
         """Judge every reading of the points that have a reading outside their calm interval."""
         rows, places = stirring(self._calm, self._mark, readings.point, readings.value, faced)
         if len(rows) == 0:
             return None, Readings.none(), [], []
         chosen = readings.take(places)
+        standing = self._standing.take(rows)
         swept = sweep(
             self.rules,
-            self._standing.take(rows),
+            standing,
             chosen,
             is_judged[places],
             holds(chosen.quality),
             self.newest.judged_time[rows],
             None if faced is None else faced[places],
         )
-        phase = swept.standing.phase
-        active = limits.tops(phase) != limits.NONE
         found: list[Found] = []
         moves: list[LevelMove] = []
         for finding in swept.findings:
@@ -268,7 +268,7 @@ class Engine:
                 value=held.value,
                 behind=behind,
                 peak=finding.peak,
-                still_over=bool(active[finding.point, finding.side]),
+                still_over=finding.still_over,
                 lost="bad" if finding.lost else None,
             )
             place = int(places[finding.place])
@@ -277,11 +277,12 @@ class Engine:
                 LevelMove(place=place, row=row, side=finding.side, was=finding.was,
                           top=finding.top, at=finding.at, lost=finding.lost, peak=finding.peak)
             )  # fmt: skip
-        return swept.standing, chosen, found, moves
+        written = record.changes(self.plant, self.rules, standing, swept.standing)
+        return written, chosen, found, moves
 
     def _run_out(
         self, now: int, link_since: int
-    ) -> tuple[Standing | None, list[Found], list[LevelMove]]:
+    ) -> tuple[Written | None, list[Found], list[LevelMove]]:
         """Let delays run out by the event clocks, then assume the worst of the silent."""
         rows = np.flatnonzero(self._pending).astype(np.int32)
         if len(rows) == 0:
@@ -328,33 +329,31 @@ class Engine:
         for side, slots in enumerate((LOW, HIGH)):
             peaks[(phase[:, slots] == limits.CLEAR).all(axis=1), side] = np.nan
         swept = Standing(rows=rows, phase=phase, t0=t0, peak=peaks, stored=standing.stored)
-        return swept, found, moves
+        old = self._standing.take(rows)
+        return record.changes(self.plant, self.rules, old, swept), found, moves
 
     def _proposal(
         self,
         found: list[Found],
         newest: Newest | None,
-        swept: Standing | None,
+        written: Written | None,
         heard: Heard,
         faulty: fault_alarms.Changed,
-        told: list[tuple[list[Found], Any]],
+        told: Iterable[Told],
     ) -> Proposal:
         kept, gone = self.watch.states(heard)
         more, less = self.faults.states(faulty)
         kept, gone = kept + more, gone + less
         memory: list[object] = [heard, faulty]
-        for family, (events, changes) in zip(self._families, told, strict=True):
-            found += events
-            more, less = family.states(changes)
-            kept, gone = kept + more, gone + less
-            memory.append(Adoption(family=family, changes=changes))
+        for each in told:
+            found += each.found
+            kept, gone = kept + each.kept, gone + each.gone
+            memory.append(each.adoption)
         found.sort(key=lambda item: item[:3])
         memory += [] if newest is None else [newest]
-        if swept is not None:
-            old = self._standing.take(swept.rows)
-            swept, more, less = record.changes(self.plant, self.rules, old, swept)
-            kept, gone = kept + more, gone + less
-            memory.append(swept)
+        if written is not None:
+            kept, gone = kept + written.kept, gone + written.gone
+            memory.append(written.standing)
         ended = [
             ended_event(self.plant, row, RULES[side], self._held(row)) for row, side in self._ended
         ]

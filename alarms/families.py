@@ -1,19 +1,20 @@
 """The families of rules beside the limits, in the order in which they are asked."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from alarms.alarm import ProcessEvent
 from alarms.authenticity import Authenticity
 from alarms.confirmations import Confirmations
 from alarms.deviations import Deviations
-from alarms.family import Changes, Family, Found, Learned
+from alarms.family import Changes, Clock, Family, Found, Learned, Seen
 from alarms.flood import Floods
 from alarms.forecasts import Forecasts
 from alarms.groups import Groups
 from alarms.pasts import Pasts
 from alarms.peer_sensors import PeerSensors
 from alarms.plant import Plant
-from alarms.proposal import ChannelState, LastReadings
+from alarms.proposal import Adoption, ChannelState, LastReadings
 from alarms.raising import Raising
 from alarms.rates import Rates
 from alarms.rewinds import Rewinds
@@ -21,6 +22,15 @@ from alarms.rules import Ruleset
 from alarms.standing import Standing
 from alarms.suppressions import Suppressions
 from alarms.trust import Trust
+
+
+class Told(NamedTuple):
+    """What one family says: events, what to adopt, rows of the record to upsert and to delete."""
+
+    found: list[Found]
+    adoption: Adoption
+    kept: list[ChannelState]
+    gone: list[tuple[str, str]]
 
 
 class Families:
@@ -76,6 +86,14 @@ class Families:
         self.pasts.settle(newest)
         self.rewinds.settle(newest)
 
+    def judge(self, seen: Seen) -> list[Told]:
+        """Return what each family says of a batch."""
+        return [_told(family, *family.judge(seen)) for family in self._each]
+
+    def tick(self, clock: Clock) -> list[Told]:
+        """Return what time alone means to each family."""
+        return [_told(family, *family.tick(clock)) for family in self._each]
+
     def cover(self, events: Iterable[ProcessEvent]) -> tuple[ProcessEvent, ...]:
         """Return events of late readings, covered by suppressions."""
         return tuple(self._suppressions.cover(events))
@@ -85,3 +103,8 @@ class Families:
     ) -> tuple[tuple[ProcessEvent, ...], Changes]:
         """Return all events in order, covered by suppressions, and the floods' changes."""
         return self.floods.label((*ended, *self._suppressions.cover(item[3] for item in found)))
+
+
+def _told(family: Family, found: list[Found], changes: Changes) -> Told:
+    # At once, while what it goes by is at hand.
+    return Told(found, Adoption(family=family, changes=changes), *family.states(changes))

@@ -9,10 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar, runtime_checkable
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from alarms.alarm import ProcessEvent
+from alarms.compiled import kernel
+from alarms.lines import gathered
 from alarms.proposal import ChannelState, LastReadings
 from alarms.readings import Instants, Mask, Readings, Rows, Values
 from alarms.standing import Standing
@@ -24,12 +27,12 @@ Changes = Any
 """What a family proposes to remember: its own, and nothing outside."""
 RANK: Final = 5
 """The first rank of the families: what limits say of a reading comes before what they say."""
+_BITS: Final = 14
 SETTLE_US: Final = 1_000_000
 """A tick lets a delay run out this much late: a reading of that instant may be on its way."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LevelMove:
+class LevelMove(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A limit alarm's top level moved from slot `was` to slot `top` (-1: none) at `at`, Micros.
 
     `place` is that of the reading in the batch, `row` its point's, `side` 0 low and 1 high. `lost`
@@ -58,19 +61,34 @@ class Walk(NamedTuple):
 
     @classmethod
     def of(cls, readings: Readings, is_judged: Mask, *, rows: int) -> "Walk":
-        """Sort readings of a plant of so many rows as far as 16 bits tell rows apart.
+        """Sort readings of a plant of so many rows as far as _BITS tell rows apart.
 
         That is stable, and costs next to nothing.
         """
-        coarse = (readings.point >> max(0, rows.bit_length() - 16)).astype(np.uint16)
-        order = np.argsort(coarse, kind="stable")
-        return cls(
-            order=order,
-            rows=readings.point[order],
-            time=readings.time[order],
-            value=readings.value[order],
-            is_judged=is_judged[order],
-        )
+        coarser = max(0, rows.bit_length() - _BITS)
+        return cls(*_sorted(readings.point, readings.time, readings.value, is_judged, coarser))
+
+
+@kernel
+def _sorted(
+    rows: Rows, time: Instants, value: Values, is_judged: Mask, coarser: int
+) -> tuple[NDArray[np.intp], Rows, Instants, Values, Mask]:
+    many = len(rows)
+    order, its_row = np.empty(many, np.intp), np.empty(many, np.int32)
+    its_time, its_value = np.empty(many, np.int64), np.empty(many, np.float64)
+    its_mask = np.empty(many, np.bool_)
+    ends = np.zeros((1 << _BITS) + 1, np.int32)
+    for i in range(many):
+        ends[(rows[i] >> coarser) + 1] += 1
+    for i in range(1, len(ends)):
+        ends[i] += ends[i - 1]
+    for i in range(many):
+        bucket = rows[i] >> coarser
+        at = ends[bucket]
+        ends[bucket] += 1
+        order[at], its_row[at], its_time[at] = i, rows[i], time[i]
+        its_value[at], its_mask[at] = value[i], is_judged[i]
+    return order, its_row, its_time, its_value, its_mask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +229,7 @@ def places_of(family: Rewindable, rows: Rows) -> Rows:
 
     Its own rows ascend: where they are all of the plant's, nothing need be looked up.
     """
-    return rows if len(family.rows) == len(family.place_of) else family.place_of[rows]
+    return rows if len(family.rows) == len(family.place_of) else gathered(family.place_of, rows)
 
 
 Columns = Sequence[NDArray[Any]]

@@ -78,7 +78,7 @@ class Faults:
         """Return the rows of the record that follow from changes: to upsert, and to delete."""
         kept, gone = self._clocks.states(changed.clocks)
         for row, at in changed.points.items():
-            key = self.plant.points[row].key
+            key = self.plant.key_of(row)
             if at is None:
                 gone.append((key, RANGE))
             else:

@@ -8,7 +8,6 @@ if it still stands; what people shelve or take out of service is known to the re
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
@@ -25,8 +24,7 @@ _RINGS: Final = frozenset({Transition.raised, Transition.tier_up})
 _TOLD: Final = _RINGS | {Transition.returned, Transition.late, Transition.unsuppressed}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
+class Position(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What must be known of a position: as many newest annunciations as decide, times in Micros.
 
     `since` is when the flood began, None where there is none; `first` has of each hazard source the
@@ -36,7 +34,7 @@ class Position:
 
     moments: tuple[int, ...] = ()
     since: int | None = None
-    first: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    first: Mapping[str, tuple[str, int]] = {}
     unheard: frozenset[tuple[str, str]] = frozenset()
 
     def is_flooded(self, now: int) -> bool:
@@ -56,7 +54,7 @@ class Position:
         window = sorted([*window, at])[-(STARTS_ABOVE + 1) :]
         if since is None and len(window) > STARTS_ABOVE:
             since = newest
-        return replace(self, moments=tuple(window), since=since, first=first)
+        return msgspec.structs.replace(self, moments=tuple(window), since=since, first=first)
 
 
 _QUIET: Final = Position()
@@ -83,7 +81,9 @@ class Floods:
             if event.change in _TOLD and subject.region is not None:
                 known = changes.get(subject.region) or self._positions.get(subject.region, _QUIET)
                 unheard = _unheard(known.unheard, event)
-                now = known if unheard == known.unheard else replace(known, unheard=unheard)
+                now = known
+                if unheard != known.unheard:
+                    now = msgspec.structs.replace(known, unheard=unheard)
                 if _rings(known, event):
                     source = f"{subject.enterprise}/{subject.source or ''}"
                     now = now.heard(event.t_change, source, subject.key)
@@ -106,7 +106,7 @@ class Floods:
                 known = known or self._positions.get(region, _QUIET)
                 unheard = _unheard(known.unheard, event)
                 if unheard != known.unheard:
-                    changes[region] = replace(known, unheard=unheard)
+                    changes[region] = msgspec.structs.replace(known, unheard=unheard)
         return changes
 
     def states(self, changes: Changes) -> list[ChannelState]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -173,7 +174,7 @@ class Forecasts:
         ]
         gone = list(changes.gone)
         if changes.ended:
-            gone += [(self.plant.points[row].key, rule) for row, rule in self._ended]
+            gone += [(self.plant.key_of(row), rule) for row, rule in self._ended]
         return kept, gone
 
     def adopt(self, changes: Changes) -> None:
@@ -320,7 +321,7 @@ def _walked(seen: Seen) -> list[LevelMove]:
     order = seen.walk.order
     walked = np.full(len(order) + 1, len(order))
     walked[order] = np.arange(len(order))
-    return [replace(move, place=int(walked[move.place])) for move in seen.moves]
+    return [msgspec.structs.replace(move, place=int(walked[move.place])) for move in seen.moves]
 
 
 def _response(plant: Plant, point: Point) -> float:

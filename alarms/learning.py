@@ -142,9 +142,9 @@ class Learning:
     def states(self, changes: Changes) -> tuple[list[ChannelState], list[tuple[str, str]]]:
         """Return the rows of the record that follow from changes: to upsert, and to delete."""
         kept: list[ChannelState] = []
-        gone = [(self.plant.points[row].key, self.name) for row in changes.ended]
+        gone = [(self.plant.key_of(row), self.name) for row in changes.ended]
         for at, process in changes.standing.items():
-            key = self.plant.points[int(self.rows[at])].key
+            key = self.plant.key_of(int(self.rows[at]))
             if process is not None:
                 kept.append(ChannelState(key=key, rule=self.name, process=process))
             elif at in self._stored:

@@ -12,6 +12,8 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
+from alarms.compiled import kernel
+
 LINE: Final = 64
 AHEAD: Final = 32
 """Readings that memory is asked for ahead,"""
@@ -67,3 +69,14 @@ def _asked(_typing: Any, records: types.Type, place: types.Type, byte: types.Typ
 @overload(fetch, inline="always", strict=False)
 def _fetched(records: types.Type, place: types.Type, byte: types.Type) -> Any:  # noqa: ANN401, ARG001  # numba's own
     return lambda records, place, byte: _asked(records, place, byte)  # type: ignore[call-arg]
+
+
+@kernel
+def gathered(column: NDArray[Any], places: NDArray[np.integer[Any]]) -> NDArray[Any]:
+    """Return what a column has at these places, in their order."""
+    found = np.empty(len(places), column.dtype)
+    for i in range(len(places)):
+        if i + AHEAD < len(places):
+            fetch(column, places[i + AHEAD], 0)
+        found[i] = column[places[i]]
+    return found

@@ -7,7 +7,7 @@ lateness can be judged again in its order, whatever came meanwhile, and the cost
 readings of two minutes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -31,7 +31,7 @@ Step = tuple[int, int]
 """When a side's top level moved (Micros), and to which slot."""
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class Told(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An occurrence of one side: its raise, its return if any (Micros), its levels on the way.
 
     `peak` is that of one that has returned.
@@ -44,7 +44,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     peak: float | None = None
 
 
-class Snap(msgspec.Struct, frozen=True, kw_only=True):
+class Snap(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How a point stood at one moment: its limits' columns, and its occurrences.
 
     `judged_time` is that of its newest judged reading then; `closed` counts the occurrences that
@@ -65,10 +65,12 @@ class Snap(msgspec.Struct, frozen=True, kw_only=True):
 
     def after(self, closed: int) -> "Snap":
         """Return it as counted from so many occurrences on."""
-        return msgspec.structs.replace(self, closed=max(self.closed - closed, 0))
+        return (
+            msgspec.structs.replace(self, closed=max(self.closed - closed, 0)) if closed else self
+        )
 
 
-class Past(msgspec.Struct, frozen=True, kw_only=True):
+class Past(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is kept of one point.
 
     `minute` is that of its newest reading; `before` and `begin` are how it stood at the beginning
@@ -94,7 +96,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
         return (self.minute - 1) * MINUTE_US
 
 
-class Followed(msgspec.Struct, frozen=True, kw_only=True):
+class Followed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The past of a point after a batch; `closed` has all occurrences since the adopted past.
 
     `overtaken`: the clock had let a delay run out ahead of a reading that came now.
@@ -162,9 +164,11 @@ def followed(
 def told(
     closed: Sequence[Told],
     open_: tuple[Told | None, Told | None],
-    moves: Iterable[LevelMove | Finding],
+    moves: Sequence[LevelMove | Finding],
 ) -> tuple[tuple[Told, ...], tuple[Told | None, Told | None]]:
     """Return the occurrences of one point after moves of its sides' top levels."""
+    if not moves:
+        return tuple(closed), open_
     ended, stands = list(closed), list(open_)
     for move in moves:
         known = stands[move.side]

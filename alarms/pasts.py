@@ -34,6 +34,7 @@ from alarms.sweep import Faced
 STATE: Final = "limit.past"
 _NOTHING: Final[Mapping[int, Followed]] = {}
 _NEVER: Final = -1
+_AT_REST: Final = Snap()
 
 
 class Pasts:
@@ -184,12 +185,12 @@ class Pasts:
         """
         kept: list[ChannelState] = []
         gone = [
-            (self.plant.points[row].key, STATE)
+            (self.plant.key_of(row), STATE)
             for row in self._dropped
             if row not in changes.pasts and row not in self._past
         ]
         for row, change in changes.pasts.items():
-            key = self.plant.points[row].key
+            key = self.plant.key_of(row)
             known = upon[row].past if row in upon else self._past.get(row)
             if change.past is None:
                 if known is not None:
@@ -217,7 +218,7 @@ class Pasts:
 
     def rested(self, row: int, newest: LastReadings) -> Past:
         """Return the past of a point that was at rest until this batch."""
-        return Past(minute=int(newest.time[row]) // MINUTE_US, before=Snap(), begin=Snap())
+        return Past(minute=int(newest.time[row]) // MINUTE_US, before=_AT_REST, begin=_AT_REST)
 
     def _borders(
         self,

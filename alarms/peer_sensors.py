@@ -140,7 +140,7 @@ class PeerSensors:
         found: list[Found] = []
         if len(readings):
             found = ended(self.plant, self._orphans, int(readings.received[0]))
-            changed.gone += [(self.plant.points[row].key, rule) for row, rule, _ in self._orphans]
+            changed.gone += [(self.plant.key_of(row), rule) for row, rule, _ in self._orphans]
             self._orphans = []
         slots, value = fed(self._slot_of, readings, seen.is_judged)
         by_slot = replace(readings, point=slots, value=value)
@@ -170,7 +170,7 @@ class PeerSensors:
         kept: list[ChannelState] = []
         gone = list(changes.gone)
         for (slot, rule), was_open in changes.was_open.items():
-            key = self.plant.points[self.rows[slot]].key
+            key = self.plant.key_of(self.rows[slot])
             known = self._open.get((slot, rule))
             if known is not None:
                 process = {"t": known.since, "quiet": known.quiet}

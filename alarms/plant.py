@@ -324,6 +324,10 @@ class Plant:
         own, sole = np.array(named, np.int32)[columns.reporter], np.array(only, np.int32)
         return np.where(columns.reporter >= 0, own, sole[columns.at])
 
+    def key_of(self, row: int) -> str:
+        """Return the key of a row's point."""
+        return self.columns.key(row)
+
     def subject(self, row: int) -> Subject:
         """Return what an alarm of this point says of it."""
         point = self.points[row]

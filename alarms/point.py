@@ -44,4 +44,9 @@ class Point:
     @property
     def key(self) -> str:
         """Return the name that stands for this point everywhere: `<enterprise>/<tag>`."""
-        return f"{self.enterprise}/{self.tag}"
+        return key_of(self.enterprise, self.tag)
+
+
+def key_of(enterprise: str, tag: str) -> str:
+    """Return the key of the enterprise's point with this tag."""
+    return f"{enterprise}/{tag}"

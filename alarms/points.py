@@ -10,7 +10,7 @@ from typing import Self, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from alarms.point import Point
+from alarms.point import Point, key_of
 
 Place = tuple[str, str, str]
 """Enterprise, source and unit."""
@@ -86,6 +86,10 @@ class Points(Sequence[Point]):
                 gateway=self.gateways[reporter] if reporter >= 0 else None,
             )
         return made
+
+    def key(self, row: int) -> str:
+        """Return a point's key without making the point."""
+        return key_of(self.places[self.at[row]][0], self.tags[row])
 
     def where(self, chosen: Callable[[Point], bool]) -> NDArray[np.bool_]:
         """Tell of each row whether its settings are chosen."""

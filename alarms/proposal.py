@@ -1,8 +1,10 @@
 """What goes into the engine at start and comes out of it with each batch, as plain values."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,8 +26,7 @@ from alarms.readings import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelState:
+class ChannelState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What must outlive the process for one (subject key, rule); `process` is JSON-able."""
 
     key: str
@@ -222,7 +223,15 @@ _HOLDS[[Quality.bad, Quality.fault, Quality.offline]] = True
 
 def judgeable(readings: Readings) -> Mask:
     """Tell which readings are compared with limits: by their quality, and a number at all."""
-    return judged(readings.quality) & np.isfinite(readings.value)
+    return _judgeable(readings.quality, readings.value)
+
+
+@kernel
+def _judgeable(quality: Qualities, value: Values) -> Mask:
+    usable = np.empty(len(quality), np.bool_)
+    for i in range(len(quality)):
+        usable[i] = _JUDGED[quality[i] & QUALITY_MASK] and math.isfinite(value[i])
+    return usable
 
 
 def learned_from(quality: Qualities) -> Mask:

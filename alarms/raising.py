@@ -159,13 +159,13 @@ class Raising:
         kept: list[ChannelState] = []
         gone: list[tuple[str, str]] = []
         for (row, side), course in changes.open.items():
-            key, rule = self.plant.points[row].key, STATES[side]
+            key, rule = self.plant.key_of(row), STATES[side]
             if course is not None:
                 kept.append(ChannelState(key=key, rule=rule, process=_written(course)))
             elif (row, side) in self._active or (upon is not None and (row, side) in upon.open):
                 gone.append((key, rule))
         for row, courses in changes.past.items():
-            key = self.plant.points[row].key
+            key = self.plant.key_of(row)
             if courses:
                 process = {"courses": msgspec.to_builtins(courses)}
                 kept.append(ChannelState(key=key, rule=PAST, process=process))

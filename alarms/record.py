@@ -2,10 +2,9 @@
 
 import math
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from alarms.compiled import kernel
 from alarms.detectors import limits
@@ -16,22 +15,24 @@ from alarms.rules import HIGH, LEVEL_NAMES, LOW, RULES, SLOTS, Ruleset
 from alarms.standing import Standing
 
 _SIDES: Final = (LOW, HIGH)
+_SLOTS: Final = tuple(range(SLOTS)[side] for side in _SIDES)
 
-Written = tuple[Standing, list[ChannelState], list[tuple[str, str]]]
+
+class Written(NamedTuple):
+    """A standing that knows what is stored, and the rows of the record to upsert and to delete."""
+
+    standing: Standing
+    kept: list[ChannelState]
+    gone: list[tuple[str, str]]
 
 
 def changes(plant: Plant, rules: Ruleset, old: Standing, new: Standing) -> Written:
-    """Return the new standing, knowing what is stored, with the rows to upsert and to delete."""
-    kept: list[ChannelState] = []
-    gone: list[tuple[str, str]] = []
+    """Return how points stand now, and what to write that they do."""
     rests, changed = np.empty_like(new.stored), np.empty_like(new.stored)
     _compared(old.phase, old.t0, old.peak, new.phase, new.t0, new.peak, rests, changed)
-    ended = rests & new.stored
-    for side in range(len(_SIDES)):
-        kept += _rows(plant, rules, new, np.flatnonzero(changed[:, side]), side)
-        ends = new.rows[ended[:, side]].tolist()
-        gone += [(plant.points[row].key, RULES[side]) for row in ends]
-    return replace(new, stored=~rests), kept, gone
+    ended = np.argwhere(rests & new.stored).tolist()
+    gone = [(plant.key_of(new.rows[place]), RULES[side]) for place, side in ended]
+    return Written(replace(new, stored=~rests), _rows(plant, rules, new, changed), gone)
 
 
 @kernel
@@ -77,7 +78,7 @@ def recall(
 
     Levels go by name: one whose limit was moved keeps its phase, one that is gone is left out.
     """
-    for slot in range(SLOTS)[_SIDES[side]]:
+    for slot in _SLOTS[side]:
         code = int(rules.name[row, slot])
         known = process["levels"].get(LEVEL_NAMES[code]) if code >= 0 else None
         if known is not None:
@@ -87,26 +88,28 @@ def recall(
     standing.stored[row, side] = True
 
 
-def _rows(
-    plant: Plant, rules: Ruleset, standing: Standing, chosen: NDArray[np.intp], side: int
-) -> list[ChannelState]:
-    slots, rows = _SIDES[side], standing.rows[chosen]
+def _rows(plant: Plant, rules: Ruleset, standing: Standing, changed: Mask) -> list[ChannelState]:
+    """Return the rows of these sides of points; `changed` has shape (k, 2)."""
+    places, sides = np.nonzero(changed)
+    rows = standing.rows[places]
     columns = (
         rows,
-        rules.name[rows, slots],
-        standing.phase[chosen, slots],
-        standing.t0[chosen, slots],
-        standing.peak[chosen, side],
+        sides,
+        rules.name[rows],
+        standing.phase[places],
+        standing.t0[places],
+        standing.peak[places, sides],
     )
     found: list[ChannelState] = []
-    for row, names, phases, t0s, peak in zip(*(c.tolist() for c in columns), strict=True):
-        levels = {
-            LEVEL_NAMES[name]: [limits.PHASES[phase], t0]
-            for name, phase, t0 in zip(names, phases, t0s, strict=True)
-            if name >= 0 and (phase or t0)
+    for row, side, names, phases, t0s, peak in zip(*(c.tolist() for c in columns), strict=True):
+        process: dict[str, Any] = {
+            "levels": {
+                LEVEL_NAMES[names[slot]]: [limits.PHASES[phases[slot]], t0s[slot]]
+                for slot in _SLOTS[side]
+                if names[slot] >= 0 and (phases[slot] or t0s[slot])
+            }
         }
-        process: dict[str, Any] = {"levels": levels}
         if not math.isnan(peak):
             process["peak"] = peak
-        found.append(ChannelState(key=plant.points[row].key, rule=RULES[side], process=process))
+        found.append(ChannelState(key=plant.key_of(row), rule=RULES[side], process=process))
     return found

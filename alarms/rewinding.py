@@ -1,9 +1,9 @@
 """Judges points again from how they stood: readings in order, limits' moves among them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from alarms.family import Columns, Found, LevelMove, Rewindable, Seen, Walk, write_at
@@ -66,7 +66,7 @@ def _seen(readings: Readings, moves: Iterable[LevelMove], newest: LastReadings) 
     for move in sorted(moves, key=lambda move: move.at):
         first, end = np.searchsorted(readings.point, [move.row, move.row + 1])
         place = first + np.searchsorted(readings.time[first:end], move.at)
-        placed.append(replace(move, place=int(place)))
+        placed.append(msgspec.structs.replace(move, place=int(place)))
     return Seen(
         readings=readings,
         is_judged=is_judged,

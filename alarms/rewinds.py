@@ -178,7 +178,7 @@ class Rewinds:
             each = rewound(family, rows, before, legs)
             done.append(each)
             for i, at in enumerate(each.places.tolist()):
-                key = self.plant.points[int(family.rows[at])].key
+                key = self.plant.key_of(int(family.rows[at]))
                 was, now = family.stands(at), each.ended.stands(i)
                 kept += [
                     ChannelState(key=key, rule=rule, process=process)

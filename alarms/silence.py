@@ -178,9 +178,8 @@ class Watch:
 
     def states(self, heard: Heard) -> tuple[list[ChannelState], list[tuple[str, str]]]:
         """Return the rows of the record that follow from changes: to upsert, and to delete."""
-        keys = self.plant.points
         kept = [
-            ChannelState(key=keys[row].key, rule=STALE, process={"t": at})
+            ChannelState(key=self.plant.key_of(row), rule=STALE, process={"t": at})
             for row, at in heard.silent.items()
         ]
         gateways: dict[int, dict[str, int]] = {g: {"up": at} for g, at in heard.up.items()}
@@ -190,10 +189,12 @@ class Watch:
             for g, process in gateways.items()
         ]
         kept += [
-            ChannelState(key=keys[row].key, rule=REPORTER, process={"gateway": self.ids[g]})
+            ChannelState(
+                key=self.plant.key_of(row), rule=REPORTER, process={"gateway": self.ids[g]}
+            )
             for row, g in heard.reporters.items()
         ]
-        return kept, [(keys[row].key, STALE) for row in heard.speaking]
+        return kept, [(self.plant.key_of(row), STALE) for row in heard.speaking]
 
     def _gateway_silent(
         self, gateway: int, rows: Rows, at: int, heard: Heard, *, ever: bool

@@ -79,7 +79,7 @@ class Suppressions:
                     self._fed_by.setdefault(each, set()).add(row)
         self._feeds = np.zeros(len(plant.points), np.bool_)
         self._feeds[list(self._fed_by)] = True
-        self._row_of = {plant.points[row].key: row for row in self._designs}
+        self._row_of = {plant.key_of(row): row for row in self._designs}
 
     @property
     def nbytes(self) -> int:
@@ -137,7 +137,7 @@ class Suppressions:
         kept: list[ChannelState] = []
         gone: list[tuple[str, str]] = []
         for row, standing in changes.items():
-            key = self._plant.points[row].key
+            key = self._plant.key_of(row)
             if standing == _REST:
                 gone += [(key, STATE)] if row in self._standing else []
             elif standing != self._standing.get(row):

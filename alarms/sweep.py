@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,6 +32,7 @@ FOUND: Final = np.dtype(
         ("at", np.int64),
         ("behind", np.int32),
         ("peak", np.float64),
+        ("still_over", np.bool_),
     ]
 )
 """A finding as it is written down: `peak` is mirrored at low sides, NaN for none."""
@@ -39,12 +41,12 @@ Faced = NDArray[np.float64] | None
 (alarms.confirmations); None: the values themselves."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A side's top level moved. `point` and `place` index the points and readings swept.
 
     `behind` is the place of the judged reading whose value it rests on, -1 where that is the
-    newest adopted one. `rank` orders the findings of one reading.
+    newest adopted one. `rank` orders the findings of one reading. `still_over`: a level of the
+    side is active after the batch.
     """
 
     point: int
@@ -57,6 +59,7 @@ class Finding:
     behind: int
     peak: float | None
     lost: bool
+    still_over: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +211,7 @@ def _walk(
     begin = 0
     for point in range(len(rows)):
         row = rows[point]
+        told = many
         calm_low, calm_high = -on[row, _FIRST_LOW], on[row, _FIRST_HIGH]
         before = judged_time[point]
         held = _NONE_YET
@@ -231,6 +235,8 @@ def _walk(
             if judged:
                 before = time[place]
                 held = place
+        for i in range(told, many):
+            found[i]["still_over"] = limits.top_of(phase, point, found[i]["side"]) != limits.NONE
         begin = end[point]
     return many
 
@@ -316,9 +322,10 @@ def _finding(
     at: int,
     behind: int,
     peak: float,
+    still_over: bool,  # noqa: FBT001
 ) -> Finding:
     shown = None if math.isnan(peak) else (-peak if side == 0 else peak)
     return Finding(
         point=point, place=place, rank=rank, side=side, was=was, top=top, at=at,
-        behind=behind, peak=shown, lost=rank == limits.LOST,
+        behind=behind, peak=shown, lost=rank == limits.LOST, still_over=still_over,
     )  # fmt: skip

@@ -107,7 +107,7 @@ def regraded(plant: Plant, tables: Sequence[Tiering], written: Iterable[Point]) 
         found = list(findings(ruled, point)) if tiers.tiering_of(ruled, point) in tables else []
         if not found:
             continue
-        alike = [plant.points[row].key for row in np.flatnonzero(plant.alike.of == kind).tolist()]
+        alike = [plant.key_of(row) for row in np.flatnonzero(plant.alike.of == kind).tolist()]
         left = [key for key in alike if key not in own]
         for finding in found if left else ():
             more = f" and {len(left) - 1} more" if len(left) > 1 else ""

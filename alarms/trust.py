@@ -132,7 +132,7 @@ class Trust:
 
     def states(self, changes: Changes) -> tuple[list[ChannelState], list[tuple[str, str]]]:
         """Return the rows of the record that follow from changes: to upsert, and to delete."""
-        keys = {row: self.plant.points[row].key for row in changes}
+        keys = {row: self.plant.key_of(row) for row in changes}
         kept = [
             ChannelState(key=keys[row], rule=RULE, process={"quality": quality})
             for row, quality in changes.items()

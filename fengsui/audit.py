@@ -71,7 +71,7 @@ async def audit(conn: AsyncConnection, *, first: int, end: int) -> Findings:
         findings.readings += len(readings)
         late = readings.take((readings.quality & (BEHIND | FAR)) == BEHIND)
         for row, at in zip(late.point.tolist(), late.time.tolist(), strict=True):
-            behind.setdefault(plant.points[row].key, []).append(at)
+            behind.setdefault(plant.key_of(row), []).append(at)
         for road in (steady, patient):
             road.take(readings)
     told = episodes(opened, rows)
@@ -98,7 +98,7 @@ class _Road:
         windows: Readings,
     ) -> None:
         whole = scope.start < scope.mark
-        renewed = {plant.points[row].key for row in np.flatnonzero(scope.renewed).tolist()}
+        renewed = {plant.key_of(row) for row in np.flatnonzero(scope.renewed).tolist()}
         seeds = [row for row in opened if row.key in renewed or not whole]
         states = audit_seeds.states(plant, seeds)
         engine = Engine.build(plant, states=states, last=last, started=scope.start)

@@ -151,7 +151,7 @@ def _learns(plant: Plant) -> bool:
 
 
 def _keys(plant: Plant, chosen: Mask) -> frozenset[str]:
-    return frozenset(plant.points[row].key for row in np.flatnonzero(chosen).tolist())
+    return frozenset(plant.key_of(row) for row in np.flatnonzero(chosen).tolist())
 
 
 def _changed_points(plant: Plant, times: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
@@ -191,5 +191,5 @@ def _unpeered(plant: Plant, at: Instants, start: int) -> frozenset[str]:
     for rows in places.values():
         born = [plant.registered[row] for row in rows]
         if max(at[rows]) >= start or (max(born) > start and max(born) > min(born)):
-            found |= {plant.points[row].key for row in rows}
+            found |= {plant.key_of(row) for row in rows}
     return frozenset(found)

@@ -245,7 +245,7 @@ def _confirm(
                     at = min(at, _due(phase, t0, point, slot, on_delay, off_delay, row))
             if at == _NEVER:
                 continue
-            was = _top(phase, point, side)
+            was = top_of(phase, point, side)
             rising = falling = 0
             for slot in range(BEGINS[side], ENDS[side]):
                 if (ripe >> slot) & 1 and at == _due(
@@ -288,7 +288,7 @@ def _move(
         if rises and on_delay[row, slot] == 0:
             at_once |= 1 << slot
     for side in range(2):
-        was = _top(phase, point, side)
+        was = top_of(phase, point, side)
         at = 0
         for slot in range(BEGINS[side], ENDS[side]):
             now = new = phase[point, slot]
@@ -329,7 +329,7 @@ def _hold(
     many: int,
 ) -> int:
     for side in range(2):
-        was = _top(phase, point, side)
+        was = top_of(phase, point, side)
         urgent = 0
         for slot in range(BEGINS[side], ENDS[side]):
             rises = phase[point, slot] == PEND_ON and tier[row, slot] >= _URGENT
@@ -346,7 +346,8 @@ def _hold(
 
 
 @kernel
-def _top(phase: Phases, point: int, side: int) -> int:
+def top_of(phase: Phases, point: int, side: int) -> int:
+    """Return the outermost active level of a side, NONE where there is none."""
     top = NONE
     for slot in range(BEGINS[side], ENDS[side]):
         if phase[point, slot] >= ACTIVE:
@@ -366,7 +367,7 @@ def _note(
     many: int,
 ) -> int:
     """Write a step down where the side's top level is another than it `was`."""
-    top = _top(phase, point, side)
+    top = top_of(phase, point, side)
     if top == was:
         return many
     step = steps[many]
