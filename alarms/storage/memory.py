@@ -22,9 +22,8 @@ _PARTS: Final = 32
 _BLOCK: Final = 500_000
 """Readings in a block, about, or fewer: less event time where they lie denser."""
 _FIRST_US: Final = 2_000_000
-"""How dense they lie shows a short first window."""
-_GAP_US: Final = 10_000_000
-"""After an empty window of this length the next reading is sought: it takes a look at all later."""
+"""How dense they lie shows a short first window. An empty one is followed by one twice as long, at
+last by a look for the next reading: the database goes through all later ones for that."""
 LAGGING_US: Final = 1_800_000_000
 """Points this far behind the others are asked for one by one."""
 _TOGETHER: Final = 16
@@ -122,8 +121,8 @@ async def _windows(
             yield readings
             dense = len(readings) * len(ids) // len(wanted)
             width = min(_WINDOW_US, width * _BLOCK // max(dense, 1) + 1)
-        elif width < _GAP_US:
-            width *= 2
+        elif width < _WINDOW_US:
+            width = min(_WINDOW_US, 2 * width)
         else:
             start, width = await _before_next(conn, start), _FIRST_US
 
