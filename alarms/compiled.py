@@ -5,11 +5,12 @@ function stays reachable as `kernel.py_func`, so that tests can hold the compile
 fast-math: a machine gives the same bits whenever it judges the same readings again.
 
 Machine code is kept on disk where a folder can be written. It is found again only where everything
-it was compiled from is the same: the code, the kernels it calls, the constants it names.
+it was compiled from is the same: the code, the kernels it calls, the constants it names, the
+options it was compiled with.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from types import CodeType, ModuleType
 from typing import Any, Final, TypeVar, cast
@@ -21,6 +22,8 @@ from numba.core.caching import FunctionCache
 F = TypeVar("F", bound=Callable[..., object])
 
 _ROOM: Final = "alarms."
+_OPTIONS: Final[Mapping[str, Any]] = {"error_model": "numpy", "nogil": True}
+"""`nogil`: a start learns in a thread while the event loop takes in what comes next."""
 
 
 class _Kept(FunctionCache):
@@ -37,7 +40,7 @@ class _Kept(FunctionCache):
 
 def kernel(function: F) -> F:
     """Compile a function."""
-    compiled: Any = numba.njit(error_model="numpy")(function)
+    compiled: Any = numba.njit(**_OPTIONS)(function)
     with suppress(RuntimeError):  # nowhere to keep it: each process compiles for itself
         compiled._cache = _Kept(function)  # type: ignore[no-untyped-call]  # noqa: SLF001  # numba's
     return cast("F", compiled)
@@ -45,7 +48,7 @@ def kernel(function: F) -> F:
 
 def origin(function: Callable[..., object]) -> str:
     """Return a digest of everything a kernel is compiled from."""
-    digest = hashlib.blake2b(digest_size=16)
+    digest = hashlib.blake2b(repr(_OPTIONS).encode(), digest_size=16)
     for part in _parts(function.__code__, function.__globals__):
         digest.update(part)
     return digest.hexdigest()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -111,9 +112,12 @@ class Source:
     level: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unit:
-    """A tank, pipe section, working face, roadway, area or piece of equipment."""
+class Unit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A tank, pipe section, working face, roadway, area or piece of equipment.
+
+    A large plant has a hundred thousand, and a start reads them all: a dataclass is made in six
+    times the time.
+    """
 
     enterprise: str
     source: str

@@ -1,6 +1,8 @@
 """Lets every loop of the engine be compiled before the first batch waits for it."""
 
+import gc
 from dataclasses import replace
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -18,11 +20,13 @@ _READINGS: Final = 40
 _ILL: Final = 8
 
 
+@cache
 def prepare() -> None:
-    """Judge and learn a few readings of a plant of two; quick where machine code is kept.
+    """Judge and learn a few readings of a plant of two, once; quick where machine code is kept.
 
     The readings rise to a limit, so that what only a trend needs is compiled too, and a delay runs
-    out by a tick; the last are ill, for what only an outage needs.
+    out by a tick; the last are ill, for what only an outage needs. What compiling leaves behind is
+    collected: who builds at the same time may have stopped the garbage collector.
     """
     plant = _plant()
     engine = Engine.build(plant, states=(), last=LastReadings.never(_POINTS), started=_START)
@@ -36,6 +40,7 @@ def prepare() -> None:
     later = _START + 2 * _READINGS * _EVERY_US
     engine.adopt(engine.tick(now=later, link_since=_START))
     Recollection(engine).learn(_readings(_READINGS + _ILL))
+    gc.collect()
 
 
 def _readings(number: int) -> Readings:

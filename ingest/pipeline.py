@@ -5,6 +5,7 @@ follows the record. A batch that fails can be given again: whatever part of it i
 already is found there.
 """
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ import msgspec
 import numpy as np
 from psycopg import AsyncConnection
 
+from alarms import preparation
 from alarms.alarm import ProcessEvent
 from alarms.computed import Computed
 from alarms.engine import Engine, LastReadings, Proposal
@@ -110,7 +112,9 @@ class Pipeline:
         """Build everything anew from the record; silence counts from `now` at the earliest."""
         async with _for_good(), conn.transaction():
             await writer.still(conn)
-            registered = await plant.load(conn)
+            registered, _ = await asyncio.gather(
+                plant.load(conn), asyncio.to_thread(preparation.prepare)
+            )
             self._steps("plant read")
             states = await alarms.states(conn)
             self._steps("alarms read")

@@ -1,11 +1,12 @@
 """Brings an engine to where the record is: what it kept of itself, then what was stored since."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
 
 from psycopg import AsyncConnection
 
 from alarms.engine import ChannelState, Engine
-from alarms.memory import Recollection
+from alarms.memory import Part, Recollection
 from alarms.readings import Readings
 from alarms.retracing import RULES
 from alarms.storage import journal, memory, neighbours, plant, readings
@@ -20,19 +21,20 @@ async def recollected(
 ) -> Recollection:
     """Let an engine built from `states` learn what it had learned, and settle; groups excepted.
 
-    `steps` is called with each step's name as it is done.
+    Threads put back and learn, one at a time and in order, while the loop takes in what the
+    database sends next. `steps` is called with each step's name as it is done.
     """
     recollection = Recollection(engine)
     steps("engine built")
-    async for part in memory.parts(conn):
+    async for parts in memory.parts(conn):
         steps("memory read")
-        recollection.put(part)
+        await asyncio.to_thread(_put_back, recollection, parts)
         steps("memory put back")
     found = await readings.last(conn, engine.plant, recollection.unknown)
     recollection.meet(found)
     async for stored in memory.stored_after(conn, engine.plant, recollection.since()):
         steps("readings read")
-        recollection.learn(stored)
+        await asyncio.to_thread(recollection.learn, stored)
         steps("learned again")
     behind = recollection.behind
     recollection.learn_late(await memory.judged_behind(conn, engine.plant, behind))
@@ -44,3 +46,8 @@ async def recollected(
         told = await journal.told_since(conn, recollection.told_from, RULES)
     recollection.settle(states, told=told, changed=await plant.changed_at(conn))
     return recollection
+
+
+def _put_back(recollection: Recollection, parts: Iterable[Part]) -> None:
+    for part in parts:
+        recollection.put(part)

@@ -9,7 +9,7 @@ from psycopg import AsyncConnection, sql
 
 from alarms import instants
 from alarms.late import Around
-from alarms.memory import CHUNK_BITS, Part
+from alarms.memory import Part
 from alarms.plant import Plant
 from alarms.readings import FAR, JUDGED, QUALITY_MASK, Instants, Readings
 from alarms.storage import unpacking
@@ -17,8 +17,13 @@ from alarms.storage.ahead import ahead
 
 _WINDOW_US: Final = 60_000_000
 """Readings are taken by at most so much event time at once: peers stay close in time."""
-_BLOCK: Final = 1_000_000
-"""Readings in a block, about: less event time where they lie denser."""
+_PARTS: Final = 32
+"""Parts yielded at once, some megabytes."""
+_BLOCK: Final = 500_000
+"""Readings in a block, about, or fewer: less event time where they lie denser."""
+_FIRST_US: Final = 2_000_000
+"""How dense they lie shows a short first window. An empty one is followed by one twice as long, at
+last by a look for the next reading: the database goes through all later ones for that."""
 LAGGING_US: Final = 1_800_000_000
 """Points this far behind the others are asked for one by one."""
 _TOGETHER: Final = 16
@@ -47,23 +52,35 @@ async def save(conn: AsyncConnection, parts: Iterable[Part], *, now: int) -> Non
         )
 
 
-async def parts(conn: AsyncConnection) -> AsyncIterator[Part]:
-    """Yield all parts, the longest saved first; the database goes on while the caller works."""
+async def parts(conn: AsyncConnection) -> AsyncIterator[list[Part]]:
+    """Yield all parts, some at once, the longest saved first; more come while the caller works."""
+    async for some in ahead(_parts(conn)):
+        yield some
+
+
+async def _parts(conn: AsyncConnection) -> AsyncIterator[list[Part]]:
     statement = """
         copy (select family, chunk, shape, ids, heard, records from engine_memory
                order by saved_at, chunk) to stdout (format binary)
         """
+    found: list[Part] = []
     async with conn.cursor() as cursor, cursor.copy(statement) as copy:
         copy.set_types(["text", "int4", "text", "bytea", "bytea", "bytea"])
         async for family, chunk, shape, ids, heard, records in copy.rows():
-            yield Part(
-                family=family,
-                chunk=chunk,
-                shape=shape,
-                ids=np.frombuffer(ids, np.int32),
-                heard=np.frombuffer(heard, np.int64),
-                records=records,
+            found.append(
+                Part(
+                    family=family,
+                    chunk=chunk,
+                    shape=shape,
+                    ids=np.frombuffer(ids, np.int32),
+                    heard=np.frombuffer(heard, np.int64),
+                    records=records,
+                )
             )
+            if len(found) == _PARTS:
+                yield found
+                found = []
+    yield found
 
 
 async def stored_after(
@@ -93,25 +110,28 @@ async def _windows(
     conn: AsyncConnection, unpack: unpacking.Unpacked, ids: NDArray[np.int32], since: Instants
 ) -> AsyncIterator[Readings]:
     """Yield what came after the first of these instants, a window of event time after the other."""
-    start, last, count = await _spread(conn, int(since.min()))
-    width = min(_WINDOW_US, max(1, (last - start) * _BLOCK // max(count, 1)))
-    while start < last:
+    start: int | None = int(since.min())
+    width = _FIRST_US
+    while start is not None:
         wanted = ids[since < start + width]
-        packed = await _window(conn, start, start + width, wanted >> CHUNK_BITS)
+        packed = await _window(conn, start, start + width, wanted)
         start += width
         if packed is not None:
-            yield unpack.readings([packed])
-        elif start < last:
-            start, last, _ = await _spread(conn, start)
+            readings = unpack.readings([packed])
+            yield readings
+            dense = len(readings) * len(ids) // len(wanted)
+            width = min(_WINDOW_US, width * _BLOCK // max(dense, 1) + 1)
+        elif width < _WINDOW_US:
+            width = min(_WINDOW_US, 2 * width)
+        else:
+            start, width = await _before_next(conn, start), _FIRST_US
 
 
-async def _spread(conn: AsyncConnection, time: int) -> tuple[int, int, int]:
-    """Return, of the readings after a time, the instant before the first, the last, how many."""
-    statement = "select min(ts), max(ts), count(*) from reading where ts > %s"
+async def _before_next(conn: AsyncConnection, time: int) -> int | None:
+    """Return the instant before the first reading after a time; None where there is none."""
+    statement = "select min(ts) from reading where ts > %s"
     row = await (await conn.execute(statement, (instants.to_datetime(time),))).fetchone()
-    if row is None or row[0] is None:
-        return time, time, 0
-    return instants.from_datetime(row[0]) - 1, instants.from_datetime(row[1]), row[2]
+    return None if row is None or row[0] is None else instants.from_datetime(row[0]) - 1
 
 
 async def _lagging(
@@ -140,28 +160,28 @@ async def _lagging(
 
 
 async def _window(
-    conn: AsyncConnection, start: int, end: int, chunks: NDArray[np.int32]
+    conn: AsyncConnection, start: int, end: int, ids: NDArray[np.int32]
 ) -> tuple[bytes, ...] | None:
-    """Return the packed readings of a window that points of these chunks, ascending, may not know.
+    """Return the packed readings of a window that these points, ascending, may not know.
 
-    Parts are saved in turn, so that those without news are one run of chunks: it is left out.
+    Parts are saved in turn, so that those without news are one run of points: it is left out.
     """
-    gap = int(np.argmax(np.diff(chunks))) if len(chunks) > 1 else 0
-    below, above = int(chunks[gap]), int(chunks[min(gap + 1, len(chunks) - 1)])
+    gap = int(np.argmax(np.diff(ids))) if len(ids) > 1 else 0
+    below, above = int(ids[gap]), int(ids[min(gap + 1, len(ids) - 1)])
     async with conn.cursor(binary=True) as cursor:
         await cursor.execute(
             f"""
             select {unpacking.PACKED} from reading
              where ts > %s and ts <= %s
+               and point_id between %s and %s
+               and (point_id <= %s or point_id >= %s)
                and quality & %s = 0
-               and point_id >> %s between %s and %s
-               and (point_id >> %s <= %s or point_id >> %s >= %s)
             """,  # noqa: S608  # a constant
             (
-                *(instants.to_datetime(start), instants.to_datetime(end), FAR),
-                *(CHUNK_BITS, int(chunks[0]), int(chunks[-1])),
-                *(CHUNK_BITS, below, CHUNK_BITS, above),
+                *(instants.to_datetime(start), instants.to_datetime(end)),
+                *(int(ids[0]), int(ids[-1]), below, above, FAR),
             ),
+            prepare=False,  # a plan for any window would go by the index of points
         )
         row = await cursor.fetchone()
     return None if row is None or row[0] is None else row

@@ -114,27 +114,30 @@ async def _units(conn: AsyncConnection) -> dict[int, Unit]:
 async def _points(conn: AsyncConnection, places: Mapping[int, Place]) -> tuple[_Own, Points]:
     """Return what is each point's own, in order, and the points; equal settings are read once.
 
-    `places` has each unit's by its database id. Settings are known by a hash of 64 bits, seeded
-    anew each time. (That 440,000 points, all different, hide two with one hash happens once in 200
-    million loads.)
+    `places` has each unit's by its database id. Settings and gateways are known by a hash of 64
+    bits, seeded anew each time. (That 440,000 points, all different, hide two with one hash happens
+    once in 200 million loads.)
     """
-    cursor = await conn.execute(_PACKED, (secrets.randbits(63),), binary=True)
+    seed = secrets.randbits(63)
+    cursor = await conn.execute("select id, hashtextextended(id, %s) from gateway", (seed,))
+    gateways = await cursor.fetchall()
+    cursor = await conn.execute(_PACKED, (seed, seed), binary=True)
     packed = await cursor.fetchone() or ()
     columns = [
         np.frombuffer(column or b"", kind).astype(kind[1:])
         for column, kind in zip(packed, _TYPES, strict=False)
     ]
-    texts = [
-        _cut(text or "", sizes)
-        for text, sizes in zip(packed[len(_TYPES) :], columns[-_TEXTS:], strict=True)
-    ]
-    ids, registered, unit, hashed, *_ = columns
+    ids, registered, unit, hashed, named, *sizes = columns
     order = np.argsort(ids)
-    tags, names, named = ([text[place] for place in order.tolist()] for text in texts)
+    tags, names = (
+        _cut(text or "", size, order)
+        for text, size in zip(packed[len(_TYPES) :], sizes, strict=True)
+    )
     first, of = _numbered(hashed[order])
     first_of_unit, at = _numbered(unit[order])
-    gateways = dict.fromkeys(filter(None, named))
-    number = {name: place for place, name in enumerate(gateways)}
+    first_of_gateway, by = _numbered(named[order])
+    place_of = {number: place for place, (_, number) in enumerate(gateways)}
+    reporters = [place_of.get(each, -1) for each in named[order][first_of_gateway].tolist()]
     registered = registered[order] + POSTGRES_EPOCH_US
     own = _Own(ids=ids[order].tolist(), registered=registered.tolist())
     points = Points(
@@ -142,18 +145,20 @@ async def _points(conn: AsyncConnection, places: Mapping[int, Place]) -> tuple[_
         of=of,
         places=[places[each] for each in unit[order][first_of_unit].tolist()],
         at=at,
-        gateways=tuple(gateways),
-        reporter=np.array([number.get(name, -1) for name in named], np.int32),
+        gateways=[name for name, _ in gateways],
+        reporter=np.array(reporters, np.int32)[by],
         tags=tags,
         names=names,
     )
     return own, points
 
 
-def _cut(text: str, sizes: NDArray[np.int32]) -> list[str]:
-    """Return the pieces of a text of so many characters each."""
-    ends = np.cumsum(sizes).tolist()
-    return [text[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+def _cut(text: str, sizes: NDArray[np.int32], order: NDArray[np.intp]) -> list[str]:
+    """Return the pieces of a text of so many characters each, put in order."""
+    ends = np.cumsum(sizes)
+    begins = ends - sizes
+    pairs = zip(begins[order].tolist(), ends[order].tolist(), strict=True)
+    return [text[begin:end] for begin, end in pairs]
 
 
 def _numbered(things: NDArray[np.integer]) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
@@ -168,8 +173,7 @@ def _numbered(things: NDArray[np.integer]) -> tuple[NDArray[np.intp], NDArray[np
     return first[order], number[of]
 
 
-_TYPES: Final = (">i4", ">i8", ">i4", ">i8", ">i4", ">i4", ">i4")
-_TEXTS: Final = 3
+_TYPES: Final = (">i4", ">i8", ">i4", ">i8", ">i8", ">i4", ">i4")
 _PACKED: Final[LiteralString] = """
     select string_agg(int4send(id), ''),
            string_agg(timestamptz_send(registered_at), ''),
@@ -179,13 +183,13 @@ _PACKED: Final[LiteralString] = """
                    deadband, on_delay_s, off_delay_s, tiers, detect, substance, sector,
                    latching, needs_closeout, params, compute, suppress),
                %s)), ''),
+           string_agg(int8send(coalesce(hashtextextended(gateway_id, %s), 0)), ''),
            string_agg(int4send(length(tag)), ''), string_agg(int4send(length(name)), ''),
-           string_agg(int4send(coalesce(length(gateway_id), 0)), ''),
-           string_agg(tag, ''), string_agg(name, ''), string_agg(coalesce(gateway_id, ''), '')
+           string_agg(tag, ''), string_agg(name, '')
       from point
     """
-"""Every point's database id, time of registration, unit's id, settings, and the lengths of the
-names that follow: a column each, packed. All meet the same rows in the same order."""
+"""Every point's database id, time of registration, unit's id, settings, gateway, and the lengths of
+the names that follow: a column each, packed. All meet the same rows in the same order."""
 
 
 async def _like(conn: AsyncConnection, ids: list[int]) -> list[Point]:

@@ -6,7 +6,6 @@ import time
 
 import msgspec
 
-from alarms import preparation
 from alarms.storage import connection, writer
 from ingest.pipeline import Pipeline
 
@@ -30,8 +29,6 @@ async def recalled(order: Order) -> Report:
     def done(name: str) -> None:
         steps.append((name, time.time()))
 
-    await asyncio.to_thread(preparation.prepare)
-    done("prepared")
     pipeline = Pipeline(prefix="bench", steps=done)
     async with await connection.connect(order.database_url, autocommit=True) as conn:
         await writer.claim(conn)

@@ -1,14 +1,10 @@
 """The ingest role: from the broker to the record."""
 
 import asyncio
-import logging
-import time
 from pathlib import Path
-from typing import Final
 
 import psycopg
 
-from alarms import preparation
 from alarms.errors import SettingError, UnavailableError
 from alarms.storage import connection, facts
 from alarms.storage.retention import Terms
@@ -16,8 +12,6 @@ from fengsui import seals
 from fengsui.gauges import Gauges
 from fengsui.settings import Settings
 from ingest import service
-
-log: Final = logging.getLogger("fengsui.ingest")
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -27,9 +21,6 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             "the ingest role needs FENGSUI_DATABASE_URL and FENGSUI_BROKER_URL; "
             "set them, or run `fengsui serve` for everything with embedded servers"
         )
-    began = time.monotonic()
-    await asyncio.to_thread(preparation.prepare)
-    log.info("engine prepared in_s=%.1f", time.monotonic() - began)
     with Gauges(
         folders=[settings.data_dir, *await _database_folder(settings.database_url)],
         broker_url=settings.broker_url,

@@ -10,9 +10,9 @@ from psycopg import AsyncConnection
 
 from alarms.engine import Engine
 from alarms.proposal import NEWEST
-from alarms.readings import BEHIND, TAUGHT
+from alarms.readings import BEHIND, TAUGHT, Readings
 from alarms.retracing import RULES
-from alarms.storage import connection, journal, writer
+from alarms.storage import connection, journal, memory, partitions, plant, readings, writer
 from ingest.messages import Message
 from ingest.pipeline import Pipeline
 from tests import plants
@@ -151,6 +151,47 @@ async def test_a_part_of_another_layout_is_learned_again_from_the_readings(
     await running.tick(conn, now=START + ROUND, link_since=START)
     await conn.execute("update engine_memory set shape = 'another' where family <> 'newest'")
     same(running._engine, (await pipeline(conn, START + ROUND))._engine)
+
+
+async def test_a_part_that_cannot_be_put_back_ends_the_start(conn: AsyncConnection) -> None:
+    running = await pipeline(conn, START)
+    await feed(running, conn, START, range(2))
+    await running.tick(conn, now=START + ROUND, link_since=START)
+    await conn.execute("update engine_memory set records = substring(records from 2)")
+    with pytest.raises(ValueError, match="buffer size"):
+        await pipeline(conn, START + ROUND)
+
+
+async def test_stored_readings_come_once_and_in_order_however_they_lie(
+    conn: AsyncConnection,
+) -> None:
+    registered = await plant.load(conn)
+    seconds = [0, 1, 2, 3, 4, 5, 6, 30, 31, 120, 121, 122, 700, 1000, 1000.5, 1090]
+    await partitions.ensure(conn, "reading", partitions.months_of(np.array([START])))
+    for second in seconds:
+        time = np.full(3, START + round(second * SECOND))
+        await readings.copy_new(
+            conn,
+            Readings(
+                point=np.arange(3, dtype=np.int32),
+                time=time,
+                value=np.full(3, float(second)),
+                quality=np.zeros(3, np.int16),
+                received=time,
+                stamp=time,
+            ),
+            registered.ids,
+        )
+    known = np.array([START + 3 * SECOND, START - 1, START + 700 * SECOND])
+    found: list[tuple[int, int]] = []
+    async with conn.transaction():
+        async for block in memory.stored_after(conn, registered, known):
+            found += zip(block.point.tolist(), block.time.tolist(), strict=True)
+    for row, since in enumerate(known.tolist()):
+        times = [START + round(second * SECOND) for second in seconds]
+        assert [at for point, at in found if point == row and at > since] == [
+            at for at in times if at > since
+        ]
 
 
 async def test_parts_are_saved_once_a_round_and_only_where_something_was_heard(
