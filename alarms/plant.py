@@ -115,8 +115,7 @@ class Source:
 class Unit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A tank, pipe section, working face, roadway, area or piece of equipment.
 
-    A large plant has a hundred thousand, and a start reads them all: a dataclass is made in six
-    times the time.
+    A large plant has a hundred thousand; a dataclass is made in six times the time.
     """
 
     enterprise: str
