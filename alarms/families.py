@@ -88,11 +88,11 @@ class Families:
 
     def judge(self, seen: Seen) -> list[Told]:
         """Return what each family says of a batch."""
-        return [_told(family, *family.judge(seen)) for family in self._each]
+        return [_told(family, *family.judge(seen)) for family in self]
 
     def tick(self, clock: Clock) -> list[Told]:
         """Return what time alone means to each family."""
-        return [_told(family, *family.tick(clock)) for family in self._each]
+        return [_told(family, *family.tick(clock)) for family in self]
 
     def cover(self, events: Iterable[ProcessEvent]) -> tuple[ProcessEvent, ...]:
         """Return events of late readings, covered by suppressions."""

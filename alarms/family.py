@@ -66,18 +66,19 @@ class Walk(NamedTuple):
         That is stable, and costs next to nothing.
         """
         coarser = max(0, rows.bit_length() - _BITS)
-        return cls(*_sorted(readings.point, readings.time, readings.value, is_judged, coarser))
+        columns = readings.point, readings.time, readings.value, is_judged
+        return cls(*_sorted(*columns, coarser, (rows >> coarser) + 1))
 
 
 @kernel
 def _sorted(
-    rows: Rows, time: Instants, value: Values, is_judged: Mask, coarser: int
+    rows: Rows, time: Instants, value: Values, is_judged: Mask, coarser: int, buckets: int
 ) -> tuple[NDArray[np.intp], Rows, Instants, Values, Mask]:
     many = len(rows)
     order, its_row = np.empty(many, np.intp), np.empty(many, np.int32)
     its_time, its_value = np.empty(many, np.int64), np.empty(many, np.float64)
     its_mask = np.empty(many, np.bool_)
-    ends = np.zeros((1 << _BITS) + 1, np.int32)
+    ends = np.zeros(buckets + 1, np.int32)
     for i in range(many):
         ends[(rows[i] >> coarser) + 1] += 1
     for i in range(1, len(ends)):

@@ -65,9 +65,9 @@ class Snap(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def after(self, closed: int) -> "Snap":
         """Return it as counted from so many occurrences on."""
-        return (
-            msgspec.structs.replace(self, closed=max(self.closed - closed, 0)) if closed else self
-        )
+        if closed == 0:
+            return self
+        return msgspec.structs.replace(self, closed=max(self.closed - closed, 0))
 
 
 class Past(msgspec.Struct, frozen=True, kw_only=True, gc=False):

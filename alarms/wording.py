@@ -17,7 +17,6 @@ from alarms.rules import HIGH, LOW, RULES, Ruleset, bounds_for
 LATE_US: Final = 60_000_000
 """A reading older than this at its receipt is late (contracts.md section 4)."""
 
-_TIERS: Final = {int(tier): tier for tier in Tier}
 _LEVELS_ZH: Final = {"ll": "低低限", "l": "低限", "h": "高限", "hh": "高高限", "cut": "断电值"}
 _LEVELS_EN: Final = {
     "ll": "low-low limit",
@@ -88,7 +87,7 @@ def limit_event(
     change = _change(was, top)
     limit = rules.limit(row, slot)
     name = rules.level_name(row, slot)
-    tier = _TIERS[rules.tier[row, slot]]
+    tier = Tier(int(rules.tier[row, slot]))
     high = slot >= HIGH.start
     late = is_late(behind.quality, behind.time, behind.received)
     point = plant.points[row]

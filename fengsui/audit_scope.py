@@ -12,6 +12,7 @@ from alarms.alarm import Kind
 from alarms.engine import Engine, LastReadings
 from alarms.peer_sensors import COPIED, DRIFT
 from alarms.plant import Plant
+from alarms.point import key_of
 from alarms.readings import Instants, Mask
 from alarms.rules import rules_of
 from alarms.storage import recount
@@ -125,7 +126,7 @@ async def of(conn: AsyncConnection, plant: Plant, *, first: int, stop: int) -> S
     groups = {
         group.key: max(
             times.get("group", {}).get(group.key, 0),
-            max(points.get(f"{group.enterprise}/{tag}", 0) for tag in group.tags),
+            max(points.get(key_of(group.enterprise, tag), 0) for tag in group.tags),
         )
         for group in plant.groups
     }

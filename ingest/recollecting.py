@@ -1,12 +1,12 @@
 """Brings an engine to where the record is: what it kept of itself, then what was stored since."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from psycopg import AsyncConnection
 
 from alarms.engine import ChannelState, Engine
-from alarms.memory import Part, Recollection
+from alarms.memory import Recollection
 from alarms.readings import Readings
 from alarms.retracing import RULES
 from alarms.storage import journal, memory, neighbours, plant, readings
@@ -21,14 +21,14 @@ async def recollected(
 ) -> Recollection:
     """Let an engine built from `states` learn what it had learned, and settle; groups excepted.
 
-    Threads put back and learn, one at a time and in order, while the loop takes in what the
-    database sends next. `steps` is called with each step's name as it is done.
+    A thread learns, one block after the other, while the loop takes in what the database sends
+    next. `steps` is called with each step's name as it is done.
     """
     recollection = Recollection(engine)
     steps("engine built")
-    async for parts in memory.parts(conn):
+    async for part in memory.parts(conn):
         steps("memory read")
-        await asyncio.to_thread(_put_back, recollection, parts)
+        recollection.put(part)
         steps("memory put back")
     found = await readings.last(conn, engine.plant, recollection.unknown)
     recollection.meet(found)
@@ -46,8 +46,3 @@ async def recollected(
         told = await journal.told_since(conn, recollection.told_from, RULES)
     recollection.settle(states, told=told, changed=await plant.changed_at(conn))
     return recollection
-
-
-def _put_back(recollection: Recollection, parts: Iterable[Part]) -> None:
-    for part in parts:
-        recollection.put(part)

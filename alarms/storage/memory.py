@@ -17,8 +17,6 @@ from alarms.storage.ahead import ahead
 
 _WINDOW_US: Final = 60_000_000
 """Readings are taken by at most so much event time at once: peers stay close in time."""
-_PARTS: Final = 32
-"""Parts yielded at once, some megabytes."""
 _BLOCK: Final = 500_000
 """Readings in a block, about, or fewer: less event time where they lie denser."""
 _FIRST_US: Final = 2_000_000
@@ -52,35 +50,23 @@ async def save(conn: AsyncConnection, parts: Iterable[Part], *, now: int) -> Non
         )
 
 
-async def parts(conn: AsyncConnection) -> AsyncIterator[list[Part]]:
-    """Yield all parts, some at once, the longest saved first; more come while the caller works."""
-    async for some in ahead(_parts(conn)):
-        yield some
-
-
-async def _parts(conn: AsyncConnection) -> AsyncIterator[list[Part]]:
+async def parts(conn: AsyncConnection) -> AsyncIterator[Part]:
+    """Yield all parts, the longest saved first; the database goes on while the caller works."""
     statement = """
         copy (select family, chunk, shape, ids, heard, records from engine_memory
                order by saved_at, chunk) to stdout (format binary)
         """
-    found: list[Part] = []
     async with conn.cursor() as cursor, cursor.copy(statement) as copy:
         copy.set_types(["text", "int4", "text", "bytea", "bytea", "bytea"])
         async for family, chunk, shape, ids, heard, records in copy.rows():
-            found.append(
-                Part(
-                    family=family,
-                    chunk=chunk,
-                    shape=shape,
-                    ids=np.frombuffer(ids, np.int32),
-                    heard=np.frombuffer(heard, np.int64),
-                    records=records,
-                )
+            yield Part(
+                family=family,
+                chunk=chunk,
+                shape=shape,
+                ids=np.frombuffer(ids, np.int32),
+                heard=np.frombuffer(heard, np.int64),
+                records=records,
             )
-            if len(found) == _PARTS:
-                yield found
-                found = []
-    yield found
 
 
 async def stored_after(

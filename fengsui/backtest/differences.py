@@ -7,6 +7,7 @@ from typing import Any, Final
 from alarms import expressions, rule_changes
 from alarms.alarm import Kind
 from alarms.plant import Enterprise, Group, Plant, Point, Source, Tiering
+from alarms.point import key_of
 from alarms.registry_changes import Entry, name_of
 
 _NAMES: Final = frozenset({"enterprise", "code", "tag", "name"})
@@ -128,7 +129,7 @@ class Causes:
                 yield f"group {key}: {change.note}"
         for group in held:
             if group is not None:
-                yield from self._feeding(f"{group.enterprise}/{tag}" for tag in group.tags)
+                yield from self._feeding(key_of(group.enterprise, tag) for tag in group.tags)
 
     def _of_point(self, key: str, rule: str, kind: Kind) -> Iterator[str]:
         held = self._points(key)
@@ -193,7 +194,7 @@ def _inputs(plant: Plant, point: Point | None) -> set[str]:
         (point.suppress.get("when"), expressions.Kind.condition),
     )
     return {
-        f"{point.enterprise}/{tag}"
+        key_of(point.enterprise, tag)
         for text, kind in written
         if text is not None
         for tag in expressions.parse(text, tags, kind=kind).tags
