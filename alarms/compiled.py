@@ -4,6 +4,9 @@ A kernel is plain Python over numpy arrays that walks readings in order of recei
 function stays reachable as `kernel.py_func`, so that tests can hold the compiled one to it. No
 fast-math: a machine gives the same bits whenever it judges the same readings again.
 
+A kernel makes no arrays, it is given room: whoever calls it holds every array it sees. So it counts
+no references, which would stop the processor several times for each reading.
+
 Machine code is kept on disk where a folder can be written. It is found again only where everything
 it was compiled from is the same: the code, the kernels it calls, the constants it names, the
 options it was compiled with.
@@ -22,8 +25,10 @@ from numba.core.caching import FunctionCache
 F = TypeVar("F", bound=Callable[..., object])
 
 _ROOM: Final = "alarms."
-_OPTIONS: Final[Mapping[str, Any]] = {"error_model": "numpy", "nogil": True}
-"""`nogil`: a start learns in a thread while the event loop takes in what comes next."""
+_OPTIONS: Final[Mapping[str, Any]] = {"error_model": "numpy", "nogil": True, "_nrt": False}
+"""`nogil`: a start learns in a thread while the event loop takes in what comes next. `_nrt`: arrays
+are borrowed (numba's runtime, which counts references, is left out); one that would make an array
+does not compile."""
 
 
 class _Kept(FunctionCache):

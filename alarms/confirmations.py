@@ -47,7 +47,14 @@ class Confirmations:
         places = self._place_of[readings.point]
         faced = np.empty((len(readings), 2))
         confirmation.face(
-            self.memory, places, readings.time, readings.value, is_judged, self._confirm, faced
+            self.memory,
+            places,
+            readings.time,
+            readings.value,
+            is_judged,
+            self._confirm,
+            confirmation.room(),
+            faced,
         )
         return faced
 
@@ -106,5 +113,14 @@ def faced_anew(
     memory = confirmation.fresh(len(rows))
     known = np.searchsorted(rows, before.point).astype(np.int32)
     confirmation.learn(memory, known, before.time, before.value)
-    confirmation.face(memory, places, readings.time, readings.value, is_judged, confirm, faced)
+    confirmation.face(
+        memory,
+        places,
+        readings.time,
+        readings.value,
+        is_judged,
+        confirm,
+        confirmation.room(),
+        faced,
+    )
     return faced

@@ -63,11 +63,12 @@ class Deviations(Learning):
 
     def _run(self, at: Rows, time: Instants, value: Values) -> Records:
         said: Records = np.zeros(len(at), deviation_memory.SAID)
-        deviation.judge(self.memory, at, time, value, self.rules, self.standing, said)
+        room = deviation.room()
+        deviation.judge(self.memory, at, time, value, self.rules, self.standing, room, said)
         return said
 
     def _learn(self, at: Rows, time: Instants, value: Values) -> None:
-        deviation.learn(self.memory, at, time, value, self.rules)
+        deviation.learn(self.memory, at, time, value, self.rules, deviation.room())
 
     def _tell(self, row: int, said: np.void, behind: Behind) -> list[Said]:
         unit = self.plant.points[row].engineering_unit

@@ -66,19 +66,45 @@ class Walk(NamedTuple):
         That is stable, and costs next to nothing.
         """
         coarser = max(0, rows.bit_length() - _BITS)
-        columns = readings.point, readings.time, readings.value, is_judged
-        return cls(*_sorted(*columns, coarser, (rows >> coarser) + 1))
+        walk = cls(
+            order=np.empty(len(readings), np.intp),
+            rows=np.empty_like(readings.point),
+            time=np.empty_like(readings.time),
+            value=np.empty_like(readings.value),
+            is_judged=np.empty_like(is_judged),
+        )
+        _sort(
+            readings.point,
+            readings.time,
+            readings.value,
+            is_judged,
+            coarser,
+            np.zeros((rows >> coarser) + 2, np.int32),
+            walk.order,
+            walk.rows,
+            walk.time,
+            walk.value,
+            walk.is_judged,
+        )
+        return walk
 
 
 @kernel
-def _sorted(
-    rows: Rows, time: Instants, value: Values, is_judged: Mask, coarser: int, buckets: int
-) -> tuple[NDArray[np.intp], Rows, Instants, Values, Mask]:
+def _sort(
+    rows: Rows,
+    time: Instants,
+    value: Values,
+    is_judged: Mask,
+    coarser: int,
+    ends: NDArray[np.int32],
+    order: NDArray[np.intp],
+    its_row: Rows,
+    its_time: Instants,
+    its_value: Values,
+    its_mask: Mask,
+) -> None:
+    """Sort readings by their rows without the `coarser` lowest bits; `ends` is all zero before."""
     many = len(rows)
-    order, its_row = np.empty(many, np.intp), np.empty(many, np.int32)
-    its_time, its_value = np.empty(many, np.int64), np.empty(many, np.float64)
-    its_mask = np.empty(many, np.bool_)
-    ends = np.zeros(buckets + 1, np.int32)
     for i in range(many):
         ends[(rows[i] >> coarser) + 1] += 1
     for i in range(1, len(ends)):
@@ -89,7 +115,6 @@ def _sorted(
         ends[bucket] += 1
         order[at], its_row[at], its_time[at] = i, rows[i], time[i]
         its_value[at], its_mask[at] = value[i], is_judged[i]
-    return order, its_row, its_time, its_value, its_mask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,12 +71,16 @@ def _fetched(records: types.Type, place: types.Type, byte: types.Type) -> Any:  
     return lambda records, place, byte: _asked(records, place, byte)  # type: ignore[call-arg]
 
 
-@kernel
 def gathered(column: NDArray[Any], places: NDArray[np.integer[Any]]) -> NDArray[Any]:
     """Return what a column has at these places, in their order."""
     found = np.empty(len(places), column.dtype)
+    _gather(column, places, found)
+    return found
+
+
+@kernel
+def _gather(column: NDArray[Any], places: NDArray[np.integer[Any]], found: NDArray[Any]) -> None:
     for i in range(len(places)):
         if i + AHEAD < len(places):
             fetch(column, places[i + AHEAD], 0)
         found[i] = column[places[i]]
-    return found

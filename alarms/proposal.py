@@ -223,15 +223,15 @@ _HOLDS[[Quality.bad, Quality.fault, Quality.offline]] = True
 
 def judgeable(readings: Readings) -> Mask:
     """Tell which readings are compared with limits: by their quality, and a number at all."""
-    return _judgeable(readings.quality, readings.value)
+    usable = np.empty(len(readings), np.bool_)
+    _sift(readings.quality, readings.value, usable)
+    return usable
 
 
 @kernel
-def _judgeable(quality: Qualities, value: Values) -> Mask:
-    usable = np.empty(len(quality), np.bool_)
+def _sift(quality: Qualities, value: Values, usable: Mask) -> None:
     for i in range(len(quality)):
         usable[i] = _JUDGED[quality[i] & QUALITY_MASK] and math.isfinite(value[i])
-    return usable
 
 
 def learned_from(quality: Qualities) -> Mask:

@@ -34,7 +34,7 @@ class Rates(Learning):
 
     def _run(self, at: Rows, time: Instants, value: Values) -> Records:
         said: Records = np.zeros(len(at), rate.SAID)
-        rate.judge(self.memory, at, time, value, self.rules, self.standing, said)
+        rate.judge(self.memory, at, time, value, self.rules, self.standing, rate.room(), said)
         return said
 
     def _learn(self, at: Rows, time: Instants, value: Values) -> None:

@@ -34,6 +34,11 @@ def fresh(points: int) -> Records:
     return np.zeros(points, MEMORY)
 
 
+def room() -> NDArray[np.float64]:
+    """Return what `face` works in."""
+    return np.empty(LONGEST)
+
+
 @kernel
 def learn(memory: Records, place: Rows, time: Instants, value: Values) -> None:
     """Take readings in, in any order; one of an instant that is known or not finite is no news.
@@ -53,6 +58,7 @@ def face(
     value: Values,
     is_judged: Mask,
     confirm: Confirm,
+    ordered: NDArray[np.float64],
     faced: NDArray[np.float64],
 ) -> None:
     """Write into `faced`, shape (k, 2), what low and high side go by at each reading.
@@ -61,7 +67,6 @@ def face(
     it goes by its own value. Where fewer than n values are known it is NaN, no news. Readings come
     in order of time for each place; only judged ones enter a window.
     """
-    ordered = np.empty(LONGEST)
     for i in range(len(place)):
         faced[i, 0] = value[i]
         faced[i, 1] = value[i]

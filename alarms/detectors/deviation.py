@@ -84,13 +84,24 @@ _WEIGHTS: Final = np.array([1.0, 1.0, 0.5, 1.0, 0.75, 0.5, 0.5, 0.75, 0.5, 1.0])
 """How much each view counts: those that say much the same as another count less."""
 
 
+def room() -> NDArray[np.float64]:
+    """Return what `learn` and `judge` work in: how rare a reading is in each view."""
+    return np.empty(_COUNT)
+
+
 @kernel
-def learn(memory: Records, place: Rows, time: Instants, value: Values, rules: Records) -> None:
+def learn(
+    memory: Records,
+    place: Rows,
+    time: Instants,
+    value: Values,
+    rules: Records,
+    rarity: NDArray[np.float64],
+) -> None:
     """Take readings in, in order of receipt, without judging: memory ends as `judge` leaves it.
 
     `place`, `time` (Micros) and `value` have one entry a reading; `memory` and `rules` one a place.
     """
-    rarity = np.empty(_COUNT)
     for i in range(len(place)):
         m = memory[place[i]]
         if _is_due(m, time[i], value[i]):
@@ -107,6 +118,7 @@ def judge(
     value: Values,
     rules: Records,
     standing: Records,
+    rarity: NDArray[np.float64],
     said: Records,
 ) -> None:
     """Judge readings in order of receipt; `memory` and `standing` change in place.
@@ -114,7 +126,6 @@ def judge(
     Whoever proposes what follows must adopt it or begin anew from the record. `said`, all zero
     before, has one entry a reading. A value that is not finite is no news.
     """
-    rarity = np.empty(_COUNT)
     for i in range(len(place)):
         _fetch(memory, place, time, rules, standing, i)
         at = place[i]

@@ -43,6 +43,11 @@ def fresh(points: int) -> Records:
     return np.zeros(points, MEMORY)
 
 
+def room() -> NDArray[np.float64]:
+    """Return what `judge` works in."""
+    return np.empty(ANCHORS * (ANCHORS - 1) // 2)
+
+
 @kernel
 def learn(memory: Records, place: Rows, time: Instants, value: Values, rules: Records) -> None:
     """Take readings in, in order of receipt, without judging: memory ends as `judge` leaves it.
@@ -61,6 +66,7 @@ def judge(
     value: Values,
     rules: Records,
     standing: Records,
+    slopes: NDArray[np.float64],
     said: Records,
 ) -> None:
     """Judge readings in order of receipt; `memory` and `standing` change in place.
@@ -107,7 +113,7 @@ def judge(
         else:
             continue
         said[i]["side"] = stands["side"]
-        said[i]["slope"] = _median(m, first)
+        said[i]["slope"] = _median(m, first, slopes)
 
 
 @kernel
@@ -154,13 +160,17 @@ def _passes(m: np.void, first: int, sign: float, bound: float) -> bool:
 
 
 @kernel
-def _median(m: np.void, first: int) -> float:
+def _median(m: np.void, first: int, slopes: NDArray[np.float64]) -> float:
     """Return the median slope between anchors, units per second."""
-    slopes = np.empty(ANCHORS * (ANCHORS - 1) // 2)
     count = 0
     for j in range(first, ANCHORS - 1):
         for k in range(j + 1, ANCHORS):
             apart = (m["time"][k] - m["time"][j]) * _SECONDS
-            slopes[count] = (m["value"][k] - m["value"][j]) / apart
+            slope = (m["value"][k] - m["value"][j]) / apart
+            at = count
+            while at > 0 and slopes[at - 1] > slope:
+                slopes[at] = slopes[at - 1]
+                at -= 1
+            slopes[at] = slope
             count += 1
-    return float(np.median(slopes[:count]))
+    return float((slopes[(count - 1) // 2] + slopes[count // 2]) / 2)

@@ -46,7 +46,8 @@ def replay(
     memory, standing = deviation_memory.fresh(points), np.zeros(points, deviation_memory.STANDING)
     said = np.zeros(values.size, deviation_memory.SAID)
     run = deviation.judge if compiled else deviation.judge.py_func  # type: ignore[attr-defined]  # numba's
-    run(memory, *stream(values, step_s), rules(points, step_s=step_s, **given), standing, said)
+    made = rules(points, step_s=step_s, **given)
+    run(memory, *stream(values, step_s), made, standing, deviation.room(), said)
     return said.reshape(values.shape), memory, standing
 
 

@@ -159,14 +159,14 @@ def test_a_side_goes_by_the_nth_of_the_last_m_however_the_values_are_cut(
 ) -> None:
     (n, m), told = rule, np.array(values)
     memory = confirmation.fresh(1)
-    confirm = np.array([[n, m]], np.int8)
+    confirm, room = np.array([[n, m]], np.int8), confirmation.room()
     faced = np.empty((len(told), 2))
     for first in range(0, len(told), cut):
         part = slice(first, first + cut)
         place = np.zeros(len(told[part]), np.int32)
         counts = np.isfinite(told[part])
         time = np.arange(len(told), dtype=np.int64)[part]
-        confirmation.face(memory, place, time, told[part], counts, confirm, faced[part])
+        confirmation.face(memory, place, time, told[part], counts, confirm, room, faced[part])
     for i in np.flatnonzero(np.isfinite(told)).tolist():
         known = [value for value in told[: i + 1].tolist() if np.isfinite(value)][-m:]
         for level in (0.5, 1.0, 1.5, 2.0, 3.0, 3.5):
@@ -197,9 +197,9 @@ def test_the_compiled_window_is_the_plain_one_and_learning_is_judging(
     confirm, counts = np.array([rule], np.int8), np.isfinite(told)
     judged, plain, learned = (confirmation.fresh(1) for _ in range(3))
     one, other = np.empty((len(told), 2)), np.empty((len(told), 2))
-    time = np.arange(len(told), dtype=np.int64)
-    confirmation.face(judged, place, time, told, counts, confirm, one)
-    confirmation.face.py_func(plain, place, time, told, counts, confirm, other)  # type: ignore[attr-defined]  # numba's
+    time, room = np.arange(len(told), dtype=np.int64), confirmation.room()
+    confirmation.face(judged, place, time, told, counts, confirm, room, one)
+    confirmation.face.py_func(plain, place, time, told, counts, confirm, room, other)  # type: ignore[attr-defined]  # numba's
     confirmation.learn(learned, place, time, told)
     np.testing.assert_array_equal(one, other)
     assert judged.tobytes() == plain.tobytes() == learned.tobytes()

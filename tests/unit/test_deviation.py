@@ -115,7 +115,7 @@ def test_a_step_across_a_gap_is_no_step() -> None:
         memory, standing = deviation_memory.fresh(1), np.zeros(1, deviation_memory.STANDING)
         said = np.zeros(802, deviation_memory.SAID)
         made = rules(1, bridge_s=bridge_s)
-        deviation.judge(memory, place, time, value, made, standing, said)
+        deviation.judge(memory, place, time, value, made, standing, deviation.room(), said)
         scores.append(float(said["score"][801]))
     assert scores[0] < scores[1]
 
@@ -127,7 +127,9 @@ def test_what_is_no_number_changes_nothing() -> None:
     for nothing in (np.nan, np.inf, -np.inf, 1e300):
         place, time, value = stream(np.full((1, 3), nothing))
         said = np.zeros(3, deviation_memory.SAID)
-        deviation.judge(memory, place, time + 10**12, value, rules(3), standing, said)
+        deviation.judge(
+            memory, place, time + 10**12, value, rules(3), standing, deviation.room(), said
+        )
         assert (said["change"] == 0).all()
     assert memory.tobytes() == before.tobytes()
 
@@ -156,7 +158,7 @@ def test_an_alarm_stands_while_a_memory_begun_anew_learns_again() -> None:
     memory = deviation_memory.fresh(1)
     values = noise(1000)
     said = np.zeros(1000, deviation_memory.SAID)
-    deviation.judge(memory, *stream(values), rules(1), standing, said)
+    deviation.judge(memory, *stream(values), rules(1), standing, deviation.room(), said)
     [at] = np.flatnonzero(said["change"] == RETURNED)
     assert said["change"][0] == deviation.KEPT
     assert at >= 300
@@ -206,6 +208,7 @@ def test_however_readings_are_cut_into_batches_the_end_is_the_same(
             value[part],
             rules(3, learn=50),
             standing,
+            deviation.room(),
             said[part],
         )
     assert memory.tobytes() == whole[1].tobytes()
@@ -218,7 +221,7 @@ def test_however_readings_are_cut_into_batches_the_end_is_the_same(
 def test_learning_alone_leaves_the_memory_that_judging_leaves(values: np.ndarray) -> None:
     _, judged, _ = replay(values, learn=50)
     memory = deviation_memory.fresh(3)
-    deviation.learn(memory, *stream(values), rules(3, learn=50))
+    deviation.learn(memory, *stream(values), rules(3, learn=50), deviation.room())
     assert judged["raises"].any()
     assert memory.tobytes() == judged.tobytes()
 
@@ -227,7 +230,7 @@ def test_readings_learned_twice_count_once() -> None:
     values = noise(400, 3)
     _, judged, _ = replay(values)
     again = judged.copy()
-    deviation.learn(again, *stream(values), rules(3))
+    deviation.learn(again, *stream(values), rules(3), deviation.room())
     assert again.tobytes() == judged.tobytes()
 
 

@@ -31,7 +31,7 @@ def replay(
     memory, standing = rate.fresh(points), np.zeros(points, rate.STANDING)
     said = np.zeros(values.size, rate.SAID)
     run = rate.judge if compiled else rate.judge.py_func  # type: ignore[attr-defined]  # numba's
-    run(memory, place, time, value, rules(points), standing, said)
+    run(memory, place, time, value, rules(points), standing, rate.room(), said)
     return said.reshape(values.shape), memory, standing
 
 
@@ -102,7 +102,7 @@ def test_each_side_has_a_rate_of_its_own(slope: float) -> None:
     memory, standing = rate.fresh(1), np.zeros(1, rate.STANDING)
     said = np.zeros(len(place), rate.SAID)
     made = rules(1, rise=np.inf, fall=0.04)
-    rate.judge(memory, place, time, value, made, standing, said)
+    rate.judge(memory, place, time, value, made, standing, rate.room(), said)
     assert bool(said["change"].any()) is (slope < 0)
 
 
@@ -117,6 +117,7 @@ def test_what_is_no_number_changes_nothing() -> None:
         np.array([np.nan, np.inf]),
         rules(1),
         np.zeros(1, rate.STANDING),
+        rate.room(),
         said,
     )
     assert memory.tobytes() == before.tobytes()
@@ -143,7 +144,8 @@ def test_however_readings_are_cut_into_batches_the_end_is_the_same(
     said = np.zeros(values.size, rate.SAID)
     for first, last in pairwise([0, *sorted(cuts), values.size]):
         part = slice(first, last)
-        rate.judge(memory, place[part], time[part], value[part], rules(3), standing, said[part])
+        came = place[part], time[part], value[part]
+        rate.judge(memory, *came, rules(3), standing, rate.room(), said[part])
     assert [one.tobytes() for one in (said, memory, standing)] == [one.tobytes() for one in whole]
 
 

@@ -65,7 +65,8 @@ def high_side(values: np.ndarray, rule: np.ndarray) -> np.ndarray:
     """Return what a confirmed high side goes by."""
     faced, place = np.empty((len(values), 2)), np.zeros(len(values), np.int32)
     memory, counts = confirmation.fresh(1), np.ones(len(values), np.bool_)
-    confirmation.face(memory, place, np.arange(len(values)), values, counts, rule, faced)
+    time, room = np.arange(len(values)), confirmation.room()
+    confirmation.face(memory, place, time, values, counts, rule, room, faced)
     return faced[:, 1]
 
 
