@@ -25,7 +25,7 @@ from alarms.detectors.sensor_standing import (
     turn,
     unjudged,
 )
-from alarms.lines import AHEAD, fetch
+from alarms.lines import PACE, fetch
 from alarms.readings import Instants, Values
 
 MEMORY: Final = np.dtype(
@@ -162,12 +162,14 @@ def walk(
     count = 0
     tell = len(findings) > 0
     for i in range(len(slots)):
-        if i + AHEAD < len(slots):
-            s = slots[i + AHEAD]
+        if i + 2 * PACE < len(slots):
+            s = slots[i + 2 * PACE]
             fetch(memory, s, 0)
             fetch(memory, s, _LAST)
             fetch(bound_of, s, 0)
             fetch(raised, s, 0)
+        if i + PACE < len(slots) and slots[i + PACE] >= 0:
+            fetch(bounds, bound_of[slots[i + PACE]], 0)
         s = slots[i]
         if s < 0:
             continue
