@@ -4,6 +4,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from alarms.compiled import kernel
 
 INNER = """
 from alarms.compiled import kernel
@@ -94,3 +102,23 @@ def test_a_kernel_further_down_in_the_file_counts(tmp_path: Path) -> None:
     assert said(tmp_path) == "3.0 1"
     rewrite(outer, BELOW.format(factor=3.0))
     assert said(tmp_path) == "4.0 0"
+
+
+def test_a_kernel_counts_no_references_and_makes_no_array() -> None:
+    @kernel
+    def doubled(rows: NDArray[np.float64], found: NDArray[np.float64]) -> None:
+        part = rows[1:]
+        for i in range(len(part)):
+            found[i] = 2.0 * part[i]
+
+    @kernel
+    def made(many: int) -> NDArray[np.float64]:
+        return np.empty(many)
+
+    found = np.zeros(2)
+    doubled(np.arange(3.0), found)
+    assert found.tolist() == [2.0, 4.0]
+    code: Any = doubled
+    assert not any("NRT_" in each for each in code.inspect_llvm().values())
+    with pytest.raises(numba.NumbaError):
+        made(3)
