@@ -44,19 +44,9 @@ class Confirmations:
         """
         if len(self.rows) == 0:
             return None
-        places = self._place_of[readings.point]
-        faced = np.empty((len(readings), 2))
-        confirmation.face(
-            self.memory,
-            places,
-            readings.time,
-            readings.value,
-            is_judged,
-            self._confirm,
-            confirmation.room(),
-            faced,
+        return _faced(
+            self.memory, self._place_of[readings.point], readings, is_judged, self._confirm
         )
-        return faced
 
     def adopt(self, late: Readings) -> None:
         """Take up judged readings that came late: the transaction has committed."""
@@ -108,11 +98,21 @@ def faced_anew(
     confirm = rules.confirm[rows]
     if not (confirm[:, 1] > 1).any():
         return None
-    places = np.searchsorted(rows, readings.point).astype(np.int32)
-    faced = np.empty((len(readings), 2))
     memory = confirmation.fresh(len(rows))
     known = np.searchsorted(rows, before.point).astype(np.int32)
     confirmation.learn(memory, known, before.time, before.value)
+    places = np.searchsorted(rows, readings.point).astype(np.int32)
+    return _faced(memory, places, readings, is_judged, confirm)
+
+
+def _faced(
+    memory: confirmation.Records,
+    places: Rows,
+    readings: Readings,
+    is_judged: Mask,
+    confirm: confirmation.Confirm,
+) -> NDArray[np.float64]:
+    faced = np.empty((len(readings), 2))
     confirmation.face(
         memory,
         places,

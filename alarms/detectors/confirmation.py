@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarms.compiled import kernel
+from alarms.detectors.ordered import insert
 from alarms.readings import Instants, Mask, Rows, Values
 
 LONGEST: Final = 64
@@ -107,10 +108,5 @@ def _order(window: np.void, m: int, ordered: NDArray[np.float64]) -> int:
     known, values = int(window["many"]), window["value"]
     many = min(known, m)
     for j in range(many):
-        value = values[known - many + j]
-        k = j
-        while k > 0 and ordered[k - 1] > value:
-            ordered[k] = ordered[k - 1]
-            k -= 1
-        ordered[k] = value
+        insert(ordered, j, values[known - many + j])
     return many

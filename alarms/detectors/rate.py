@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarms.compiled import kernel
+from alarms.detectors.ordered import insert
 from alarms.readings import Instants, Rows, Values
 
 ANCHORS: Final = 8
@@ -166,11 +167,6 @@ def _median(m: np.void, first: int, slopes: NDArray[np.float64]) -> float:
     for j in range(first, ANCHORS - 1):
         for k in range(j + 1, ANCHORS):
             apart = (m["time"][k] - m["time"][j]) * _SECONDS
-            slope = (m["value"][k] - m["value"][j]) / apart
-            at = count
-            while at > 0 and slopes[at - 1] > slope:
-                slopes[at] = slopes[at - 1]
-                at -= 1
-            slopes[at] = slope
+            insert(slopes, count, (m["value"][k] - m["value"][j]) / apart)
             count += 1
     return float((slopes[(count - 1) // 2] + slopes[count // 2]) / 2)
