@@ -62,8 +62,9 @@ $(VENV)/.product: $(VENV)/.node requirements.lock pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.console
 
-# The engine's loops, as machine code.
+# The product's modules as bytecode, its loops as machine code: a start has to make neither.
 $(VENV)/.prepared: $(VENV)/.product
+	@$(BIN)/python -m compileall -q alarms api fengsui ingest simulators
 	@$(BIN)/python -c 'from alarms import preparation; preparation.prepare()'
 	@touch $@
 

@@ -78,31 +78,35 @@ class Engine:
         last: LastReadings,
         started: int,
     ) -> Self:
-        """Build the engine as the record left it; `started` is the server's clock in Micros.
+        """Build the engine as the record left it; `started` is the server's clock in Micros."""
+        engine = cls(plant, rules_of(plant), started=started)
+        engine.newest = last.copy()
+        engine.recall(states)
+        return engine
+
+    def recall(self, states: Iterable[ChannelState]) -> None:
+        """Take up the alarms and delays that the record has.
 
         States of points that are no longer registered are left out; an alarm whose limits were
         taken away returns with the next proposal.
         """
-        engine = cls(plant, rules_of(plant), started=started)
-        engine.newest = last.copy()
         states = tuple(states)
-        rows = ((state.key, plant.row_of(state.key)) for state in states)
+        rows = ((state.key, self.plant.row_of(state.key)) for state in states)
         row_of = {key: row for key, row in rows if row is not None}
         for state in states:
             row = row_of.get(state.key)
             if row is not None and state.rule in RULES:
                 side = RULES.index(state.rule)
-                if record.orphaned(engine.rules, row, side, state.process):
-                    engine._ended.append((row, side))
+                if record.orphaned(self.rules, row, side, state.process):
+                    self._ended.append((row, side))
                     continue
-                record.recall(engine.rules, engine._standing, row, side, state.process)
-        stood = np.flatnonzero(engine._standing.stored.any(axis=1)).astype(np.int32)
-        engine._stand(engine._standing.take(stood))
-        engine.watch.recall(states, row_of)
-        engine.faults.recall(states, row_of)
-        engine._families.recall(states, row_of)
-        engine.settle()
-        return engine
+                record.recall(self.rules, self._standing, row, side, state.process)
+        stood = np.flatnonzero(self._standing.stored.any(axis=1)).astype(np.int32)
+        self._stand(self._standing.take(stood))
+        self.watch.recall(states, row_of)
+        self.faults.recall(states, row_of)
+        self._families.recall(states, row_of)
+        self.settle()
 
     def settle(self) -> None:
         """Let what goes by points' newest readings know them: they have been brought up to date."""

@@ -23,14 +23,14 @@ _READ, _KEEP, _DATA = 0, 3, 1
 """How a line is asked for (LLVM's `prefetch`): to be read, kept near, and data."""
 
 
-def in_lines(one: NDArray[Any], many: int) -> NDArray[Any]:
-    """Return so many copies of one record, shape (1,), that begin with a line."""
-    room = np.empty(many * one.itemsize + LINE, np.uint8)
+def in_lines(many: int, layout: np.dtype[np.void]) -> NDArray[np.void]:
+    """Return so many records of zeros, shape (many,), the first at the beginning of a line.
+
+    Memory is taken where it is written to first.
+    """
+    room = np.zeros(many * layout.itemsize + LINE, np.uint8)
     begin = -room.ctypes.data % LINE
-    laid = room[begin : begin + many * one.itemsize].view(one.dtype)
-    plain = f"V{one.itemsize}"  # as plain bytes: field by field it takes ten times as long
-    laid.view(plain)[:] = one.view(plain)
-    return laid
+    return room[begin : begin + many * layout.itemsize].view(layout)
 
 
 def begins(layout: np.dtype[np.void], field: str) -> int:

@@ -32,9 +32,9 @@ from alarms.wording import LATE_US
 CHUNK_BITS: Final = 10
 ROUND_US: Final = 600_000_000
 """Every part that has changed is saved once in this time, or sooner:"""
-ROUND_READINGS: Final = 5_500_000
-"""once in so many readings (9,260/s for ROUND_US). A start reads no more and learns half of them;
-what saving writes, some 120 bytes a reading, is as much as the readings themselves."""
+ROUND_READINGS: Final = 4_000_000
+"""once in so many readings (9,260/s for seven minutes). A start reads no more and learns half of
+them; saving writes some 150 bytes a reading, no less than the readings themselves."""
 WARM_UP_US: Final = 6 * 3_600_000_000
 """Where nothing was kept (a new version, a detector switched on), learn from so much."""
 NEWEST_READINGS: Final = "newest"

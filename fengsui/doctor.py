@@ -130,7 +130,7 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
                 before = datetime.now(UTC)
                 server = await facts.server(conn)
                 after = datetime.now(UTC)
-                edition = await migrate.edition(conn)
+                edition = await facts.edition(conn)
                 compresses = await columnstore.serves(conn)
             yield _server(address_of(served.database_url), server)
             yield _edition(server, edition, compresses=compresses)

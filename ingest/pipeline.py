@@ -19,17 +19,17 @@ from psycopg import AsyncConnection
 from alarms import preparation
 from alarms.alarm import ProcessEvent
 from alarms.computed import Computed
-from alarms.engine import Engine, LastReadings, Proposal
+from alarms.engine import Engine, Proposal
 from alarms.memory import Rota
 from alarms.overload import Overload, Strain
 from alarms.readings import CORRECTED, Readings, parted
+from alarms.rules import rules_of
 from alarms.storage import (
     alarms,
     facts,
     gateway_history,
     gateways,
     memory,
-    migrate,
     neighbours,
     partitions,
     plant,
@@ -116,15 +116,9 @@ class Pipeline:
                 plant.load(conn), asyncio.to_thread(preparation.prepare)
             )
             self._steps("plant read")
-            states = await alarms.states(conn)
-            self._steps("alarms read")
-            self._engine = Engine.build(
-                registered,
-                states=states,
-                last=LastReadings.never(len(registered.points)),
-                started=now,
-            )
-            recollection = await recollected(conn, self._engine, states, steps=self._steps)
+            self._engine = Engine(registered, rules_of(registered), started=now)
+            self._steps("engine built")
+            recollection = await recollected(conn, self._engine, steps=self._steps)
             groups = self._engine.groups
             groups.replay(await neighbours.since(conn, registered, groups.wanted()))
             self._judged = None
@@ -139,7 +133,7 @@ class Pipeline:
             self._sequences = {gateway: Counted(newest) for gateway, newest in numbers.items()}
             await self.edge_nodes.recall(conn)
             self._started = now
-            self._months = None if await migrate.edition(conn) != "none" else frozenset()
+            self._months = None if await facts.edition(conn) != "none" else frozenset()
             self._overload = Overload(await facts.of_the_system(conn))
             self._owed = rollups.NOTHING
 

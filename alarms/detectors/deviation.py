@@ -61,6 +61,7 @@ _LONGER_NOISE: Final = 1 / 36
 _CLIP: Final = 7.0
 _THICK: Final = 1.2
 _THIN: Final = 0.02
+_FIRST_THINS: Final = 0.3
 _FLOOR: Final = 1e-3
 _YOUNG: Final = 20
 _SETTLED: Final = 30
@@ -214,6 +215,8 @@ def _take_in(
         m["level"] = x
         m["origin"] = x
         m["last"] = x
+        for view in range(_COUNT):
+            m["thins"][view] = _FIRST_THINS
     elif time - m["time"] > bridge:
         m["last"] = x
     gain = max(_SLOW, 1.0 / (seen + 1.0))

@@ -99,6 +99,4 @@ def haste(spacing: float) -> float:
 
 def fresh(points: int) -> Records:
     """Return the memory of so many points of which nothing has been seen."""
-    one = np.zeros(1, MEMORY)
-    one["thins"] = 0.3
-    return np.repeat(one, points)
+    return np.zeros(points, MEMORY)

@@ -113,12 +113,8 @@ _MANY: Final = 1_000_000
 
 
 def blank(points: int) -> Trends:
-    """Return the memory of so many points that have not reported yet."""
-    one: Trends = np.zeros(1, ROW)
-    for name in ("origin", "last", "held", "before"):
-        one["head"][name] = np.nan
-    one["rungs"]["value"] = np.nan
-    return in_lines(one, points)
+    """Return the memory of so many points that have not reported yet: zeros."""
+    return in_lines(points, ROW)
 
 
 @kernel
@@ -130,8 +126,8 @@ def learn(heads: Heads, rungs: Rungs, row: int, time: int, value: float) -> None
     if not math.isfinite(value):
         return
     head = heads[row]
-    if math.isnan(head["origin"]):
-        head["origin"] = value
+    if head["count"] == 0:
+        _begin(head, rungs, row, value)
     x = np.float64(np.float32(value - head["origin"]))
     count = int(head["count"])
     last, held = np.float64(head["last"]), np.float64(head["held"])
@@ -162,6 +158,16 @@ def learn(heads: Heads, rungs: Rungs, row: int, time: int, value: float) -> None
         head["drift"] = drift + (move - drift) / min(max(count, 1), _LEARN_LONG)
     head["before"] = last
     _take(head, rungs, row, time, x)
+
+
+@kernel
+def _begin(head: np.void, rungs: Rungs, row: int, value: float) -> None:
+    """Lay a point's memory out for its first reading: empty buckets, and nothing before it."""
+    head["origin"] = value
+    head["last"], head["held"], head["before"] = np.nan, np.nan, np.nan
+    for level in range(LEVELS):
+        for slot in range(RING):
+            rungs[row, level]["value"][slot] = np.nan
 
 
 @kernel

@@ -42,6 +42,21 @@ async def server(conn: AsyncConnection) -> Server:
     )
 
 
+async def edition(conn: AsyncConnection) -> str:
+    """Return the TimescaleDB edition in this database: community, apache or none."""
+    found = await (
+        await conn.execute(
+            """
+            select current_setting('timescaledb.license', true)
+              from pg_extension where extname = 'timescaledb'
+            """
+        )
+    ).fetchone()
+    if found is None:
+        return "none"
+    return "community" if found[0] == "timescale" else "apache"
+
+
 async def local_folder(conn: AsyncConnection) -> str | None:
     """Return the folder of a database on this machine; None elsewhere or where it is not told."""
     row = await (

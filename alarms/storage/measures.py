@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from psycopg import AsyncConnection, errors, sql
 
-from alarms.storage import migrate, partitions, rollups
+from alarms.storage import facts, partitions, rollups
 
 
 async def accepted(conn: AsyncConnection) -> int:
@@ -35,7 +35,7 @@ async def ended_bytes(conn: AsyncConnection, moment: datetime) -> tuple[int, int
     for piece in pieces:
         query = (
             "select pg_total_relation_size(format('%%I.%%I', %s, %s)::regclass)"
-            if await migrate.edition(conn) == "none"
+            if await facts.edition(conn) == "none"
             else "select total_bytes from chunks_detailed_size('reading')"
             " where chunk_schema = %s and chunk_name = %s"
         )
@@ -135,7 +135,7 @@ async def server_version(conn: AsyncConnection) -> str:
 
 
 async def _bytes(conn: AsyncConnection, table: str) -> int:
-    if await migrate.edition(conn) != "none":
+    if await facts.edition(conn) != "none":
         row = await (
             await conn.execute("select hypertable_size(%s::text::regclass)", (table,))
         ).fetchone()

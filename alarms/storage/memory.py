@@ -1,6 +1,6 @@
 """What the engine learned, in the record: its parts, and the readings stored after them."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -22,6 +22,8 @@ _BLOCK: Final = 500_000
 _FIRST_US: Final = 2_000_000
 """How dense they lie shows a short first window. An empty one is followed by one twice as long, at
 last by a look for the next reading: the database goes through all later ones for that."""
+_AT_ONCE: Final = 8 << 20
+"""Bytes of memory put back at once."""
 LAGGING_US: Final = 1_800_000_000
 """Points this far behind the others are asked for one by one."""
 _TOGETHER: Final = 16
@@ -50,23 +52,40 @@ async def save(conn: AsyncConnection, parts: Iterable[Part], *, now: int) -> Non
         )
 
 
-async def parts(conn: AsyncConnection) -> AsyncIterator[Part]:
-    """Yield all parts, the longest saved first; the database goes on while the caller works."""
+async def parts(conn: AsyncConnection) -> AsyncIterator[Sequence[Part]]:
+    """Yield all parts, the longest saved first, many at once.
+
+    The database sends more while the caller works.
+    """
+    async for some in ahead(_parts(conn)):
+        yield some
+
+
+async def _parts(conn: AsyncConnection) -> AsyncIterator[Sequence[Part]]:
     statement = """
         copy (select family, chunk, shape, ids, heard, records from engine_memory
                order by saved_at, chunk) to stdout (format binary)
         """
+    some: list[Part] = []
+    waiting = 0
     async with conn.cursor() as cursor, cursor.copy(statement) as copy:
         copy.set_types(["text", "int4", "text", "bytea", "bytea", "bytea"])
         async for family, chunk, shape, ids, heard, records in copy.rows():
-            yield Part(
-                family=family,
-                chunk=chunk,
-                shape=shape,
-                ids=np.frombuffer(ids, np.int32),
-                heard=np.frombuffer(heard, np.int64),
-                records=records,
+            some.append(
+                Part(
+                    family=family,
+                    chunk=chunk,
+                    shape=shape,
+                    ids=np.frombuffer(ids, np.int32),
+                    heard=np.frombuffer(heard, np.int64),
+                    records=records,
+                )
             )
+            waiting += len(records)
+            if waiting >= _AT_ONCE:
+                yield some
+                some, waiting = [], 0
+    yield some
 
 
 async def stored_after(

@@ -1,4 +1,4 @@
-"""Bring the record's schema to this version, and say which TimescaleDB edition serves it."""
+"""Bring the record's schema to this version."""
 
 import asyncio
 from contextlib import suppress
@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from alarms.errors import FengsuiError
 from alarms.rulepacks import PACKS
 from alarms.rulepacks.reading import text_of
-from alarms.storage import columnstore, connection, packs, registry, walls
+from alarms.storage import columnstore, connection, facts, packs, registry, walls
 
 
 class Migrated(NamedTuple):
@@ -23,21 +23,6 @@ class Migrated(NamedTuple):
     version: str
 
 
-async def edition(conn: AsyncConnection) -> str:
-    """Return the TimescaleDB edition in this database: community, apache or none."""
-    found = await (
-        await conn.execute(
-            """
-            select current_setting('timescaledb.license', true)
-              from pg_extension where extname = 'timescaledb'
-            """
-        )
-    ).fetchone()
-    if found is None:
-        return "none"
-    return "community" if found[0] == "timescale" else "apache"
-
-
 async def migrate(url: str) -> Migrated:
     """Apply what is missing; idempotent, safe when several processes start at once.
 
@@ -45,7 +30,7 @@ async def migrate(url: str) -> Migrated:
     """
     async with await connection.connect(url, autocommit=True) as conn:
         await _create_extension(conn)
-        found = await edition(conn)
+        found = await facts.edition(conn)
     applied, version = await asyncio.to_thread(_apply, url)
     async with await connection.connect(url) as conn:
         await columnstore.prepare(conn)

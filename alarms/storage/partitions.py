@@ -8,7 +8,7 @@ import numpy as np
 from psycopg import AsyncConnection, errors, sql
 
 from alarms.readings import Instants
-from alarms.storage import migrate
+from alarms.storage import facts
 
 _DROP_WAIT_MS: Final = 200
 """A drop waits no longer for readers: behind it wait the writer's transactions."""
@@ -39,7 +39,7 @@ def months_between(first: datetime, last: datetime) -> range:
 
 async def ensure(conn: AsyncConnection, table: str, months: Iterable[int]) -> None:
     """Make the partitions of these months where no hypertable makes its own; idempotent."""
-    if await migrate.edition(conn) != "none":
+    if await facts.edition(conn) != "none":
         return
     for month in sorted(months):
         first, after = (
@@ -55,7 +55,7 @@ async def ensure(conn: AsyncConnection, table: str, months: Iterable[int]) -> No
 
 async def ended_by(conn: AsyncConnection, table: str, moment: datetime) -> list[Piece]:
     """Return the pieces that end by a moment, the oldest first."""
-    if await migrate.edition(conn) == "none":
+    if await facts.edition(conn) == "none":
         query = """
             select n.nspname, c.relname,
                    (regexp_match(pg_get_expr(c.relpartbound, c.oid),

@@ -10,7 +10,7 @@ from fastapi.responses import PlainTextResponse
 from psycopg import AsyncConnection
 
 from alarms import scope as scopes
-from alarms.storage import migrate, notifications, origins, places, queries, relays
+from alarms.storage import facts, notifications, origins, places, queries, relays
 from api import answers, clock
 from api.service import Service, Shared, bearer, identify
 
@@ -52,7 +52,7 @@ async def _checks(service: Service) -> dict[str, dict[str, Any]]:
     age_s = loop.time() - service.feed.confirmed
     try:
         async with service.transaction() as conn:
-            edition = await migrate.edition(conn)
+            edition = await facts.edition(conn)
             version = await queries.schema_version(conn)
             beat = await places.heartbeat(conn, "ingest")
     except Exception as error:  # noqa: BLE001  whatever it is, the database is not well
