@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 _POPULATE_WRITE: Final = 23
 """MADV_POPULATE_WRITE, of Linux 5.14: pages are there as if written to; what they hold stays."""
+_STEP: Final = 4 << 20
+"""Bytes taken at once: meanwhile the kernel gives no new memory to who else asks for some."""
 
 
 def take_pages(columns: Iterable[NDArray[Any]]) -> None:
@@ -21,6 +23,7 @@ def take_pages(columns: Iterable[NDArray[Any]]) -> None:
     machine = ctypes.CDLL(None)
     for column in columns:
         begin = -(-column.ctypes.data // mmap.PAGESIZE) * mmap.PAGESIZE
-        length = column.ctypes.data + column.nbytes - begin
-        if length > 0:
-            machine.madvise(ctypes.c_void_p(begin), ctypes.c_size_t(length), _POPULATE_WRITE)
+        end = column.ctypes.data + column.nbytes
+        for at in range(begin, end, _STEP):
+            length = min(_STEP, end - at)
+            machine.madvise(ctypes.c_void_p(at), ctypes.c_size_t(length), _POPULATE_WRITE)
