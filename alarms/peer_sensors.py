@@ -362,11 +362,9 @@ def _names(
     """Return what stands in memory for the peer of each pair a sensor keeps; 0: it keeps none."""
     columns = plant.columns
     begun = [zlib.crc32(f"{enterprise}/".encode()) for enterprise, _, _ in columns.places]
-    crc = (
-        zlib.crc32(columns.tags[row].encode(), begun[place]) | 1
-        for row, place in zip(rows.tolist(), columns.at[rows].tolist(), strict=True)
-    )
-    name = np.fromiter(crc, np.uint32, len(rows))
+    tags = map(str.encode, map(columns.tags.__getitem__, rows.tolist()))
+    begins = map(begun.__getitem__, columns.at[rows].tolist())
+    name = np.fromiter(map(zlib.crc32, tags, begins), np.uint32, len(rows)) | np.uint32(1)
     first, size = groups["first"][group_of], groups["size"][group_of]
     index = np.arange(len(rows)) - first
     found = np.zeros((len(rows), peer_memory.PEERS), np.uint32)

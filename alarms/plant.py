@@ -254,11 +254,7 @@ class Plant:
     @cached_property
     def rows(self) -> dict[str, dict[str, int]]:
         """Return, for each enterprise, its tags' rows."""
-        found: dict[str, dict[str, int]] = {code: {} for code in self.enterprises}
-        columns = self.columns
-        for row, (code, tag) in enumerate(zip(columns.enterprises, columns.tags, strict=True)):
-            found[code][tag] = row
-        return found
+        return {code: {} for code in self.enterprises} | self.columns.rows_of_tags()
 
     @cached_property
     def tables(self) -> dict[tuple[str, str], Tiering]:

@@ -95,11 +95,18 @@ class Points(Sequence[Point]):
         """Tell of each row whether its settings are chosen."""
         return np.array([chosen(point) for point in self.like], np.bool_)[self.of]
 
-    @property
-    def enterprises(self) -> list[str]:
-        """Return each row's enterprise."""
-        of_place = [enterprise for enterprise, _, _ in self.places]
-        return [of_place[place] for place in self.at.tolist()]
+    def rows_of_tags(self) -> dict[str, dict[str, int]]:
+        """Return, for each enterprise that has points, its tags' rows."""
+        codes: dict[str, int] = {}
+        of_place = [codes.setdefault(code, len(codes)) for code, _, _ in self.places]
+        owner = np.array(of_place, np.intp)[self.at]
+        ends = np.cumsum(np.bincount(owner, minlength=len(codes)))[:-1]
+        parts = np.split(np.argsort(owner, kind="stable"), ends)
+        found: dict[str, dict[str, int]] = {}
+        for code, part in zip(codes, parts, strict=False):  # of no points there is one part still
+            rows = part.tolist()
+            found[code] = dict(zip(map(self.tags.__getitem__, rows), rows, strict=True))
+        return found
 
 
 def settings(point: Point) -> tuple[object, ...]:
