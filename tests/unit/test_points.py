@@ -40,7 +40,16 @@ def test_a_point_made_of_columns_is_the_point_they_were_laid_out_from() -> None:
 def test_points_that_differ_in_names_place_and_gateway_only_share_settings() -> None:
     columns = Points.of_each(EACH)
     assert columns.of.tolist() == [0, 0, 1, 2]
-    assert columns.enterprises == ["E", "E", "E", "F"]
     np.testing.assert_array_equal(
         columns.where(lambda point: bool(point.suppress)), [False, False, False, True]
     )
+
+
+def test_tags_name_their_rows_enterprise_by_enterprise_also_where_rows_lie_mixed() -> None:
+    mixed = [EACH[3], *EACH[:2], replace(EACH[3], tag="another"), EACH[2]]
+    found = Points.of_each(mixed).rows_of_tags()
+    assert found == {
+        "F": {EACH[3].tag: 0, "another": 3},
+        "E": {EACH[0].tag: 1, EACH[1].tag: 2, EACH[2].tag: 4},
+    }
+    assert Points.of_each([]).rows_of_tags() == {}
