@@ -64,7 +64,7 @@ $(VENV)/.product: $(VENV)/.node requirements.lock pyproject.toml
 
 # The product's modules as bytecode, its loops as machine code: a start has to make neither.
 $(VENV)/.prepared: $(VENV)/.product
-	@$(BIN)/python -m compileall -q alarms api fengsui ingest simulators
+	@$(BIN)/python -m compileall -q alarms api dashboards fengsui ingest simulators
 	@$(BIN)/python -c 'from alarms import preparation; preparation.prepare()'
 	@touch $@
 

@@ -5,14 +5,15 @@ came to readings, and how far the process grew from the first tenth to the last.
 """
 
 import argparse
+import os
 import resource
 import sys
 import time
 import traceback
 from itertools import islice
-from pathlib import Path
 
 from alarms.plant import DIALECTS
+from fengsui.bench.usage import resident_bytes
 from ingest.decoders import choosing
 from tests.captures import CAPTURED
 from tests.dialects import GOLDEN, RECEIVED, sound
@@ -60,7 +61,7 @@ def fuzz(dialect: str | None, inputs: int, seed: int) -> int:
 
 def _resident() -> int:
     """Return the process's resident memory in KiB."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() // 1024
+    return resident_bytes(os.getpid()) // 1024
 
 
 if __name__ == "__main__":

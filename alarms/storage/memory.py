@@ -52,13 +52,12 @@ async def save(conn: AsyncConnection, parts: Iterable[Part], *, now: int) -> Non
         )
 
 
-async def parts(conn: AsyncConnection) -> AsyncIterator[Sequence[Part]]:
+def parts(conn: AsyncConnection) -> AsyncIterator[Sequence[Part]]:
     """Yield all parts, the longest saved first, many at once.
 
     The database sends more while the caller works.
     """
-    async for some in ahead(_parts(conn)):
-        yield some
+    return ahead(_parts(conn))
 
 
 async def _parts(conn: AsyncConnection) -> AsyncIterator[Sequence[Part]]:

@@ -1,23 +1,14 @@
 """Memory taken ahead is there, and holds what it held."""
 
-from pathlib import Path
+import os
 
 import numpy as np
 import pytest
 
+from fengsui.bench.usage import resident_bytes
 from ingest.pages import take_pages
 
 _MIB = 1 << 20
-
-
-def resident() -> int:
-    """Return the bytes of this process that are in memory."""
-    kib = next(
-        line.split()[1]
-        for line in Path("/proc/self/status").read_text().splitlines()
-        if line.startswith("VmRSS:")
-    )
-    return int(kib) << 10
 
 
 @pytest.mark.parametrize("size", [0, 1, 4095, 4097, 12_345, 3 * _MIB + 7])
@@ -30,6 +21,6 @@ def test_what_columns_hold_stays(size: int) -> None:
 
 def test_pages_of_a_new_column_are_taken_at_once() -> None:
     column = np.zeros(256 * _MIB, np.uint8)
-    before = resident()
+    before = resident_bytes(os.getpid())
     take_pages([column])
-    assert resident() - before > 250 * _MIB
+    assert resident_bytes(os.getpid()) - before > 250 * _MIB
