@@ -21,7 +21,7 @@ from alarms.proposal import (
     PointFault,
     Proposal,
     holds,
-    judgeable,
+    sifted,
 )
 from alarms.readings import Instants, Mask, Readings, Rows
 from alarms.record import Written
@@ -128,7 +128,7 @@ class Engine:
         every point's own gateway. `faults` are readings of the same batch not taken as they came.
         `behind` are the points of those that came behind newer ones: then `judge_late` follows.
         """
-        is_judged = judgeable(readings)
+        is_judged, holding = sifted(readings)
         heard = Heard()
         found: list[Found] = [
             (place, 0, event.t_change, event)
@@ -144,7 +144,7 @@ class Engine:
         seen = Seen(
             readings=readings,
             is_judged=is_judged,
-            holding=holds(readings.quality),
+            holding=holding,
             moves=moves,
             newest=self.newest,
             walk=Walk.of(readings, is_judged, rows=len(self.rules)),

@@ -4,7 +4,8 @@ from typing import Final
 
 from alarms.alarm import Forecast, Kind, ProcessEvent, Tier, Transition
 from alarms.detectors.crossings import HIGH_S, LOW_S
-from alarms.detectors.forecast import CHANCE, ETA_S, RATE, Floats
+from alarms.detectors.forecast import CHANCE, ETA_S, RATE
+from alarms.detectors.forecast_tasks import Floats
 from alarms.mine_types import abnormal_type
 from alarms.plant import Plant
 from alarms.wording import Behind, is_late, level_words, number, place, quality_name

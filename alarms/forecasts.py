@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from alarms import forecast_wording as wording
 from alarms import tiers
 from alarms.alarm import Tier, Transition
-from alarms.detectors import forecast, limits, trend_columns
-from alarms.detectors.forecast import Floats, Tasks
+from alarms.detectors import forecast, forecast_tasks, limits, trend_columns
+from alarms.detectors.forecast_tasks import Floats, Tasks
 from alarms.detectors.forecast_walk import MOST, MOVE, STEP, Records, taken_over, walk
 from alarms.family import RANK, Clock, Found, LevelMove, Seen, places_of, set_apart, write_at
 from alarms.parameters import parameter
@@ -56,20 +56,18 @@ class Forecasts:
         self.plant = plant
         alike = plant.alike
         watched = np.array(["forecast" in watched_at(point) for point in alike.points], np.bool_)
-        chosen = np.flatnonzero(watched[alike.of])
-        on, name = _limits(plant, rules, chosen.tolist())
-        has = np.isfinite(on).any(axis=1)
-        self.rows: Rows = chosen[has].astype(np.int32)
-        self._name = name[has]
-        mine = alike.of[self.rows]
+        on, self._name = _limits(alike.points, rules)
+        chosen = watched & np.isfinite(on).any(axis=1)
+        self.rows: Rows = np.flatnonzero(chosen[alike.of]).astype(np.int32)
         response = [_response(plant, point) for point in alike.points]
         within_s = [tiers.within_s(plant, point) for point in alike.points]
-        self._tasks: Tasks = forecast.tasks(
-            on[has],
-            np.array([point.deadband for point in alike.points], np.float64)[mine],
-            np.array(response, np.float64)[mine],
-            np.array(within_s, np.float64).reshape(-1, 2)[mine],
+        self._aims = forecast_tasks.aims(
+            on,
+            np.array([point.deadband for point in alike.points], np.float64),
+            np.array(response, np.float64),
+            np.array(within_s, np.float64).reshape(-1, 2),
         )
+        self._tasks = forecast_tasks.tasks(alike.of[self.rows])
         self.memory = trend_columns.blank(len(self.rows))
         self.place_of: NDArray[np.int32] = np.full(len(plant.points), _NO_PLACE, np.int32)
         self.place_of[self.rows] = np.arange(len(self.rows), dtype=np.int32)
@@ -79,7 +77,7 @@ class Forecasts:
     @property
     def nbytes(self) -> int:
         """Return the size of its columns in bytes."""
-        columns = (self.rows, self.memory, self._tasks, self.place_of, self._name)
+        columns = (self.rows, self.memory, self._aims, self._tasks, self.place_of, self._name)
         return sum(column.nbytes for column in columns)
 
     def recall(self, states: Iterable[ChannelState], row_of: Mapping[str, int]) -> None:
@@ -121,6 +119,7 @@ class Forecasts:
             self.place_of,
             self.memory["head"],
             self.memory["rungs"],
+            self._aims,
             self._tasks,
             self.memory.view(np.uint8).reshape(len(self.memory), trend_columns.ROW.itemsize),
             walked.rows,
@@ -192,8 +191,7 @@ class Forecasts:
 
     def apart(self, places: Rows) -> Self:
         """Return these places alone, with columns of their own, to be judged for themselves."""
-        along = ("memory", "_tasks", "_name")
-        return set_apart(self, places, along, _ended=list[tuple[int, str]]())
+        return set_apart(self, places, ("memory", "_tasks"), _ended=list[tuple[int, str]]())
 
     def stands(self, place: int) -> dict[str, dict[str, Any]]:
         """Return what the record holds of a place's forecasts, by rule."""
@@ -224,7 +222,7 @@ class Forecasts:
             event = wording.forecast_event(
                 self.plant,
                 int(self.rows[point]),
-                level=LEVEL_NAMES[self._name[point, slot]],
+                level=self._level(point, slot),
                 limit=self._limit(point, slot),
                 change=_change(was, tier),
                 tier=Tier(tier or was),
@@ -267,8 +265,7 @@ class Forecasts:
             (
                 slot + 1
                 for slot in range(SLOTS)[side]
-                if self._name[point, slot] >= 0
-                and known.get(LEVEL_NAMES[self._name[point, slot]], ("",))[0] in active
+                if known.get(self._level(point, slot), ("",))[0] in active
             ),
             default=0,
         )
@@ -281,11 +278,16 @@ class Forecasts:
         )
 
     def _rule(self, point: int, slot: int) -> str:
-        code = int(self._name[point, slot])
-        return f"{PREFIX}{LEVEL_NAMES[code]}" if code >= 0 else ""
+        level = self._level(point, slot)
+        return f"{PREFIX}{level}" if level else ""
+
+    def _level(self, point: int, slot: int) -> str:
+        """Return the name of a level, empty where there is none."""
+        code = int(self._name[self._tasks[point]["aim"], slot])
+        return LEVEL_NAMES[code] if code >= 0 else ""
 
     def _limit(self, point: int, slot: int) -> float:
-        mirrored = float(self._tasks[point]["on"][slot])
+        mirrored = float(self._aims[self._tasks[point]["aim"]]["on"][slot])
         return -mirrored if slot < HIGH.start else mirrored
 
     def _at(self, point: int) -> Point:
@@ -331,12 +333,16 @@ def _response(plant: Plant, point: Point) -> float:
     return math.nan if found is None else found
 
 
-def _limits(plant: Plant, rules: Ruleset, rows: list[int]) -> tuple[Floats, NDArray[np.int8]]:
-    """Return limits, mirrored at low sides, and their names; also where no limit alarm watches."""
-    on, name = rules.on[rows], rules.name[rows]
-    unwatched = plant.columns.where(lambda point: "limit" not in watched_at(point))
-    for i in np.flatnonzero(unwatched[rows]).tolist():
-        point = replace(plant.points[rows[i]], detect=None)
+def _limits(points: Iterable[Point], rules: Ruleset) -> tuple[Floats, NDArray[np.int8]]:
+    """Return limits, mirrored at low sides, and their names; also where no limit alarm watches.
+
+    `points` are those that `rules` are laid out along.
+    """
+    on, name = rules.on.copy(), rules.name.copy()
+    for i, point in enumerate(points):
+        if "limit" in watched_at(point):
+            continue
+        point = replace(point, detect=None)
         for sign, start, levels in (
             (-1, LOW.start, low_levels(point)),
             (1, HIGH.start, high_levels(point)),

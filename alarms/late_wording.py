@@ -2,7 +2,7 @@
 
 import msgspec
 
-from alarms.alarm import ProcessEvent, Tier, Transition
+from alarms.alarm import ProcessEvent, Transition
 from alarms.corrections import Correction
 from alarms.detectors import limits
 from alarms.past import Snap, Told
@@ -61,7 +61,7 @@ def late_event(
         t_change=each.t_raised,
         t_end=each.t_returned,
         still_over=each.t_returned is None,
-        path=tuple((at, Tier(int(rules.tier[row, slot]))) for at, slot in each.path),
+        path=tuple((at, rules.tier_at(row, slot)) for at, slot in each.path),
     )  # fmt: skip
 
 

@@ -291,12 +291,12 @@ class Plant:
         """
         columns = self.columns
         kinds: dict[tuple[object, ...], int] = {}
-        place_kind = np.empty(len(columns.places), np.int64)
-        for index, (enterprise, code, _) in enumerate(columns.places):
-            source = self.sources[enterprise, code]
-            kind = (self.enterprises[enterprise].region, source.kind, source.level)
-            place_kind[index] = kinds.setdefault(kind, len(kinds))
-        both = columns.of * np.int64(len(kinds)) + place_kind[columns.at]
+        kind_of: dict[tuple[str, str], int] = {}
+        for place, source in self.sources.items():
+            kind = (self.enterprises[source.enterprise].region, source.kind, source.level)
+            kind_of[place] = kinds.setdefault(kind, len(kinds))
+        place_kind = [kind_of[enterprise, code] for enterprise, code, _ in columns.places]
+        both = columns.of * np.int64(len(kinds)) + np.array(place_kind, np.int64)[columns.at]
         _, first, of = np.unique(both, return_index=True, return_inverse=True)
         return Alike(points=[self.points[row] for row in first.tolist()], of=of.astype(np.int32))
 

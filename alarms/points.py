@@ -33,6 +33,7 @@ class Points(Sequence[Point]):
     tags: Sequence[str]
     names: Sequence[str]
     _made: dict[int, Point] = field(default_factory=dict)
+    _keys: dict[int, str] = field(default_factory=dict)
 
     @classmethod
     def of_each(cls, points: Iterable[Point]) -> Self:
@@ -88,8 +89,11 @@ class Points(Sequence[Point]):
         return made
 
     def key(self, row: int) -> str:
-        """Return a point's key without making the point."""
-        return key_of(self.places[self.at[row]][0], self.tags[row])
+        """Return a point's key without making the point; those that stir are asked for it often."""
+        known = self._keys.get(row)
+        if known is None:
+            known = self._keys[row] = key_of(self.places[self.at[row]][0], self.tags[row])
+        return known
 
     def where(self, chosen: Callable[[Point], bool]) -> NDArray[np.bool_]:
         """Tell of each row whether its settings are chosen."""

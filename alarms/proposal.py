@@ -223,15 +223,22 @@ _HOLDS[[Quality.bad, Quality.fault, Quality.offline]] = True
 
 def judgeable(readings: Readings) -> Mask:
     """Tell which readings are compared with limits: by their quality, and a number at all."""
-    usable = np.empty(len(readings), np.bool_)
-    _sift(readings.quality, readings.value, usable)
-    return usable
+    return sifted(readings)[0]
+
+
+def sifted(readings: Readings) -> tuple[Mask, Mask]:
+    """Tell which readings are `judgeable`, and which hold their points' alarms (`holds`)."""
+    usable, holding = np.empty(len(readings), np.bool_), np.empty(len(readings), np.bool_)
+    _sift(readings.quality, readings.value, usable, holding)
+    return usable, holding
 
 
 @kernel
-def _sift(quality: Qualities, value: Values, usable: Mask) -> None:
+def _sift(quality: Qualities, value: Values, usable: Mask, holding: Mask) -> None:
     for i in range(len(quality)):
-        usable[i] = _JUDGED[quality[i] & QUALITY_MASK] and math.isfinite(value[i])
+        known = quality[i] & QUALITY_MASK
+        usable[i] = _JUDGED[known] and math.isfinite(value[i])
+        holding[i] = _HOLDS[known]
 
 
 def learned_from(quality: Qualities) -> Mask:

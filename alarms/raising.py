@@ -238,7 +238,7 @@ class Raising:
 
     def own(self, row: int, *, was: int, top: int, at: int) -> Own:
         """Return a move of a side's top level as courses have it."""
-        return Own(at=at, tier=Tier(int(self.rules.tier[row, top])), up=top > was)
+        return Own(at=at, tier=self.rules.tier_at(row, top), up=top > was)
 
     def event(self, slot: Slot, met: Met, behind: Behind) -> ProcessEvent:
         """Say that a condition is heard."""
@@ -251,11 +251,11 @@ class Raising:
         slots = [
             slot
             for slot in (range(HIGH.start) if side == 0 else range(HIGH.start, HIGH.stop))
-            if self.rules.name[row, slot] >= 0 and self.rules.level_name(row, slot) in names
+            if self.rules.has(row, slot) and self.rules.level_name(row, slot) in names
         ]
         if not slots:
             return None
-        tier = Tier(int(self.rules.tier[row, slots[-1]]))
+        tier = self.rules.tier_at(row, slots[-1])
         return Course(side=side, path=((min(began), tier),))
 
     def _follow(

@@ -67,7 +67,8 @@ def orphaned(rules: Ruleset, row: int, side: int, process: dict[str, Any]) -> bo
     active = {
         name for name, (phase, _) in process["levels"].items() if phase in ("ACTIVE", "PEND_OFF")
     }
-    names = {LEVEL_NAMES[code] for code in rules.name[row, _SIDES[side]].tolist() if code >= 0}
+    codes = rules.name[rules.of[row], _SIDES[side]].tolist()
+    names = {LEVEL_NAMES[code] for code in codes if code >= 0}
     return bool(active) and not active & names
 
 
@@ -79,7 +80,7 @@ def recall(
     Levels go by name: one whose limit was moved keeps its phase, one that is gone is left out.
     """
     for slot in _SLOTS[side]:
-        code = int(rules.name[row, slot])
+        code = int(rules.name[rules.of[row], slot])
         known = process["levels"].get(LEVEL_NAMES[code]) if code >= 0 else None
         if known is not None:
             standing.phase[row, slot] = limits.PHASES.index(known[0])
@@ -95,7 +96,7 @@ def _rows(plant: Plant, rules: Ruleset, standing: Standing, changed: Mask) -> li
     columns = (
         rows,
         sides,
-        rules.name[rows],
+        rules.name[rules.of[rows]],
         standing.phase[places],
         standing.t0[places],
         standing.peak[places, sides],

@@ -59,14 +59,18 @@ class Level:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruleset:
-    """The rules of every point as columns, one row a point; times in Micros.
+    """The rules of every point as columns; times in Micros.
 
-    `on` and `off`, shape (n, SLOTS), are mirrored for low levels: with y = -x there and y = x at
+    Levels and `bridge` are laid out once for all points that are alike (Plant.alike), for few
+    differ: `of`, shape (n,), has each point's place in them. The last two run along points.
+
+    `on` and `off`, shape (k, SLOTS), are mirrored for low levels: with y = -x there and y = x at
     high ones, a level is over where y >= on and under where y < off. An absent level has on = inf
     and off = -inf and is neither. `confirm`, shape (n, 2), has n and m of points whose limits are
     confirmed by n of the last m readings, 1 and 1 of all others.
     """
 
+    of: NDArray[np.int32]
     on: NDArray[np.float64]
     off: NDArray[np.float64]
     on_delay: NDArray[np.int64]
@@ -78,20 +82,30 @@ class Ruleset:
     confirm: NDArray[np.int8]
 
     def __len__(self) -> int:
-        return len(self.bridge)
+        return len(self.of)
 
     def calm(self, rows: NDArray[np.integer] | slice) -> NDArray[np.float64]:
         """Return the open interval in which a point at rest stays so, shape (k, 2)."""
-        return np.stack([-self.on[rows, LOW.start], self.on[rows, HIGH.start]], axis=1)
+        calm = np.stack([-self.on[:, LOW.start], self.on[:, HIGH.start]], axis=1)
+        found: NDArray[np.float64] = calm[self.of[rows]]
+        return found
 
     def limit(self, row: int, slot: int) -> float:
         """Return a level's limit in the point's unit."""
-        mirrored = float(self.on[row, slot])
+        mirrored = float(self.on[self.of[row], slot])
         return -mirrored if slot < HIGH.start else mirrored
+
+    def has(self, row: int, slot: int) -> bool:
+        """Tell whether a point has a level."""
+        return bool(self.name[self.of[row], slot] >= 0)
 
     def level_name(self, row: int, slot: int) -> str:
         """Return `l`, `ll`, `h`, `hh` or `cut`."""
-        return LEVEL_NAMES[self.name[row, slot]]
+        return LEVEL_NAMES[self.name[self.of[row], slot]]
+
+    def tier_at(self, row: int, slot: int) -> Tier:
+        """Return a level's tier."""
+        return Tier(int(self.tier[self.of[row], slot]))
 
 
 def watched(point: Point) -> tuple[str, ...]:
@@ -127,17 +141,17 @@ def rules_of(plant: Plant) -> Ruleset:
                 delays[:, row, slot] = level.on_delay, level.off_delay
                 tier[row, slot] = level.tier
                 name[row, slot] = LEVEL_NAMES.index(level.name)
-    of = alike.of
     return Ruleset(
-        on=on[of],
-        off=off[of],
-        on_delay=delays[0, of],
-        off_delay=delays[1, of],
-        tier=tier[of],
-        name=name[of],
-        bridge=bridge[of],
-        stale=stale[of],
-        confirm=confirm[of],
+        of=alike.of,
+        on=on,
+        off=off,
+        on_delay=delays[0],
+        off_delay=delays[1],
+        tier=tier,
+        name=name,
+        bridge=bridge,
+        stale=stale[alike.of],
+        confirm=confirm[alike.of],
     )
 
 

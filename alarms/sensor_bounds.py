@@ -59,9 +59,7 @@ def is_watched(point: Point) -> bool:
 def bounds_of(plant: Plant, rules: Ruleset, rows: Rows) -> tuple[NDArray[Any], NDArray[np.int32]]:
     """Return the distinct rules (sensor_faults.BOUNDS) of a plant, and each of these rows' own."""
     alike = plant.alike
-    first = np.zeros(len(alike.points), np.intp)
-    first[alike.of[::-1]] = np.arange(len(alike.of))[::-1]
-    roofs, floors = rules.on[first, HIGH.start].tolist(), (-rules.on[first, LOW.start]).tolist()
+    roofs, floors = rules.on[:, HIGH.start].tolist(), (-rules.on[:, LOW.start]).tolist()
     bounds = [_bounds(*each) for each in zip(alike.points, roofs, floors, strict=True)]
     return np.array(bounds, sensor_faults.BOUNDS), alike.of[rows]
 

@@ -67,8 +67,8 @@ class Standing:
         inside no interval: of a point that is not at rest every reading is judged.
         """
         _put(
-            news.rows, news.phase, news.t0, news.peak, news.stored, rules.on, kept,
-            self.phase, self.t0, self.peak, self.stored, pending, calm,
+            news.rows, news.phase, news.t0, news.peak, news.stored, rules.of, rules.on,
+            kept, self.phase, self.t0, self.peak, self.stored, pending, calm,
         )  # fmt: skip
 
 
@@ -79,6 +79,7 @@ def _put(
     new_t0: limits.Onsets,
     new_peak: NDArray[np.float64],
     new_stored: Mask,
+    of: Rows,
     on: NDArray[np.float64],
     kept: Mask,
     phase: limits.Phases,
@@ -100,5 +101,5 @@ def _put(
             peak[row, side], stored[row, side] = new_peak[i, side], new_stored[i, side]
             rests = rests and not new_stored[i, side]
         pending[row] = waits
-        calm[row, 0] = -on[row, _FIRST_LOW] if rests else np.nan
-        calm[row, 1] = on[row, _FIRST_HIGH] if rests else np.nan
+        calm[row, 0] = -on[of[row], _FIRST_LOW] if rests else np.nan
+        calm[row, 1] = on[of[row], _FIRST_HIGH] if rests else np.nan

@@ -152,6 +152,7 @@ def sweep(
         t0,
         peak,
         averted,
+        rules.of,
         rules.on,
         rules.off,
         rules.on_delay,
@@ -185,6 +186,7 @@ def _walk(
     t0: limits.Onsets,
     peak: NDArray[np.float64],
     averted: NDArray[np.int32],
+    of: Rows,
     on: NDArray[np.float64],
     off: NDArray[np.float64],
     on_delay: limits.Onsets,
@@ -210,9 +212,9 @@ def _walk(
     many = 0
     begin = 0
     for point in range(len(rows)):
-        row = rows[point]
+        kind = of[rows[point]]
         told = many
-        calm_low, calm_high = -on[row, _FIRST_LOW], on[row, _FIRST_HIGH]
+        calm_low, calm_high = -on[kind, _FIRST_LOW], on[kind, _FIRST_HIGH]
         before = judged_time[point]
         held = _NONE_YET
         resting = _at_rest(phase, t0, point, before)
@@ -222,7 +224,7 @@ def _walk(
             calm = calm_low < low[place] and high[place] < calm_high
             if not resting or (judged and not calm):
                 moved = limits.judge(
-                    phase, t0, point, on, off, on_delay, off_delay, tier, bridge, row,
+                    phase, t0, point, on, off, on_delay, off_delay, tier, bridge, kind,
                     time[place], low[place], high[place], judged, holding[place], before,
                     averted, steps,
                 )  # fmt: skip

@@ -87,7 +87,7 @@ def limit_event(
     change = _change(was, top)
     limit = rules.limit(row, slot)
     name = rules.level_name(row, slot)
-    tier = Tier(int(rules.tier[row, slot]))
+    tier = rules.tier_at(row, slot)
     high = slot >= HIGH.start
     late = is_late(behind.quality, behind.time, behind.received)
     point = plant.points[row]
@@ -176,7 +176,7 @@ def quality_event(
         rule=RULES[side],
         kind=Kind.limit,
         change=Transition.quality,
-        tier=Tier(int(rules.tier[row, top])),
+        tier=rules.tier_at(row, top),
         t_change=at,
         t_event=at,
         t_received=behind.received,

@@ -11,7 +11,7 @@ from alarms.engine import ChannelState, Engine
 from alarms.plant import Plant
 from alarms.raising import STATES
 from alarms.readings import Readings
-from alarms.rules import LEVEL_NAMES, RULES, Ruleset, rules_of
+from alarms.rules import RULES, Ruleset, rules_of
 from alarms.storage import recount
 from alarms.storage.recount import Row
 from alarms.tiers import raises_of
@@ -68,10 +68,9 @@ def _limit(plant: Plant, rules: Ruleset, row: int, opened: Row) -> Iterator[Chan
     levels: dict[str, list[object]] = {}
     began = instants.from_text(document["t_raised"])
     for slot in (0, 1) if side == 0 else (2, 3, 4):
-        code = int(rules.name[row, slot])
-        if code < 0:
+        if not rules.has(row, slot):
             break
-        levels[LEVEL_NAMES[code]] = ["ACTIVE", began]
+        levels[rules.level_name(row, slot)] = ["ACTIVE", began]
         if rules.limit(row, slot) == document["limit"]:
             break
     if not levels:

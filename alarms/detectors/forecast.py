@@ -9,11 +9,11 @@ stopped (alarms.md 4.2). One configuration serves every point.
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from alarms.alarm import Tier
 from alarms.compiled import kernel
 from alarms.detectors.crossings import HIGH_S, LOW_S, chance, deviate, interval
+from alarms.detectors.forecast_tasks import Aims, Floats, Tasks, stands
 from alarms.detectors.trend_columns import LEARN, LEVELS, SECOND, SWINGS, WINDOWS_S, Heads, Rungs
 from alarms.detectors.trend_lines import (
     AHEAD,
@@ -40,8 +40,6 @@ from alarms.detectors.trend_lines import (
     near,
 )
 from alarms.rules import HIGH, SLOTS
-
-Floats = NDArray[np.float64]
 
 EVERY: Final = 10 * SECOND
 """A point is judged at most once in this much event time (Micros): its clock's own intervals."""
@@ -86,29 +84,6 @@ _BLUE: Final = int(Tier.blue)
 _YELLOW: Final = int(Tier.yellow)
 _ORANGE: Final = int(Tier.orange)
 
-Tasks = NDArray[np.void]
-"""Shape (n,), of dtype TASK."""
-TASK: Final = np.dtype(
-    [
-        ("on", np.float64, (SLOTS,)),
-        ("deadband", np.float64),
-        ("response_s", np.float32),
-        ("yellow_s", np.float32),
-        ("orange_s", np.float32),
-        ("tier", np.int8, (SLOTS,)),
-        ("misses", np.int8, (SLOTS,)),
-        ("reached", np.int8, (2,)),
-    ]
-)
-"""What a point is judged by and what stands.
-
-`on` are the limits, mirrored at low sides (alarms.rules.Ruleset); inf is no limit. `deadband` is
-the smallest departure that may raise a forecast; within `yellow_s` and `orange_s` of a limit the
-tier is yellow and orange, and within `response_s` (NaN: none) orange too. `tier` (0: none) and
-`misses`, failed judgements in a row, are of the forecast that stands; `reached` is one more than
-the slot of each side's limit alarm, 0: none.
-"""
-
 ETA_S, LATER_S, CHANCE, RATE, WINDOW_S, MARK, BLUR, BENT = 0, *range(3, 10)
 SAID: Final = 10
 """What is said of a limit, by place.
@@ -126,14 +101,6 @@ EVERYTHING: Final = (1 << LEVELS) - 1
 def room() -> tuple[Floats, Floats, Floats]:
     """Return what `look` works in: desk, what each window says, and what is said of each limit."""
     return np.zeros((8, BUCKETS)), np.zeros((LEVELS, SLOTS, SAID)), np.zeros((SLOTS, SAID))
-
-
-def tasks(on: Floats, deadband: Floats, response_s: Floats, within_s: Floats) -> Tasks:
-    """Return points without a forecast; shapes (n, SLOTS), (n,), (n,), (n, 2)."""
-    made: Tasks = np.zeros(len(on), TASK)
-    made["on"], made["deadband"], made["response_s"] = on, deadband, response_s
-    made["yellow_s"], made["orange_s"] = within_s.T
-    return made
 
 
 @kernel
@@ -157,18 +124,10 @@ def news(before: int, now: int) -> int:
 
 
 @kernel
-def stands(task: np.void) -> bool:
-    """Tell whether any forecast of a point stands."""
-    found = False
-    for slot in range(SLOTS):
-        found = found or task["tier"][slot] > 0
-    return found
-
-
-@kernel
 def look(
     heads: Heads,
     rungs: Rungs,
+    aims: Aims,
     tasks: Tasks,
     row: int,
     windows: int,
@@ -183,6 +142,7 @@ def look(
     alarm, or lies behind the newest reading, is not spoken of.
     """
     head, task = heads[row], tasks[row]
+    aim = aims[task["aim"]]
     count = head["count"]
     if count < LEARN // 2:
         return UNKNOWN
@@ -190,7 +150,7 @@ def look(
     origin, x = np.float64(head["origin"]), np.float64(head["last"])
     low, high = -np.inf, np.inf
     for slot in range(SLOTS):
-        limit = task["on"][slot]
+        limit = aim["on"][slot]
         if slot < _FIRST_HIGH:
             limit = -limit - origin
             if limit < x:
@@ -220,8 +180,8 @@ def look(
         usual = np.float64(head["swing"][min(window, SWINGS - 1)])
         for slot in range(SLOTS):
             line = each[window, slot]
-            _weigh(task, slot, window, trend, origin + x, doubt, usual, line)
-            if line[MARK] == STRONG and _habitual(head, slot, task["on"][slot], trend):
+            _weigh(task, aim, slot, window, trend, origin + x, doubt, usual, line)
+            if line[MARK] == STRONG and _habitual(head, slot, aim["on"][slot], trend):
                 line[MARK] = WEAK
         found |= 1 << window
     if found == 0:
@@ -233,7 +193,14 @@ def look(
 
 
 @kernel
-def step(task: np.void, slot: int, line: Floats, known: bool, over: bool) -> None:  # noqa: FBT001
+def step(
+    task: np.void,
+    aim: np.void,
+    slot: int,
+    line: Floats,
+    known: bool,  # noqa: FBT001
+    over: bool,  # noqa: FBT001
+) -> None:
     """Move the forecast that stands for a limit by one judgement, in place.
 
     One raises at once and its tier rises at once; the tier falls when the limit has receded, and
@@ -244,10 +211,10 @@ def step(task: np.void, slot: int, line: Floats, known: bool, over: bool) -> Non
     mark = line[MARK]
     if mark == STRONG or (mark == WEAK and was > 0):
         tier = _BLUE
-        if line[LATER_S] <= task["yellow_s"] * (RECEDE if was >= _YELLOW else 1.0):
+        if line[LATER_S] <= aim["yellow_s"] * (RECEDE if was >= _YELLOW else 1.0):
             tier = _YELLOW
         slack = RECEDE if was >= _ORANGE else 1.0
-        if line[LATER_S] <= task["orange_s"] * slack or line[ETA_S] <= task["response_s"] * slack:
+        if line[LATER_S] <= aim["orange_s"] * slack or line[ETA_S] <= aim["response_s"] * slack:
             tier = _ORANGE
         task["tier"][slot] = tier
         task["misses"][slot] = 0
@@ -300,6 +267,7 @@ def _stopped(
 @kernel
 def _weigh(
     task: np.void,
+    aim: np.void,
     slot: int,
     window: int,
     trend: Floats,
@@ -310,13 +278,13 @@ def _weigh(
 ) -> None:
     """Write down what a window says of one limit."""
     line[MARK] = SILENT
-    on = task["on"][slot]
+    on = aim["on"][slot]
     sign = -1.0 if slot < _FIRST_HIGH else 1.0
     side = 0 if slot < _FIRST_HIGH else 1
     if on == np.inf or slot < task["reached"][side] or sign * value >= on:
         return
     rate, half_rate = sign * trend[SLOPE], sign * trend[HALF_SLOPE]
-    if rate <= 0 or half_rate <= 0 or rate * trend[SPAN] < task["deadband"]:
+    if rate <= 0 or half_rate <= 0 or rate * trend[SPAN] < aim["deadband"]:
         return
     gap, half_gap = on - sign * trend[LEVEL], on - sign * trend[HALF_LEVEL]
     line_s, half_s = max(gap / rate, 0.0), max(half_gap / half_rate, 0.0)

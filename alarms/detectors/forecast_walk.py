@@ -10,24 +10,20 @@ from alarms.detectors.forecast import (
     EVERYTHING,
     MARK,
     SAID,
-    TASK,
-    Floats,
-    Tasks,
     look,
     news,
-    stands,
     step,
 )
+from alarms.detectors.forecast_tasks import Aims, Floats, Tasks, stands
 from alarms.detectors.trend_columns import CELL_US, HEAD, LEVELS, RUNG, Heads, Rungs, learn
 from alarms.detectors.trend_lines import NEAR, UNKNOWN, stirs
-from alarms.lines import LINE, PACE, begins, fetch
+from alarms.lines import LINE, PACE, fetch
 from alarms.readings import Instants, Mask, Rows, Values
 from alarms.rules import HIGH, SLOTS
 
 _FIRST_HIGH: Final = HIGH.start
 _HEAD: Final = HEAD.itemsize
 _RUNG: Final = RUNG.itemsize
-_TIER: Final = begins(TASK, "tier")
 
 MOVE: Final = np.dtype(
     [
@@ -63,6 +59,7 @@ def walk(
     point_of: NDArray[np.int32],
     heads: Heads,
     rungs: Rungs,
+    aims: Aims,
     tasks: Tasks,
     memory: NDArray[np.uint8],
     rows: Rows,
@@ -97,7 +94,7 @@ def walk(
         windows = EVERYTHING if stands(tasks[point]) else stirs(heads, rungs, point, windows)
         if windows:
             many = _judge(
-                heads, rungs, tasks, point, windows, i, time[i], desk, each, said, steps, many
+                heads, rungs, aims, tasks, point, windows, i, time[i], desk, each, said, steps, many
             )
     return many
 
@@ -122,7 +119,7 @@ def _fetch(
         point = point_of[rows[now + 2 * PACE]]
         for byte in range(0, _HEAD + _RUNG, LINE):
             fetch(memory, point, byte)
-        fetch(tasks, point, _TIER)
+        fetch(tasks, point, 0)
     if now + PACE < len(rows):
         point = point_of[rows[now + PACE]]
         if point >= 0:
@@ -141,6 +138,7 @@ def _fetch(
 def _judge(
     heads: Heads,
     rungs: Rungs,
+    aims: Aims,
     tasks: Tasks,
     point: int,
     windows: int,
@@ -154,7 +152,8 @@ def _judge(
 ) -> int:
     """Judge one point by these windows; return how many steps are written by now."""
     task = tasks[point]
-    answer = look(heads, rungs, tasks, point, windows, desk, each, said)
+    aim = aims[task["aim"]]
+    answer = look(heads, rungs, aims, tasks, point, windows, desk, each, said)
     if answer != NEAR and not stands(task):
         return many
     if answer != NEAR:
@@ -162,8 +161,8 @@ def _judge(
     x = heads[point]["origin"] + np.float64(heads[point]["last"])
     for slot in range(SLOTS):
         was, misses = task["tier"][slot], task["misses"][slot]
-        over = (x if slot >= _FIRST_HIGH else -x) >= task["on"][slot]
-        step(task, slot, said[slot], answer != UNKNOWN, over)
+        over = (x if slot >= _FIRST_HIGH else -x) >= aim["on"][slot]
+        step(task, aim, slot, said[slot], answer != UNKNOWN, over)
         if task["tier"][slot] != was or task["misses"][slot] != misses:
             _note(steps, many, task, slot, was, place, time, point)
             steps[many]["taken_over"] = False

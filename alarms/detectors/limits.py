@@ -72,11 +72,12 @@ class Levels:
     @classmethod
     def gather(cls, rules: Ruleset, rows: NDArray[np.integer]) -> "Levels":
         """Take the rules of these point rows."""
+        of = rules.of[rows]
         return cls(
-            on_delay=rules.on_delay[rows],
-            off_delay=rules.off_delay[rows],
-            tier=rules.tier[rows],
-            bridge=rules.bridge[rows],
+            on_delay=rules.on_delay[of],
+            off_delay=rules.off_delay[of],
+            tier=rules.tier[of],
+            bridge=rules.bridge[of],
         )
 
 
@@ -91,7 +92,7 @@ def judge(
     off_delay: Onsets,
     tier: NDArray[np.int8],
     bridge: Instants,
-    row: int,
+    kind: int,
     time: int,
     low: float,
     high: float,
@@ -103,7 +104,7 @@ def judge(
 ) -> int:
     """Judge one reading of a point in place; return how many steps are written.
 
-    The point has place `point` in `phase`, `t0` and `averted`, and `row` in the rules. `low` and
+    The point has place `point` in `phase`, `t0` and `averted`, and `kind` in the rules. `low` and
     `high` are what its sides go by, the value itself unless limits are confirmed; NaN is no news.
     `judged` and `holding` say what its quality means: where both are False it is only stored.
     `before` is the time of the judged reading before it, 0 if there is none. `averted`, shape
@@ -113,20 +114,20 @@ def judge(
     over = under = ripe = 0
     for slot in range(SLOTS):
         y = high if slot >= _FIRST_HIGH else -low
-        if judged and y >= on[row, slot]:
+        if judged and y >= on[kind, slot]:
             over |= 1 << slot
-        if judged and y < off[row, slot]:
+        if judged and y < off[kind, slot]:
             under |= 1 << slot
-    reach = before + bridge[row]
+    reach = before + bridge[kind]
     for slot in range(SLOTS):
         now = phase[point, slot]
         if now in (PEND_ON, PEND_OFF):
-            due = _due(phase, t0, point, slot, on_delay, off_delay, row)
+            due = _due(phase, t0, point, slot, on_delay, off_delay, kind)
             against = under if now == PEND_ON else over
             agrees = (against >> slot) & 1 == 0
             if due <= reach and (due < time or (due == time and agrees)):
                 ripe |= 1 << slot
-    many = _confirm(phase, t0, point, on_delay, off_delay, row, ripe, steps, 0)
+    many = _confirm(phase, t0, point, on_delay, off_delay, kind, ripe, steps, 0)
     for side in range(2):
         missed = entered = 0
         for slot in range(BEGINS[side], ENDS[side]):
@@ -134,10 +135,10 @@ def judge(
             entered |= phase[point, slot] == PEND_OFF and (over >> slot) & 1
         averted[point, side, 0] += missed
         averted[point, side, 1] += entered
-    gap = judged and time - before > bridge[row]
-    many = _move(phase, t0, point, on_delay, off_delay, row, time, over, under, gap, steps, many)
+    gap = judged and time - before > bridge[kind]
+    many = _move(phase, t0, point, on_delay, off_delay, kind, time, over, under, gap, steps, many)
     if holding:
-        many = _hold(phase, t0, point, tier, row, time, steps, many)
+        many = _hold(phase, t0, point, tier, kind, time, steps, many)
     return many
 
 

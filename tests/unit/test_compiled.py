@@ -104,7 +104,11 @@ def test_a_kernel_further_down_in_the_file_counts(tmp_path: Path) -> None:
     assert said(tmp_path) == "4.0 0"
 
 
-def test_a_kernel_counts_no_references_and_makes_no_array() -> None:
+def test_a_kernel_counts_no_references_and_makes_no_array(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))  # kept code cannot be looked into
+
     @kernel
     def doubled(rows: NDArray[np.float64], found: NDArray[np.float64]) -> None:
         part = rows[1:]

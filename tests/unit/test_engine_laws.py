@@ -125,7 +125,7 @@ def test_loss_of_data_alone_never_clears(steps: list[Step]) -> None:
     """
     keeper = ran(steps, frozenset())
     phases = keeper.limits()["phase"].copy()
-    reach = keeper.last.judged_time + keeper.engine.rules.bridge
+    reach = keeper.last.judged_time + keeper.engine.rules.bridge[keeper.engine.rules.of]
     before = len(keeper.events)
     end = max([step if isinstance(step, int) else step[2] for step in steps])
     for second in range(0, 200, 3):

@@ -8,7 +8,7 @@ from alarms.alarm import Tier
 from alarms.detectors import forecast, trend_columns
 from alarms.detectors.trend_columns import SECOND
 from alarms.rules import HIGH, SLOTS
-from tests.unit.trend_streams import PERIOD_S, START, judged, learned, take, tasks
+from tests.unit.trend_streams import PERIOD_S, START, aim, judged, learned, take, tasks
 
 Floats = NDArray[np.float64]
 Story = list[tuple[float, int]]
@@ -18,14 +18,14 @@ def story(
     value: Floats, *, high: float = np.inf, low: float = -np.inf, deadband: float = 0.0
 ) -> Story:
     """Return the moves of the tier of a point with one limit: seconds, tier."""
-    trends, given = trend_columns.blank(1), tasks(1, high=high, low=low)
-    given["deadband"] = deadband
+    trends, given = trend_columns.blank(1), tasks(1)
+    aims = aim(high, low, deadband=deadband)
     moves, tier = [], 0
     for i, one in enumerate(value):
         take(trends, 0, START + round(i * PERIOD_S * SECOND), one)
-        said = judged(trends, given)[0]
+        said = judged(trends, aims, given)[0]
         for slot in range(SLOTS):
-            forecast.step(given[0], slot, said[slot], True, False)
+            forecast.step(given[0], aims[0], slot, said[slot], True, False)
         if int(given["tier"].max()) != tier:
             tier = int(given["tier"].max())
             moves.append((i * PERIOD_S, tier))
@@ -81,9 +81,7 @@ def test_a_quiet_day_near_no_limit_says_nothing() -> None:
 
 def test_each_limit_ahead_has_a_forecast_of_its_own() -> None:
     trends = learned(np.random.default_rng(1), ramp(30, 1.0)[None, :])
-    given = tasks(1, high=90.0)
-    given["on"][0, HIGH.start + 1] = 100.0
-    said = judged(trends, given)[0, HIGH.start : HIGH.start + 2]
+    said = judged(trends, aim(90.0, hh=100.0), tasks(1))[0, HIGH.start : HIGH.start + 2]
     assert said[:, forecast.ETA_S] / 60 == pytest.approx([10, 20], abs=1.5)
     assert (said[:, forecast.CHANCE] > 0.9).all()
 
@@ -97,11 +95,11 @@ def line(later_s: float, mark: int) -> Floats:
 
 def tiers(*said: Floats, known: bool = True, response_s: float = np.nan) -> list[int]:
     """Return the tiers of a forecast after each of these judgements."""
-    [task] = tasks(1, high=100.0)
-    task["response_s"] = response_s
+    [task], [goal] = tasks(1), aim(high=100.0)
+    goal["response_s"] = response_s
     found = []
     for one in said:
-        forecast.step(task, HIGH.start, one, known, False)
+        forecast.step(task, goal, HIGH.start, one, known, False)
         found.append(int(task["tier"][HIGH.start]))
     return found
 
@@ -118,10 +116,10 @@ def test_two_failed_judgements_are_forgiven_and_the_third_withdraws() -> None:
 
 
 def test_where_too_little_is_known_a_forecast_is_held() -> None:
-    [task] = tasks(1, high=100.0)
-    forecast.step(task, HIGH.start, line(900.0, forecast.STRONG), True, False)
+    [task], [goal] = tasks(1), aim(high=100.0)
+    forecast.step(task, goal, HIGH.start, line(900.0, forecast.STRONG), True, False)
     for _ in range(9):
-        forecast.step(task, HIGH.start, line(np.nan, forecast.SILENT), False, False)
+        forecast.step(task, goal, HIGH.start, line(np.nan, forecast.SILENT), False, False)
     assert task["tier"][HIGH.start] == Tier.yellow
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from alarms.detectors import crossings, forecast
 from alarms.rules import HIGH
-from tests.unit.trend_streams import COLUMNS, LIMIT, YELLOW_S, judged, learned, tasks, windows
+from tests.unit.trend_streams import COLUMNS, LIMIT, YELLOW_S, aim, judged, learned, tasks, windows
 
 N = 6000
 H = HIGH.start
@@ -21,7 +21,7 @@ def outcome(kind: str, column: str) -> Outcome:
     """Return which windows raise "within 30 minutes", when they are due, and what was said."""
     rng = np.random.default_rng([2026, COLUMNS.index(column), ("flat", "hold", "rise").index(kind)])
     drawn = windows(rng, N, kind, column)
-    said = judged(learned(rng, drawn.value), tasks(N, high=LIMIT))[:, H]
+    said = judged(learned(rng, drawn.value), aim(LIMIT), tasks(N))[:, H]
     raised = (said[:, forecast.MARK] == forecast.STRONG) & (said[:, forecast.LATER_S] <= YELLOW_S)
     return raised, drawn.due_min, said
 

@@ -75,7 +75,7 @@ def test_detect_without_limit_leaves_limits_out() -> None:
 def test_the_stale_time_is_three_periods_and_thirty_seconds_at_least() -> None:
     rules = rules_of(plant([point(period_s=5), point("B", period_s=20), point("C", period_s=None)]))
     assert rules.stale.tolist() == [30_000_000, 60_000_000, 30_000_000]
-    assert rules.bridge.tolist() == [15_000_000, 60_000_000, 30_000_000]
+    assert rules.bridge[rules.of].tolist() == [15_000_000, 60_000_000, 30_000_000]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from tests.unit.plants import SECOND, at, plant, point
 from tests.unit.streams import Keeper, Row
 from tests.unit.test_forecast import line
 from tests.unit.test_forecasts import Carrier, climb, rows, told
-from tests.unit.trend_streams import tasks
+from tests.unit.trend_streams import aim, tasks
 
 TABLE = Tiering(
     region="510000",
@@ -226,11 +226,11 @@ def test_a_forecast_is_yellow_and_orange_within_the_tables_times() -> None:
     path = [
         line(later, forecast.STRONG) for later in (2701.0, 2700.0, 901.0, 900.0, 1125.0, 1126.0)
     ]
-    [task] = tasks(1, high=100.0)
-    task["yellow_s"], task["orange_s"] = 2700, 900
+    [task], [goal] = tasks(1), aim(high=100.0)
+    goal["yellow_s"], goal["orange_s"] = 2700, 900
     found = []
     for one in path:
-        forecast.step(task, HIGH.start, one, True, False)
+        forecast.step(task, goal, HIGH.start, one, True, False)
         found.append(Tier(int(task["tier"][HIGH.start])).name)
     assert found == ["blue", "yellow", "yellow", "orange", "orange", "yellow"]
 

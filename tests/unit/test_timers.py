@@ -164,7 +164,7 @@ def test_silence_and_bridge_are_the_rules_own_and_no_bridge_outlasts_the_silence
     ]
     rules = rules_of(plant([point(f"P{n}", params=own) for n, own in enumerate(silences)]))
     assert rules.stale.tolist() == [30_000_000, 25_000_000, 120_000_000]
-    assert rules.bridge.tolist() == [30_000_000, 25_000_000, 90_000_000]
+    assert rules.bridge[rules.of].tolist() == [30_000_000, 25_000_000, 90_000_000]
 
 
 def test_a_delay_goes_on_across_the_gap_its_rule_bridges_and_begins_anew_beyond() -> None:

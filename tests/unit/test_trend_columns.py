@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alarms.detectors import forecast, trend_columns, trend_lines
+from alarms.detectors import forecast, forecast_tasks, trend_columns, trend_lines
 from alarms.detectors.trend_columns import CELL_S, LEVELS, RING, ROW, SECOND, SHARES, WINDOWS_S
-from tests.unit.trend_streams import PERIOD_S, START, learned, take, tasks, windows
+from tests.unit.trend_streams import PERIOD_S, START, aim, learned, take, tasks, windows
 
 gaps = st.lists(
     st.one_of(st.floats(0.01, 30), st.floats(30, 4000), st.just(40_000.0)), min_size=1, max_size=60
@@ -76,7 +76,7 @@ def test_a_compiled_loop_gives_the_bits_of_the_plain_one(seed: int) -> None:
         take(fast, 0, t, x)
         in_python(trend_columns.learn)(plain["head"], plain["rungs"], 0, t, x)
     assert fast.tobytes() == plain.tobytes()
-    given_one, given_other = tasks(1, high=100.0), tasks(1, high=100.0)
+    given_one, given_other = tasks(1), tasks(1)
     one, other = forecast.room(), forecast.room()
     for window in range(LEVELS):
         trend_lines.estimate(fast["head"], fast["rungs"], 0, window, one[0], one[0][7])
@@ -97,7 +97,7 @@ def test_a_compiled_loop_gives_the_bits_of_the_plain_one(seed: int) -> None:
         (forecast.look, given_one, one),
         (in_python(forecast.look), given_other, other),
     ):
-        look(fast["head"], fast["rungs"], ahead, 0, forecast.EVERYTHING, *room)
+        look(fast["head"], fast["rungs"], aim(high=100.0), ahead, 0, forecast.EVERYTHING, *room)
     assert one[2].tobytes() == other[2].tobytes()
 
 
@@ -163,7 +163,7 @@ def test_after_a_silence_longer_than_the_ladder_nothing_is_remembered() -> None:
 
 
 def test_a_point_costs_1000_bytes_at_most() -> None:
-    assert ROW.itemsize + forecast.TASK.itemsize <= 1000
+    assert ROW.itemsize + forecast_tasks.TASK.itemsize <= 1000
 
 
 def swing(value: list[float]) -> float:

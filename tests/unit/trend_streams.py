@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from alarms.detectors import forecast, trend_columns, trend_lines
+from alarms.detectors import forecast, forecast_tasks, trend_columns, trend_lines
 from alarms.detectors.trend_columns import SECOND, Trends
 from alarms.rules import HIGH, SLOTS
 
@@ -78,16 +78,23 @@ def learned(rng: np.random.Generator, value: Floats) -> Trends:
     return trends
 
 
-def tasks(n: int, *, high: float = np.inf, low: float = -np.inf) -> forecast.Tasks:
-    """Return points of one high and one low limit, without a forecast."""
-    on = np.full((n, SLOTS), np.inf)
-    on[:, HIGH.start], on[:, 0] = high, -low
-    return forecast.tasks(
-        on, np.zeros(n), np.full(n, np.nan), np.full((n, 2), (YELLOW_S, ORANGE_S))
+def aim(
+    high: float = np.inf, low: float = -np.inf, *, hh: float = np.inf, deadband: float = 0.0
+) -> forecast_tasks.Aims:
+    """Return what a point of these limits is judged by."""
+    on = np.full((1, SLOTS), np.inf)
+    on[:, HIGH.start], on[:, HIGH.start + 1], on[:, 0] = high, hh, -low
+    return forecast_tasks.aims(
+        on, np.array([deadband]), np.array([np.nan]), np.array([(YELLOW_S, ORANGE_S)])
     )
 
 
-def judged(trends: Trends, given: forecast.Tasks) -> Floats:
+def tasks(n: int) -> forecast_tasks.Tasks:
+    """Return points without a forecast, all judged by one aim."""
+    return forecast_tasks.tasks(np.zeros(n, np.int32))
+
+
+def judged(trends: Trends, aims: forecast_tasks.Aims, given: forecast_tasks.Tasks) -> Floats:
     """Return what all windows of each point say of each limit, shape (n, SLOTS, SAID)."""
     found = np.zeros((len(trends), SLOTS, forecast.SAID))
     desk, each, said = forecast.room()
@@ -95,8 +102,8 @@ def judged(trends: Trends, given: forecast.Tasks) -> Floats:
     for row in range(len(trends)):
         said[:] = 0
         windows = forecast.EVERYTHING
-        if not forecast.stands(given[row]):
+        if not forecast_tasks.stands(given[row]):
             windows = trend_lines.stirs(heads, rungs, row, windows)
-        forecast.look(heads, rungs, given, row, windows, desk, each, said)
+        forecast.look(heads, rungs, aims, given, row, windows, desk, each, said)
         found[row] = said
     return found
