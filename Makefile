@@ -5,6 +5,7 @@
 # make picture  take the README's picture anew
 # make evaluate DATA=DIR   measure the detectors on recorded public feeds, into docs/evaluation.md
 # make lock     write the locked versions anew   (LOCK=--upgrade: with the newest of everything)
+
 # The distribution's own Python where it will do. It is built with every optimisation; what a version manager
 # has built often is not, and takes a third longer.
 PYTHON ?= $(shell /usr/bin/python3 -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo /usr/bin/)python3

@@ -20,7 +20,6 @@ from alarms.proposal import (
     Newest,
     PointFault,
     Proposal,
-    holds,
     sifted,
 )
 from alarms.readings import Instants, Mask, Readings, Rows
@@ -139,7 +138,7 @@ class Engine:
         )
         found += faulted
         faced = self._families.confirmations.faced(readings, is_judged)
-        written, stirred, moved, moves = self._sweep(readings, is_judged, faced)
+        written, stirred, moved, moves = self._sweep(readings, is_judged, holding, faced)
         found += moved
         seen = Seen(
             readings=readings,
@@ -238,7 +237,7 @@ class Engine:
         return (sum(sizes) + self._families.nbytes) / max(len(self.rules), 1)
 
     def _sweep(
-        self, readings: Readings, is_judged: Mask, faced: Faced
+        self, readings: Readings, is_judged: Mask, holding: Mask, faced: Faced
     ) -> tuple[Written | None, Readings, list[Found], list[LevelMove]]:
         """Judge every reading of the points that have a reading outside their calm interval."""
         rows, places = stirring(self._calm, self._mark, readings.point, readings.value, faced)
@@ -251,7 +250,7 @@ class Engine:
             standing,
             chosen,
             is_judged[places],
-            holds(chosen.quality),
+            holding[places],
             self.newest.judged_time[rows],
             None if faced is None else faced[places],
         )

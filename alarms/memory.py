@@ -21,9 +21,9 @@ from alarms.proposal import (
     NEWEST,
     ChannelState,
     LastReadings,
-    holds,
     judgeable,
     learned_from,
+    sifted,
 )
 from alarms.readings import BEHIND, QUALITY_MASK, Instants, Mask, Quality, Readings, Rows
 from alarms.retracing import Retracing
@@ -199,9 +199,9 @@ class Recollection:
     def learn(self, readings: Readings) -> None:
         """Learn stored readings, in order of time for each row; what is known is passed over."""
         calibrating = (readings.quality & QUALITY_MASK) == Quality.calibrating
-        held = holds(readings.quality)
+        is_judged, held = sifted(readings)
         value = np.where(calibrating, np.nan, np.where(held, np.inf, readings.value))
-        usable = judgeable(readings) | calibrating
+        usable = is_judged | calibrating
         again: list[tuple[Rewindable, Mask]] = []
         for family in self._engine.learned:
             mine = usable | held if isinstance(family, HearsAll) else usable

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from alarms.detectors import limits
 from alarms.family import LevelMove
-from alarms.proposal import holds, judgeable
+from alarms.proposal import sifted
 from alarms.readings import Instants, Quality, Readings, Rows
 from alarms.rules import HIGH, LOW, SLOTS, Ruleset
 from alarms.standing import Standing
@@ -257,14 +257,14 @@ def leg(
     if until is not None:
         chosen &= readings.time < until[place]
     part = readings.take(chosen)
-    is_judged = judgeable(part)
+    is_judged, holding = sifted(part)
     judged_time = np.array([snap.judged_time for snap in starts], np.int64)
     swept = sweep(
         rules,
         standing_of(rows, starts),
         part,
         is_judged,
-        holds(part.quality),
+        holding,
         judged_time.copy(),
         None if faced is None else faced[chosen],
     )

@@ -251,7 +251,7 @@ class Raising:
         slots = [
             slot
             for slot in (range(HIGH.start) if side == 0 else range(HIGH.start, HIGH.stop))
-            if self.rules.has(row, slot) and self.rules.level_name(row, slot) in names
+            if self.rules.level_name(row, slot) in names
         ]
         if not slots:
             return None

@@ -14,8 +14,7 @@ from alarms.readings import Mask, Values
 from alarms.rules import HIGH, LEVEL_NAMES, LOW, RULES, SLOTS, Ruleset
 from alarms.standing import Standing
 
-_SIDES: Final = (LOW, HIGH)
-_SLOTS: Final = tuple(range(SLOTS)[side] for side in _SIDES)
+_SLOTS: Final = tuple(range(SLOTS)[side] for side in (LOW, HIGH))
 
 
 class Written(NamedTuple):
@@ -67,8 +66,7 @@ def orphaned(rules: Ruleset, row: int, side: int, process: dict[str, Any]) -> bo
     active = {
         name for name, (phase, _) in process["levels"].items() if phase in ("ACTIVE", "PEND_OFF")
     }
-    codes = rules.name[rules.of[row], _SIDES[side]].tolist()
-    names = {LEVEL_NAMES[code] for code in codes if code >= 0}
+    names = {rules.level_name(row, slot) for slot in _SLOTS[side]}
     return bool(active) and not active & names
 
 
@@ -80,8 +78,7 @@ def recall(
     Levels go by name: one whose limit was moved keeps its phase, one that is gone is left out.
     """
     for slot in _SLOTS[side]:
-        code = int(rules.name[rules.of[row], slot])
-        known = process["levels"].get(LEVEL_NAMES[code]) if code >= 0 else None
+        known = process["levels"].get(rules.level_name(row, slot))
         if known is not None:
             standing.phase[row, slot] = limits.PHASES.index(known[0])
             standing.t0[row, slot] = known[1]

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from alarms.family import Columns, Found, LevelMove, Rewindable, Seen, Walk, write_at
-from alarms.proposal import LastReadings, holds, judgeable
+from alarms.proposal import LastReadings, sifted
 from alarms.readings import Instants, Readings, Rows
 
 
@@ -61,7 +61,7 @@ def legs_of(
 
 def _seen(readings: Readings, moves: Iterable[LevelMove], newest: LastReadings) -> Seen:
     """Return readings as families see them: each move before the first that is not older."""
-    is_judged = judgeable(readings)
+    is_judged, holding = sifted(readings)
     placed = []
     for move in sorted(moves, key=lambda move: move.at):
         first, end = np.searchsorted(readings.point, [move.row, move.row + 1])
@@ -70,7 +70,7 @@ def _seen(readings: Readings, moves: Iterable[LevelMove], newest: LastReadings) 
     return Seen(
         readings=readings,
         is_judged=is_judged,
-        holding=holds(readings.quality),
+        holding=holding,
         moves=placed,
         newest=newest,
         walk=Walk(

@@ -86,22 +86,18 @@ class Ruleset:
 
     def calm(self, rows: NDArray[np.integer] | slice) -> NDArray[np.float64]:
         """Return the open interval in which a point at rest stays so, shape (k, 2)."""
-        calm = np.stack([-self.on[:, LOW.start], self.on[:, HIGH.start]], axis=1)
-        found: NDArray[np.float64] = calm[self.of[rows]]
-        return found
+        of = self.of[rows]
+        return np.stack([-self.on[of, LOW.start], self.on[of, HIGH.start]], axis=1)
 
     def limit(self, row: int, slot: int) -> float:
         """Return a level's limit in the point's unit."""
         mirrored = float(self.on[self.of[row], slot])
         return -mirrored if slot < HIGH.start else mirrored
 
-    def has(self, row: int, slot: int) -> bool:
-        """Tell whether a point has a level."""
-        return bool(self.name[self.of[row], slot] >= 0)
-
     def level_name(self, row: int, slot: int) -> str:
-        """Return `l`, `ll`, `h`, `hh` or `cut`."""
-        return LEVEL_NAMES[self.name[self.of[row], slot]]
+        """Return `l`, `ll`, `h`, `hh` or `cut`; empty where there is no such level."""
+        code = int(self.name[self.of[row], slot])
+        return LEVEL_NAMES[code] if code >= 0 else ""
 
     def tier_at(self, row: int, slot: int) -> Tier:
         """Return a level's tier."""

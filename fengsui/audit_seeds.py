@@ -68,9 +68,10 @@ def _limit(plant: Plant, rules: Ruleset, row: int, opened: Row) -> Iterator[Chan
     levels: dict[str, list[object]] = {}
     began = instants.from_text(document["t_raised"])
     for slot in (0, 1) if side == 0 else (2, 3, 4):
-        if not rules.has(row, slot):
+        name = rules.level_name(row, slot)
+        if not name:
             break
-        levels[rules.level_name(row, slot)] = ["ACTIVE", began]
+        levels[name] = ["ACTIVE", began]
         if rules.limit(row, slot) == document["limit"]:
             break
     if not levels:
