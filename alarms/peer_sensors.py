@@ -1,7 +1,8 @@
 """Sensor alarms from peers: one sensor repeats another's changes, one drifts away from the rest.
 
 Peers are the analogue points of one unit, quantity and engineering unit. A sensor is compared with
-the two registered before it and the two after (round the end): of up to five, each with each.
+the two registered before it and the two after (round the end): of up to five, each with each. In a
+larger group it also looks for one that it repeats among all that were registered before it.
 Drift is judged only where the peers must show the same thing (a leak near one gas detector, or
 between two flow meters, is no drift) and can outvote the one that goes astray: of two instruments
 that disagree nobody can say which is wrong.
@@ -90,7 +91,7 @@ class PeerSensors:
         self._orphans: list[Orphan] = []
         self._held: list[Readings] = []
         most = int(self._groups["size"].max(initial=0))
-        self._room = np.zeros(4 * peer_memory.RING * peer_memory.PEERS * most, peers.FINDING)
+        self._room = np.zeros(2 * peers.MOST * most, peers.FINDING)
 
     @property
     def nbytes(self) -> int:
@@ -210,7 +211,9 @@ class PeerSensors:
                     alive.pop((keeper, number), None)
                     if finding["state"]:
                         alive[keeper, number] = finding.copy()
-                    told |= {keeper: None, self._peer(keeper, number + 1): None}
+                    told[keeper] = None
+                    if number != peers.TWIN:
+                        told[self._peer(keeper, number + 1)] = None
                 for slot in told:
                     at = (bucket + 1) * int(self._width[slot])
                     events = self._told(slot, at, int(by_slot.received[place]), changed)
@@ -264,10 +267,11 @@ class PeerSensors:
 
     def _copies(self, slot: int) -> tuple[str, str] | None:
         """Say whom a sensor copies; of two that are alike the later registered one is told of."""
-        for pair in self._pairs(slot):
-            state = self._states_of_pairs().get((pair.keeper, pair.number))
-            if state is not None and state["state"] & peers.COPIED and pair.peer < slot:
-                other = int(self.rows[pair.peer])
+        pairs = [(each.keeper, each.number, each.peer) for each in self._pairs(slot)]
+        for keeper, number, peer in (*pairs, (slot, peers.TWIN, -1)):
+            state = self._states_of_pairs().get((keeper, number))
+            if state is not None and state["state"] & peers.COPIED and peer < slot:
+                other = int(self.rows[slot - state["back"] if number == peers.TWIN else peer])
                 return wording_sensors.copied(self.plant, other, float(state["share"]))
         return None
 
@@ -290,9 +294,11 @@ class PeerSensors:
         """Return the pairs whose state is not 0; after a restart, from memory."""
         if self._alive is None:
             self._alive = {}
-            for keeper, number in np.argwhere(self.memory["state"] != 0).tolist():
+            state, twins = self.memory["state"], self.memory["twin_state"]
+            for keeper, number in np.argwhere(np.column_stack((state, twins)) != 0).tolist():
                 found = np.zeros(1, peers.FINDING)[0]
-                found["state"] = self.memory["state"][keeper, number]
+                found["state"] = peers.COPIED if number == peers.TWIN else state[keeper, number]
+                found["back"] = self.memory["back"][keeper]
                 self._alive[keeper, number] = found
         return self._alive
 

@@ -39,6 +39,17 @@ MEMORY: Final = np.dtype(
         ("up", "f4", (PEERS,)),
         ("down", "f4", (PEERS,)),
         ("share", "f4", (PEERS,)),
+        ("last", "f8"),
+        ("move", "f8"),
+        ("twin_stride", "f8"),
+        ("last_at", "u4"),
+        ("twin", "u4"),
+        ("back", "i4"),
+        ("twin_changes", "i4"),
+        ("twin_share", "f4"),
+        ("twin_chance", "f4"),
+        ("twin_state", "u1"),
+        ("twin_stir", "u1"),
     ]
 )
 """What is remembered of a sensor that has peers, and of its pairs; all zero: nothing seen.
@@ -51,6 +62,10 @@ Of each pair: `other` names the peer; `pairs` and `changes` are counts; `own`, `
 means; `stride` the last change; `usual` and `spread` the learned distance; `low` and `high` how far
 each has moved meanwhile; `up` and `down` leaky sums; `share` of changes that agree; `state` bits,
 told for `stir` more buckets.
+In a group too large for all to be peers: `last` is the mean of bucket `last_at`, `move` its change
+from the one before (NaN: not known). `twin` names the sensor, `back` places before it in the group,
+that changes as it does (0: none is known); `twin_*` are as for a pair, and `twin_chance` is the
+share of changes that agree with those of any other.
 """
 
 GROUP: Final = np.dtype(

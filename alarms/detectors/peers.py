@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarms.compiled import kernel
+from alarms.detectors.copying import AGREE, CHANGES, LINGER, WIDE, compared, move, shared, watch
 from alarms.detectors.peer_memory import MEMORY, PEERS, RING
 from alarms.lines import LINE, PACE, begins, fetch
 from alarms.readings import Instants, Values
@@ -21,10 +22,6 @@ COPIED: Final = 1
 UP: Final = 2
 DOWN: Final = 4
 
-CHANGES: Final = 30
-"""Changes seen before copying is judged."""
-AGREE: Final = 0.9
-"""Share of changes that agree to a millionth from which one sensor copies the other."""
 LEARN: Final = 300
 """Buckets after which the usual distance and its spread may be known."""
 TOGETHER: Final = 10.0
@@ -44,21 +41,24 @@ FINDING: Final = np.dtype(
         ("distance", "f8"),
         ("usual", "f8"),
         ("share", "f4"),
+        ("back", "i4"),
     ]
 )
-"""What a bucket says of a pair: of sensor `slot` with its peer number `pair`."""
+"""What a bucket says of a pair: of sensor `slot` with its peer number `pair`, or its TWIN.
 
-LINGER: Final = 64
-"""Buckets for which a pair is still told of after its state has become 0."""
+A twin lies `back` places before the sensor.
+"""
+
+TWIN: Final = PEERS
+"""The number of a sensor's pair with its twin (copying)."""
+MOST: Final = 2 * RING * (PEERS + 1)
+"""Findings that one reading can bring for each sensor of its group."""
 
 _COUNT: Final = begins(MEMORY, "count")
 _SIZE: Final = MEMORY.itemsize
 _LEAK: Final = 1 / 200
-_BRIEF: Final = 1 / 32
 _CLIP: Final = 4.0
 _MOST: Final = 2_000
-_SAME: Final = 1e-6
-_ROUNDING: Final = 1e-12
 
 
 @kernel
@@ -100,7 +100,7 @@ def walk(
                 _add_before(m, bucket, value[i])
                 continue
             group = groups[group_of[s]]
-            if 0 < room < count + 2 * RING * PEERS * group["size"]:
+            if 0 < room < count + MOST * group["size"]:
                 return count, i
             _leave(m, bucket)
             # A bucket RING behind is compared, whoever may still be missing: its place is needed.
@@ -225,6 +225,8 @@ def _compare(
         known, a = _mean(p, bucket)
         if not known:
             continue
+        if size > WIDE:
+            move(p, bucket, a)
         for j in range(PEERS):
             if names[s, j] == 0:
                 break
@@ -235,8 +237,8 @@ def _compare(
                 p["other"][j] = names[s, j]
                 p["pairs"][j] = 0
                 p["changes"][j] = 0
+                p["stir"][j] = LINGER if p["state"][j] else 0
                 p["state"][j] = 0
-                p["stir"][j] = 0
                 p["own"][j] = np.nan
                 p["theirs"][j] = np.nan
             is_number, usual = _learn(p, j, a, b, group["drifts"])
@@ -246,16 +248,30 @@ def _compare(
             p["stir"][j] = max(stir - 1, 0)
             if len(findings) > 0 and stir > 0:
                 f = findings[count]
-                f["place"] = place
-                f["slot"] = s
-                f["pair"] = j
-                f["state"] = p["state"][j]
-                f["bucket"] = bucket
+                _note(f, place, s, j, bucket, p["state"][j], p["share"][j])
                 f["distance"] = a - b
                 f["usual"] = usual
-                f["share"] = p["share"][j]
+                f["back"] = 0
                 count += 1
+    for index in range(size if size > WIDE else 0):
+        if watch(memory, names, group, index, bucket) and len(findings) > 0:
+            s = group["first"] + index
+            p = memory[s]
+            state = COPIED if p["twin_state"] else 0
+            f = findings[count]
+            _note(f, place, s, TWIN, bucket, state, p["twin_share"])
+            f["distance"] = f["usual"] = np.nan
+            f["back"] = p["back"]
+            count += 1
     return count
+
+
+@kernel
+def _note(
+    f: np.void, place: int, slot: int, pair: int, bucket: np.int64, state: int, share: float
+) -> None:
+    f["place"], f["slot"], f["pair"] = place, slot, pair
+    f["bucket"], f["state"], f["share"] = bucket, state, share
 
 
 @kernel
@@ -277,14 +293,10 @@ def _learn(p: np.void, j: int, a: float, b: float, drifts: np.bool_) -> tuple[bo
 
     # Copied: every change of one is the other's; equal strides say nothing twice.
     share: float = np.float64(p["share"][j])
-    rounding = _ROUNDING * max(abs(a), abs(b))
-    scale = max(abs(step_a), abs(step_b))
-    if scale > 1e3 * rounding and abs(step_a - p["stride"][j]) > _SAME * scale:
-        agrees = abs(step_a - step_b) <= _SAME * scale + rounding
-        changes = np.int64(p["changes"][j])
-        if changes == 0:
-            share = 0.0
-        share += max(_BRIEF, 1.0 / (changes + 1.0)) * ((1.0 if agrees else 0.0) - share)
+    verdict = compared(step_a, step_b, p["stride"][j], max(abs(a), abs(b)))
+    if verdict:
+        changes = int(p["changes"][j])
+        share = shared(0.0 if changes == 0 else share, changes, verdict)
         p["changes"][j] = min(changes + 1, _MOST)
         p["share"][j] = share
         p["stride"][j] = step_a

@@ -21,7 +21,7 @@ from tests.unit.tried import tried
 
 STEP_S = 20
 ROUNDS = 1110
-SENSORS = 4
+SENSORS = 6
 PLANT = plant([point(f"P{i}", range=(0, 12), detect=("sensor",)) for i in range(SENSORS)])
 Told = tuple[str, str, str, int, str]
 
@@ -110,13 +110,15 @@ def stream(seed: int, faults: list[tuple[int, int, int]]) -> Readings:
                 quality[first : first + 4, who] = Quality.calibrating
             case 3:
                 quality[first : first + 9, who] = Quality.bad
+            case 8:
+                signal[span, who] = signal[span, who - 3] + 0.25
             case _:
                 signal[first : first + 7 * (kind - 3), who] = np.nan
     return columns(signal, step_s=STEP_S, quality=quality)
 
 
 FAULTS = st.lists(
-    st.tuples(st.integers(0, SENSORS - 1), st.integers(5, ROUNDS - 10), st.integers(0, 7)),
+    st.tuples(st.integers(0, SENSORS - 1), st.integers(5, ROUNDS - 10), st.integers(0, 8)),
     max_size=5,
 )
 DRIFTING = st.tuples(st.integers(0, SENSORS - 1), st.integers(905, 950), st.just(1))
