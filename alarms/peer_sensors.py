@@ -267,11 +267,15 @@ class PeerSensors:
 
     def _copies(self, slot: int) -> tuple[str, str] | None:
         """Say whom a sensor copies; of two that are alike the later registered one is told of."""
-        pairs = [(each.keeper, each.number, each.peer) for each in self._pairs(slot)]
-        for keeper, number, peer in (*pairs, (slot, peers.TWIN, -1)):
-            state = self._states_of_pairs().get((keeper, number))
-            if state is not None and state["state"] & peers.COPIED and peer < slot:
-                other = int(self.rows[slot - state["back"] if number == peers.TWIN else peer])
+        pairs, alive = self._pairs(slot), self._states_of_pairs()
+        twin = alive.get((slot, peers.TWIN))
+        if twin is not None:
+            peer = slot - int(twin["back"])
+            pairs.append(_Pair(keeper=slot, number=peers.TWIN, peer=peer, sign=1))
+        for pair in pairs:
+            state = alive.get((pair.keeper, pair.number))
+            if state is not None and state["state"] & peers.COPIED and pair.peer < slot:
+                other = int(self.rows[pair.peer])
                 return wording_sensors.copied(self.plant, other, float(state["share"]))
         return None
 

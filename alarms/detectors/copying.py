@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarms.compiled import kernel
-from alarms.detectors.peer_memory import PEERS
+from alarms.detectors.peer_memory import COUNTED, PEERS
 
 CHANGES: Final = 30
 """Changes seen before copying is judged of a peer,"""
@@ -34,7 +34,6 @@ _CHANCE: Final = 0.05
 _BRIEF: Final = 1 / 32
 _SAME: Final = 1e-6
 _ROUNDING: Final = 1e-12
-_MOST: Final = 2_000
 _NOTHING, _DIFFERS, _AGREES = range(3)
 
 
@@ -58,6 +57,12 @@ def shared(share: float, changes: int, verdict: int) -> float:
     return share + max(_BRIEF, 1.0 / (changes + 1.0)) * (
         (1.0 if verdict == _AGREES else 0.0) - share
     )
+
+
+@kernel
+def repeats(share: float, changes: int, enough: int, was: bool) -> bool:  # noqa: FBT001
+    """Tell whether one copies the other; where it did before, half the share will do."""
+    return changes >= enough and share >= (AGREE / 2.0 if was else AGREE)
 
 
 @kernel
@@ -111,12 +116,12 @@ def watch(
             size_of = max(abs(p["last"]), abs(other["last"]))
             by_chance = compared(p["move"], other["move"], p["twin_stride"], size_of)
             p["twin_chance"] = shared(np.float64(p["twin_chance"]), changes, by_chance)
-        changes = min(changes + 1, _MOST)
+        changes = min(changes + 1, COUNTED)
         p["twin_share"], p["twin_changes"] = share, changes
         p["twin_stride"] = p["move"]
-    least = AGREE / 2.0 if p["twin_state"] else AGREE
-    is_chance = p["twin_chance"] > _CHANCE and p["twin_state"] == 0
-    p["twin_state"] = changes >= TWIN_CHANGES and share >= least and not is_chance
+    was = p["twin_state"] != 0
+    is_chance = p["twin_chance"] > _CHANCE and not was
+    p["twin_state"] = repeats(share, changes, TWIN_CHANGES, was) and not is_chance
     stir = LINGER if p["twin_state"] else stir
     p["twin_stir"] = max(stir - 1, 0)
     if stir == 0 and share < (AGREE if changes >= TWIN_CHANGES else _UNLIKE):

@@ -12,6 +12,8 @@ RING: Final = 8
 """Buckets remembered of each sensor, the newest among them."""
 PEERS: Final = 2
 """Peers after a sensor in its group with which it keeps a pair."""
+COUNTED: Final = 2_000
+"""Buckets and changes of a pair are counted up to so many."""
 
 MEMORY: Final = np.dtype(
     [

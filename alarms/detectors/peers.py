@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarms.compiled import kernel
-from alarms.detectors.copying import AGREE, CHANGES, LINGER, WIDE, compared, move, shared, watch
-from alarms.detectors.peer_memory import MEMORY, PEERS, RING
+from alarms.detectors.copying import CHANGES, LINGER, WIDE, compared, move, repeats, shared, watch
+from alarms.detectors.peer_memory import COUNTED, MEMORY, PEERS, RING
 from alarms.lines import LINE, PACE, begins, fetch
 from alarms.readings import Instants, Values
 
@@ -58,7 +58,6 @@ _COUNT: Final = begins(MEMORY, "count")
 _SIZE: Final = MEMORY.itemsize
 _LEAK: Final = 1 / 200
 _CLIP: Final = 4.0
-_MOST: Final = 2_000
 
 
 @kernel
@@ -237,6 +236,7 @@ def _compare(
                 p["other"][j] = names[s, j]
                 p["pairs"][j] = 0
                 p["changes"][j] = 0
+                p["share"][j] = 0.0
                 p["stir"][j] = LINGER if p["state"][j] else 0
                 p["state"][j] = 0
                 p["own"][j] = np.nan
@@ -296,12 +296,12 @@ def _learn(p: np.void, j: int, a: float, b: float, drifts: np.bool_) -> tuple[bo
     verdict = compared(step_a, step_b, p["stride"][j], max(abs(a), abs(b)))
     if verdict:
         changes = int(p["changes"][j])
-        share = shared(0.0 if changes == 0 else share, changes, verdict)
-        p["changes"][j] = min(changes + 1, _MOST)
+        share = shared(share, changes, verdict)
+        p["changes"][j] = min(changes + 1, COUNTED)
         p["share"][j] = share
         p["stride"][j] = step_a
-    least = AGREE / 2.0 if state & COPIED else AGREE
-    new = COPIED if p["changes"][j] >= CHANGES and share >= least else 0
+    was = state & COPIED != 0
+    new = COPIED if repeats(share, int(p["changes"][j]), CHANGES, was) else 0
 
     # Drifting: leaky sums of what their distance exceeds its habit by (CUSUM).
     pairs = np.int64(p["pairs"][j])
@@ -332,7 +332,7 @@ def _learn(p: np.void, j: int, a: float, b: float, drifts: np.bool_) -> tuple[bo
             p["high"][j, 0] = max(np.float64(p["high"][j, 0]), a)
             p["low"][j, 1] = min(np.float64(p["low"][j, 1]), b)
             p["high"][j, 1] = max(np.float64(p["high"][j, 1]), b)
-            p["pairs"][j] = min(pairs + 1, _MOST)
+            p["pairs"][j] = min(pairs + 1, COUNTED)
         elif sigma > 0.0:
             z = min(max(off / sigma, -_CLIP), _CLIP)
             up = max((1.0 - _LEAK) * np.float64(p["up"][j]) + z - SLACK, 0.0)

@@ -11,7 +11,7 @@ from alarms.engine import ChannelState, Engine, LastReadings
 from alarms.peer_sensors import COPIED, PeerSensors
 from alarms.plant import Plant
 from tests.unit.plants import START, plant, point
-from tests.unit.sensor_streams import Signal, columns, engine_of
+from tests.unit.sensor_streams import Signal, columns, engine_of, events_of
 
 STEP_S = 10
 MINUTES = 60 // STEP_S
@@ -40,14 +40,8 @@ def flows(sensors: int, minutes: int, noise: float = 0.006, grain: float = 0.001
 
 
 def copies(engine: Engine, signal: Signal, batch: int = 5000) -> list[ProcessEvent]:
-    readings = columns(signal, step_s=STEP_S)
-    found: list[ProcessEvent] = []
-    for first in range(0, len(readings), batch):
-        part = readings.take(np.arange(first, min(first + batch, len(readings))))
-        proposal = engine.judge(part, now=int(part.received[-1]))
-        found += [event for event in proposal.events if event.rule == COPIED]
-        engine.adopt(proposal)
-    return found
+    events = events_of(engine, columns(signal, step_s=STEP_S), batch)
+    return [event for event in events if event.rule == COPIED]
 
 
 def told(events: list[ProcessEvent]) -> list[tuple[str | None, str]]:
