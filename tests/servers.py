@@ -1,7 +1,9 @@
 """Real PostgreSQL with TimescaleDB and real Mosquitto: started, killed, restarted by tests."""
 
 import atexit
+import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -38,11 +40,17 @@ def until(
 
 
 def free_port() -> int:
-    """Return a loopback TCP port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """Return a loopback TCP port that nobody uses now.
+
+    It is none of those the kernel hands out (32768 and up): one of these may be the near end of
+    somebody's connection before the server it was chosen for has started. Nor is it drawn from
+    `random`, which every worker of a run seeds alike.
+    """
+    while True:
+        port = 10_000 + secrets.randbelow(22_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def listens(port: int) -> bool:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import secrets
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -60,7 +59,7 @@ async def measure(settings: Settings, workload: Workload) -> dict[str, object]:
             database_url=database_url,
             broker_url=broker_url,
             topic_prefix=prefix,
-            http_port=_free_port(),
+            http_port=scratch.free_port(),
         )
         (gateway, *_), token = scratch.gateways(workload.samples), await _token(conn)
         with_all, load = await _with_all(server, conn, gateway, token, workload)
@@ -224,10 +223,3 @@ async def _token(conn: AsyncConnection) -> str:
         expires_at=None,
     )
     return token
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

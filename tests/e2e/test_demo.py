@@ -143,12 +143,11 @@ def test_a_killed_demo_takes_everything_it_started_with_it(
 
 
 def test_a_port_asked_for_that_is_taken_is_an_error_and_another_is_found_otherwise(
-    fengsui: Run, folder: Path
+    fengsui: Run, folder: Path, port: int
 ) -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+        taken.bind(("127.0.0.1", port))
         taken.listen()
-        port = taken.getsockname()[1]
         words = ("demo", "--scenario", "tank-farm", "--data-dir", str(folder))
         refused = fengsui(*words, "--port", str(port))
         assert refused.wait(30) == 1
