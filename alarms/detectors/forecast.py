@@ -2,8 +2,8 @@
 
 A limit is forecast where, in one window of the ladder at least, the slope is significant, the
 straight line and the newest half both reach the limit within the horizon, the trend carries the
-point much farther than it goes of itself, and the newest quarter does not say that the rise has
-stopped (alarms.md 4.2). One configuration serves every point.
+point much farther than it goes of itself, and neither the newest quarter nor a shorter window says
+that the rise has stopped (alarms.md 4.2). One configuration serves every point.
 """
 
 from typing import Final
@@ -57,9 +57,14 @@ _DOUBT: Final = 0.25
 HALF_Z: Final = 1.0
 HALF_SHARE: Final = 0.4
 """The newest half must go on at this share of the whole window's slope at least."""
-STOPPED_Z: Final = -3.5
-STOPPED_SHARE: Final = 0.3
-"""Where the newest part falls short by so much, of a shorter window's share, the rise is over."""
+_STOPPED_Z: Final = -3.5
+"""Where the newest quarter falls short by so much in the same fit, the trend is over."""
+_GOES_ON: Final = 0.8
+_OVER_Z: Final = -1.7
+_DOUBTFUL_Z: Final = -1.2
+"""A shorter window must go on at this share of the trend. Where it falls short by so much, the
+trend is over; by so much, it raises nothing, so that what was withdrawn does not come back at once.
+"""
 _OWN: Final = 4.0
 """So many times as far as it usually departs from its course must a trend carry a point."""
 _BEYOND: Final = 0.1
@@ -175,13 +180,17 @@ def look(
         estimate(heads, rungs, row, window, desk, trend)
         if not _leads(trend, window):
             continue
-        if _stopped(heads, rungs, row, window, desk, trend):
+        shortfall = _shortfall(heads, rungs, row, window, desk, trend)
+        if shortfall < _OVER_Z:
             continue
         usual = np.float64(head["swing"][min(window, SWINGS - 1)])
         for slot in range(SLOTS):
             line = each[window, slot]
             _weigh(task, aim, slot, window, trend, origin + x, doubt, usual, line)
-            if line[MARK] == STRONG and _habitual(head, slot, aim["on"][slot], trend):
+            is_doubtful = shortfall < _DOUBTFUL_Z
+            if line[MARK] == STRONG and (
+                is_doubtful or _habitual(head, slot, aim["on"][slot], trend)
+            ):
                 line[MARK] = WEAK
         found |= 1 << window
     if found == 0:
@@ -239,29 +248,31 @@ def _leads(trend: Floats, window: int) -> bool:
 
 
 @kernel
-def _stopped(
+def _shortfall(
     heads: Heads, rungs: Rungs, row: int, window: int, desk: Floats, trend: Floats
-) -> bool:
-    """Tell whether the newest part says that the trend is over.
+) -> float:
+    """Return how far the newest part falls short of a trend, as a normal deviate; 0: it does not.
 
     The newest quarter is asked by its slope in the same fit and, where the ladder has them, the
-    windows a quarter and an eighth as long are asked themselves.
+    windows a quarter as long and shorter are asked themselves. A step that is long past looks like
+    a slow trend to a long window, and they deny it. What the point does of itself in as much time
+    is no denial: its mean square adds to the variance of their slope.
     """
     way, size = (1.0 if trend[SLOPE] > 0 else -1.0), abs(trend[SLOPE])
     short = way * trend[QUARTER_SLOPE] - size
-    if deviate(short, trend[QUARTER_SLOPE_VAR], trend[FREEDOM]) < STOPPED_Z:
-        return True
+    if deviate(short, trend[QUARTER_SLOPE_VAR], trend[FREEDOM]) < _STOPPED_Z:
+        return -np.inf
+    claimed = _GOES_ON * max(size, way * trend[HALF_SLOPE])
     newest = desk[6]
-    for shorter in range(2, 6):
-        if window < shorter:
-            break
-        estimate(heads, rungs, row, window - shorter, desk, newest)
-        if newest[FREEDOM] < 2 or newest[SPAN] < LEAST_SPAN * WINDOWS_S[window - shorter]:
+    most = 0.0
+    for shorter in range(max(window - 5, 0), window - 1):
+        estimate(heads, rungs, row, shorter, desk, newest)
+        if newest[FREEDOM] < 2 or newest[SPAN] < LEAST_SPAN * WINDOWS_S[shorter]:
             continue
-        rate = way * newest[SLOPE] - STOPPED_SHARE * size
-        if deviate(rate, newest[SLOPE_VAR], newest[FREEDOM]) < STOPPED_Z:
-            return True
-    return False
+        own = np.float64(heads[row]["swing"][min(shorter, SWINGS - 1)])
+        var = newest[SLOPE_VAR] + own / (0.5 * newest[SPAN]) ** 2
+        most = min(most, deviate(way * newest[SLOPE] - claimed, var, newest[FREEDOM]))
+    return most
 
 
 @kernel

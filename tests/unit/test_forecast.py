@@ -15,20 +15,25 @@ Story = list[tuple[float, int]]
 
 
 def story(
-    value: Floats, *, high: float = np.inf, low: float = -np.inf, deadband: float = 0.0
+    value: Floats,
+    *,
+    high: float = np.inf,
+    low: float = -np.inf,
+    deadband: float = 0.0,
+    period_s: float = PERIOD_S,
 ) -> Story:
     """Return the moves of the tier of a point with one limit: seconds, tier."""
     trends, given = trend_columns.blank(1), tasks(1)
     aims = aim(high, low, deadband=deadband)
     moves, tier = [], 0
     for i, one in enumerate(value):
-        take(trends, 0, START + round(i * PERIOD_S * SECOND), one)
+        take(trends, 0, START + round(i * period_s * SECOND), one)
         said = judged(trends, aims, given)[0]
         for slot in range(SLOTS):
             forecast.step(given[0], aims[0], slot, said[slot], True, False)
         if int(given["tier"].max()) != tier:
             tier = int(given["tier"].max())
-            moves.append((i * PERIOD_S, tier))
+            moves.append((i * period_s, tier))
     return moves
 
 

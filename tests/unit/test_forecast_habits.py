@@ -1,4 +1,4 @@
-"""A point that turns short of its limit again and again is forecast only beyond where it turns."""
+"""What a point does by habit is no forecast and ends none; a rise that stops ends it."""
 
 import numpy as np
 import pytest
@@ -77,3 +77,32 @@ def test_a_long_rise_that_stops_is_withdrawn_within_a_quarter_of_an_hour(hours: 
     withdrawn, tier = moves[-1]
     assert tier == 0
     assert withdrawn - (2 + hours) * HOUR <= 900
+
+
+@pytest.mark.parametrize(("period_s", "minutes"), [(10.0, 8.0), (60.0, 20.0)])
+def test_a_noisy_rise_that_stops_is_withdrawn_when_the_readings_show_it(
+    period_s: float, minutes: float
+) -> None:
+    at = np.arange(round(3.5 * HOUR / period_s)) * period_s / 60 - 60
+    ends, begun = [], 0
+    for seed in range(15):
+        quiet = np.random.default_rng(seed).normal(0, 0.5, len(at))
+        moves = story(70 + np.clip(at, 0, 20) + quiet, high=98, period_s=period_s)
+        assert any(0 < when / 60 - 60 < 20 for when, _ in moves)
+        assert moves[-1][1] == 0
+        ends.append(moves[-1][0] / 60 - 80)
+        begun += sum(at_h > 80 / 60 for at_h in raises(moves))
+    assert np.median(ends) <= minutes
+    assert begun <= 6, "what was withdrawn came back"
+
+
+def test_ups_and_downs_of_its_own_hardly_end_the_forecast_of_a_point_that_rises() -> None:
+    ends = 0
+    at = np.arange(round(5.75 * HOUR / PERIOD_S)) * PERIOD_S / 60 - 120
+    for seed in range(5):
+        draws = np.random.default_rng(seed)
+        own = 0.7 * np.sin(2 * np.pi * (at / 10 + draws.random())) + draws.normal(0, 0.1, len(at))
+        moves = story(70 + np.maximum(at, 0) / 8 + own, high=100)
+        begun = next(i for i, (when, _) in enumerate(moves) if when / 60 > 120)
+        ends += sum(tier == 0 for _, tier in moves[begun:])
+    assert ends <= 2
