@@ -87,7 +87,7 @@ def parse(document: bytes, plant: Plant, *, name: str = "the rules file") -> Rul
     found = list(faults)
     rules = _rules(root, found) if root is not None else []
     found += [
-        _fault(rule, "matches no point of the registry: correct its match")
+        _fault(rule, f"matches no point of the registry: correct its match, {_told(rule.match)}")
         for rule in rules
         if not any(rule.matches(point) for point in plant.points)
     ]
@@ -268,6 +268,10 @@ def _blamed(matching: list[Rule], key: str) -> Rule:
         or (name == "detect" and inner == rule.kind)
     ]
     return max(setting or matching, key=lambda rule: rule.weight)
+
+
+def _told(match: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {word}" for name, word in match.items())
 
 
 def _fault(rule: Rule, problem: str) -> Fault:

@@ -14,7 +14,17 @@ from alarms.alarm import Tier
 from alarms.compiled import kernel
 from alarms.detectors.crossings import HIGH_S, LOW_S, chance, deviate, interval
 from alarms.detectors.forecast_tasks import Aims, Floats, Tasks, stands
-from alarms.detectors.trend_columns import LEARN, LEVELS, SECOND, SWINGS, WINDOWS_S, Heads, Rungs
+from alarms.detectors.trend_columns import (
+    CELL_S,
+    HALVES,
+    LEARN,
+    LEVELS,
+    SECOND,
+    SWINGS,
+    WINDOWS_S,
+    Heads,
+    Rungs,
+)
 from alarms.detectors.trend_lines import (
     AHEAD,
     BUCKETS,
@@ -61,9 +71,14 @@ _STOPPED_Z: Final = -3.5
 """Where the newest quarter falls short by so much in the same fit, the trend is over."""
 _GOES_ON: Final = 0.8
 _OVER_Z: Final = -1.7
-_DOUBTFUL_Z: Final = -1.2
+_DOUBTFUL_Z: Final = -1.4
 """A shorter window must go on at this share of the trend. Where it falls short by so much, the
 trend is over; by so much, it raises nothing, so that what was withdrawn does not come back at once.
+"""
+_KNOWN: Final = 24.0
+"""Halves of a window that must have passed before what a point does of itself counts in full.
+
+Of a younger point the beginning of the trend itself is most of what is known.
 """
 _OWN: Final = 4.0
 """So many times as far as it usually departs from its course must a trend carry a point."""
@@ -256,20 +271,22 @@ def _shortfall(
     The newest quarter is asked by its slope in the same fit and, where the ladder has them, the
     windows a quarter as long and shorter are asked themselves. A step that is long past looks like
     a slow trend to a long window, and they deny it. What the point does of itself in as much time
-    is no denial: its mean square adds to the variance of their slope.
+    is no denial: its mean square, as far as it is known, adds to the variance of their slope.
     """
     way, size = (1.0 if trend[SLOPE] > 0 else -1.0), abs(trend[SLOPE])
     short = way * trend[QUARTER_SLOPE] - size
     if deviate(short, trend[QUARTER_SLOPE_VAR], trend[FREEDOM]) < _STOPPED_Z:
         return -np.inf
     claimed = _GOES_ON * max(size, way * trend[HALF_SLOPE])
-    newest = desk[6]
+    head, newest = heads[row], desk[6]
     most = 0.0
     for shorter in range(max(window - 5, 0), window - 1):
         estimate(heads, rungs, row, shorter, desk, newest)
         if newest[FREEDOM] < 2 or newest[SPAN] < LEAST_SPAN * WINDOWS_S[shorter]:
             continue
-        own = np.float64(heads[row]["swing"][min(shorter, SWINGS - 1)])
+        scale = min(shorter, SWINGS - 1)
+        passed = head["count"] * np.float64(head["period"]) / (CELL_S << (scale + HALVES))
+        own = np.float64(head["swing"][scale]) * min(passed / _KNOWN, 1.0) ** 2
         var = newest[SLOPE_VAR] + own / (0.5 * newest[SPAN]) ** 2
         most = min(most, deviate(way * newest[SLOPE] - claimed, var, newest[FREEDOM]))
     return most

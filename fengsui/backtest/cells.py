@@ -5,6 +5,7 @@ fit; its singular then says of each cell what is wrong with it.
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -22,6 +23,7 @@ ABSENT: Final = -1
 UNKNOWN: Final = -1
 AMBIGUOUS: Final = -2
 NAMELESS: Final = -3
+MOST_UNKNOWN: Final = 1000
 
 _MOST_MS: Final = 253_402_300_800_000
 _QUALITIES: Final[Mapping[str, int]] = {
@@ -34,10 +36,14 @@ _DIGITS: Final = [i for i in range(19) if i not in _SEPARATORS]
 
 
 class Points(dict[str, int]):
-    """Rows of a plant by `enterprise/tag`, and by tag where only one enterprise has it."""
+    """Rows of a plant by `enterprise/tag`, and by tag where only one enterprise has it.
+
+    `unknown` counts the readings of names that the plant has not, MOST_UNKNOWN names at most.
+    """
 
     def __init__(self, plant: Plant) -> None:
         super().__init__()
+        self.unknown: Counter[str] = Counter()
         for row, point in enumerate(plant.points):
             self[point.tag] = AMBIGUOUS if point.tag in self else row
         for row, point in enumerate(plant.points):
@@ -47,7 +53,11 @@ class Points(dict[str, int]):
         name = cell.strip()
         if not name:
             return NAMELESS
-        return self[name] if name != cell and name in self else UNKNOWN
+        if name != cell and name in self:
+            return self[name]
+        if name in self.unknown or len(self.unknown) < MOST_UNKNOWN:
+            self.unknown[name] += 1
+        return UNKNOWN
 
 
 def rows(cells: Sequence[str], points: Points) -> NDArray[np.int32]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from statistics import median
 from typing import Final
 
 from alarms import instants, rule_names
@@ -95,8 +96,8 @@ def _load(found: Comparison) -> str:
     )
     leads = sorted(found.leads_s)
     lead = (
-        f"<p>共有报警 {len(leads)} 个，提前量中位数 {leads[len(leads) // 2]:g} s "
-        f"<small>alarms in both runs: median lead {leads[len(leads) // 2]:g} s, from {leads[0]:g} "
+        f"<p>共有报警 {len(leads)} 个，提前量中位数 {median(leads):g} s "
+        f"<small>alarms in both runs: median lead {median(leads):g} s, from {leads[0]:g} "
         f"to {leads[-1]:g} s</small></p>"
         if leads
         else "<p>没有共有报警 <small>no alarm is in both runs</small></p>"

@@ -22,6 +22,7 @@ _COLOURS: Final = {
 _LEFT: Final = 220
 _MOST_POINTS: Final = 40
 _BINS: Final = 96
+_TICKS: Final = 5
 _STYLE: Final = """
 body{font:14px/1.5 "Noto Sans SC","Microsoft YaHei",sans-serif;margin:2em auto;max-width:980px;
 color:#1c2733;background:#fff}h1{font-size:22px}h2{font-size:17px;margin-top:2em}
@@ -91,8 +92,9 @@ def _load(title: str, outcome: Outcome) -> str:
                     f'height="{height:.1f}" fill="{colour}"/>'
                 )
     return (
-        f'{heading}<svg viewBox="0 0 {WIDTH} 122" role="img"><title>报警负荷 alarm load</title>'
-        f"{''.join(drawn)}</svg><small>最高 {most} 次/格 at most {most} a bar; "
+        f'{heading}<svg viewBox="0 0 {WIDTH} 138" role="img"><title>报警负荷 alarm load</title>'
+        f"{''.join(drawn)}{_axis(outcome, 0, 120)}</svg>"
+        f"<small>最高 {most} 次/格 at most {most} a bar; "
         f"{span / _BINS / 60e6:.3g} min 一格 a bar; "
         f"泛滥 {outcome.load.floods} floods (shaded); "
         f"其中设计抑制 {outcome.load.suppressed} of them suppressed by design</small>"
@@ -110,7 +112,7 @@ def _timeline(title: str, outcome: Outcome) -> str:
         f'<text x="0" y="{lane * 18 + 13}" font-size="11">{escape(point[-34:])}</text>'
         for point, lane in lanes.items()
     ]
-    for each in outcome.occurrences:
+    for each in sorted(outcome.occurrences, key=lambda one: one.peak_tier):  # the worst on top
         lane = lanes.get(each.point)
         if lane is None:
             continue
@@ -122,11 +124,28 @@ def _timeline(title: str, outcome: Outcome) -> str:
             f'fill="{_COLOURS.get(each.peak_tier, "#8a97a3")}"><title>{escape(each.rule)} '
             f"{each.peak_tier.name} {when}</title></rect>"
         )
+    bottom = len(lanes) * 18 + 4
     return (
         f"<h2>{title}: 各测点报警 <small>Alarms by point</small></h2>"
-        f'<svg viewBox="0 0 {WIDTH} {len(lanes) * 18 + 4}" role="img">'
-        f"<title>各测点报警 alarms by point</title>{''.join(drawn)}</svg>"
+        f'<svg viewBox="0 0 {WIDTH} {bottom + 18}" role="img"><title>各测点报警 alarms by point'
+        f"</title>{''.join(drawn)}{_axis(outcome, _LEFT, bottom)}</svg>"
     )
+
+
+def _axis(outcome: Outcome, left: int, top: int) -> str:
+    """Draw a line with the time (UTC) at ends and between, from `left` to the right edge."""
+    span = outcome.until - outcome.first
+    drawn = [f'<line x1="{left}" x2="{WIDTH}" y1="{top}" y2="{top}" stroke="#8a97a3"/>']
+    for tick in range(_TICKS):
+        moment = outcome.first + span * tick // (_TICKS - 1)
+        x = _place(moment, outcome, left)
+        anchor = "start" if tick == 0 else "end" if tick == _TICKS - 1 else "middle"
+        drawn.append(
+            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{top + 4}" stroke="#8a97a3"/>'
+            f'<text x="{x:.1f}" y="{top + 15}" font-size="11" text-anchor="{anchor}" '
+            f'fill="#5b6875">{instants.to_text(moment)[5:16].replace("T", " ")}Z</text>'
+        )
+    return "".join(drawn)
 
 
 def _place(moment: int, outcome: Outcome, left: int) -> float:

@@ -55,10 +55,10 @@ def load(outcome: Outcome) -> dict[str, float | int]:
 def show(console: Console, outcome: Outcome, *, elapsed_s: float) -> None:
     """Print a table of occurrences, a line for each kind, and the load."""
     table = Table(
-        "raised",
-        "returned",
+        Column("raised", overflow="fold"),
+        Column("returned", overflow="fold"),
         Column("point", overflow="fold"),
-        "rule",
+        Column("rule", overflow="fold"),
         "tier",
         "peak",
         "value",

@@ -1,8 +1,10 @@
 """`fengsui backtest`: the live engine over recorded readings, without server or database."""
 
 import json
+import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from alarms import registry_form, registry_tree, rulesfile
+from alarms import instants, registry_form, registry_tree, rulesfile
 from alarms.errors import Fault, FengsuiError, first
 from alarms.plant import Plant
 from fengsui.backtest import (
@@ -26,16 +28,19 @@ from fengsui.backtest import (
     rehearsal,
     report,
 )
+from ingest.decoders.decoded import Reason
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _READINGS = click.Path(exists=True, path_type=Path)
 _ENDINGS = (".csv", ".csv.gz", ".parquet")
+_WIDE = 200
+"""Signs in a line of tables that go to a file or a pipe."""
 
 
 @click.command(name="backtest")
 @click.option("--registry", type=_FILE, required=True, help="The plant: a registry file.")
 @click.option(
-    "--readings", type=_READINGS, multiple=True, required=True, help="Recordings, or their folder."
+    "--readings", type=_READINGS, multiple=True, help="Recordings, or their folder; or FILEs."
 )
 @click.argument("more", type=_READINGS, nargs=-1, metavar="[FILE]...")
 @click.option("--rules", type=_FILE, help="A rules file to lay over the registry.")
@@ -62,12 +67,17 @@ def command(
 
     FILEs have the columns ts,point,value[,quality][,received] (.csv, .csv.gz, .parquet).
     """
+    if not readings and not more:
+        raise click.UsageError("name the recordings to judge: FILEs, or --readings and a folder")
+    if advise and html is not None:
+        click.echo(f"warning: {html.name} shows no advice; the text and --json have it", err=True)
     wanted = _Wanted(files=_files((*readings, *more)), until=_instant(until), advise=advise)
     plant, registered = rehearsal.plant_of(registry.read_bytes(), registry.name)
     _warn(registry, registered.warnings)
     ruled = _ruled(plant, rules)
     older = None if against is None else _as_it_was(against, plant, registry.name)
     after = _run(ruled, wanted)
+    _warn_of_rows(registry, after)
     before = None if older is None else _run(older, wanted)
     compared = None
     if older is not None and before is not None:
@@ -105,28 +115,33 @@ class _Done:
 
     outcome: rehearsal.Outcome
     elapsed_s: float
+    unknown: Counter[str]
+    """Readings of names that the registry does not have."""
     advice: list[advice.Advice | advice.Unadvised] | None
 
 
 def _run(plant: Plant, wanted: _Wanted) -> _Done:
     began = time.perf_counter()
     history = advice.History(plant) if wanted.advise else None
+    points = cells.Points(plant)
     with _progress(wanted.files) as advance:
         outcome = rehearsal.run(
             plant,
-            recorded.chunks(wanted.files, cells.Points(plant), advance),
+            recorded.chunks(wanted.files, points, advance),
             until=wanted.until,
             observe=None if history is None else history.add,
         )
     return _Done(
         outcome=outcome,
         elapsed_s=time.perf_counter() - began,
+        unknown=points.unknown,
         advice=None if history is None else history.advice(),
     )
 
 
 def _document(after: _Done) -> dict[str, Any]:
     document = report.document(after.outcome, elapsed_s=after.elapsed_s)
+    document["unknown_points"] = dict(after.unknown.most_common())
     if after.advice is not None:
         known = [each for each in after.advice if isinstance(each, advice.Advice)]
         unknown = [each for each in after.advice if isinstance(each, advice.Unadvised)]
@@ -136,7 +151,9 @@ def _document(after: _Done) -> dict[str, Any]:
 
 
 def _show(after: _Done, compared: comparison.Comparison | None) -> None:
-    console = Console()
+    # A file or a pipe has no width of its own, and a shortened name or time is of no use there.
+    has_width = sys.stdout.isatty() or "COLUMNS" in os.environ
+    console = Console(width=None if has_width else _WIDE)
     report.show(console, after.outcome, elapsed_s=after.elapsed_s)
     if compared is not None:
         comparison_text.show(console, compared)
@@ -178,6 +195,24 @@ def _warn(file: Path, warnings: Sequence[Fault]) -> None:
     told = [f"warning: {file.name}: {warning}" for warning in warnings]
     for line in first(told, f"warnings of {file.name}"):
         click.echo(line, err=True)
+
+
+def _warn_of_rows(registry: Path, done: _Done) -> None:
+    """Say on standard error which rows were not judged for a reason that is easily overlooked."""
+    told = [
+        f"warning: {registry.name} has no point {name!r}: its readings ({count}) were not judged"
+        for name, count in done.unknown.most_common()
+    ]
+    for line in first(told, "unknown points"):
+        click.echo(line, err=True)
+    old = done.outcome.rejected[Reason.too_old.value]
+    if old:
+        click.echo(
+            f"warning: {old} readings are too old by the recording's clock, which came to "
+            f"{instants.to_text(done.outcome.until)}, and were not judged; without a column "
+            "received the clock is ts, and one row far ahead makes all behind it old",
+            err=True,
+        )
 
 
 def _files(named: tuple[Path, ...]) -> tuple[Path, ...]:

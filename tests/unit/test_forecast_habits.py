@@ -79,21 +79,35 @@ def test_a_long_rise_that_stops_is_withdrawn_within_a_quarter_of_an_hour(hours: 
     assert withdrawn - (2 + hours) * HOUR <= 900
 
 
-@pytest.mark.parametrize(("period_s", "minutes"), [(10.0, 8.0), (60.0, 20.0)])
+@pytest.mark.parametrize(
+    ("period_s", "rise", "minutes"), [(10.0, 20, 8.0), (10.0, 60, 8.0), (60.0, 20, 20.0)]
+)
 def test_a_noisy_rise_that_stops_is_withdrawn_when_the_readings_show_it(
-    period_s: float, minutes: float
+    period_s: float, rise: int, minutes: float
 ) -> None:
-    at = np.arange(round(3.5 * HOUR / period_s)) * period_s / 60 - 60
-    ends, begun = [], 0
+    at = np.arange(round((2.5 * HOUR + rise * 60) / period_s)) * period_s / 60 - 60
+    ends, again = [], 0
     for seed in range(15):
-        quiet = np.random.default_rng(seed).normal(0, 0.5, len(at))
-        moves = story(70 + np.clip(at, 0, 20) + quiet, high=98, period_s=period_s)
-        assert any(0 < when / 60 - 60 < 20 for when, _ in moves)
+        noise = np.random.default_rng(seed).normal(0, 0.5, len(at))
+        moves = story(70 + 20 / rise * np.clip(at, 0, rise) + noise, high=98, period_s=period_s)
+        assert any(0 < when / 60 - 60 < rise for when, _ in moves)
         assert moves[-1][1] == 0
-        ends.append(moves[-1][0] / 60 - 80)
-        begun += sum(at_h > 80 / 60 for at_h in raises(moves))
+        ends.append(moves[-1][0] / 60 - 60 - rise)
+        again += sum(hour * 60 - 60 > rise for hour in raises(moves))
     assert np.median(ends) <= minutes
-    assert begun <= 6, "what was withdrawn came back"
+    assert again <= 8, "what was withdrawn came back"
+
+
+@pytest.mark.parametrize("quiet", [0, 10, 20, 30, 60])
+def test_also_a_young_point_is_not_held_to_a_rise_that_has_stopped(quiet: float) -> None:
+    at = np.arange(quiet + 60) * 1.0 - quiet
+    ends = []
+    for seed in range(8):
+        noise = np.random.default_rng(seed).normal(0, 0.008, len(at))
+        moves = story(4 + 0.03 * np.clip(at, 0, 20) + noise, high=5.2, period_s=60)
+        assert moves[-1][1] == 0
+        ends.append(moves[-1][0] / 60 - quiet - 20)
+    assert max(ends) <= 15
 
 
 def test_ups_and_downs_of_its_own_hardly_end_the_forecast_of_a_point_that_rises() -> None:
