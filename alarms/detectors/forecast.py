@@ -198,11 +198,11 @@ def look(
         shortfall = _shortfall(heads, rungs, row, window, desk, trend)
         if shortfall < _OVER_Z:
             continue
+        is_doubtful = shortfall < _DOUBTFUL_Z
         usual = np.float64(head["swing"][min(window, SWINGS - 1)])
         for slot in range(SLOTS):
             line = each[window, slot]
             _weigh(task, aim, slot, window, trend, origin + x, doubt, usual, line)
-            is_doubtful = shortfall < _DOUBTFUL_Z
             if line[MARK] == STRONG and (
                 is_doubtful or _habitual(head, slot, aim["on"][slot], trend)
             ):

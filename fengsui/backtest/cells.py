@@ -5,7 +5,6 @@ fit; its singular then says of each cell what is wrong with it.
 """
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -38,12 +37,12 @@ _DIGITS: Final = [i for i in range(19) if i not in _SEPARATORS]
 class Points(dict[str, int]):
     """Rows of a plant by `enterprise/tag`, and by tag where only one enterprise has it.
 
-    `unknown` counts the readings of names that the plant has not, MOST_UNKNOWN names at most.
+    `unknown` are the names met that the plant does not have, MOST_UNKNOWN of them at most.
     """
 
     def __init__(self, plant: Plant) -> None:
         super().__init__()
-        self.unknown: Counter[str] = Counter()
+        self.unknown: set[str] = set()
         for row, point in enumerate(plant.points):
             self[point.tag] = AMBIGUOUS if point.tag in self else row
         for row, point in enumerate(plant.points):
@@ -55,8 +54,8 @@ class Points(dict[str, int]):
             return NAMELESS
         if name != cell and name in self:
             return self[name]
-        if name in self.unknown or len(self.unknown) < MOST_UNKNOWN:
-            self.unknown[name] += 1
+        if len(self.unknown) < MOST_UNKNOWN:
+            self.unknown.add(name)
         return UNKNOWN
 
 

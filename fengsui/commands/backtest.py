@@ -4,7 +4,6 @@ import json
 import os
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -115,8 +114,8 @@ class _Done:
 
     outcome: rehearsal.Outcome
     elapsed_s: float
-    unknown: Counter[str]
-    """Readings of names that the registry does not have."""
+    unknown: list[str]
+    """Names of points that the registry does not have."""
     advice: list[advice.Advice | advice.Unadvised] | None
 
 
@@ -134,14 +133,14 @@ def _run(plant: Plant, wanted: _Wanted) -> _Done:
     return _Done(
         outcome=outcome,
         elapsed_s=time.perf_counter() - began,
-        unknown=points.unknown,
+        unknown=sorted(points.unknown),
         advice=None if history is None else history.advice(),
     )
 
 
 def _document(after: _Done) -> dict[str, Any]:
     document = report.document(after.outcome, elapsed_s=after.elapsed_s)
-    document["unknown_points"] = dict(after.unknown.most_common())
+    document["unknown_points"] = after.unknown
     if after.advice is not None:
         known = [each for each in after.advice if isinstance(each, advice.Advice)]
         unknown = [each for each in after.advice if isinstance(each, advice.Unadvised)]
@@ -200,8 +199,8 @@ def _warn(file: Path, warnings: Sequence[Fault]) -> None:
 def _warn_of_rows(registry: Path, done: _Done) -> None:
     """Say on standard error which rows were not judged for a reason that is easily overlooked."""
     told = [
-        f"warning: {registry.name} has no point {name!r}: its readings ({count}) were not judged"
-        for name, count in done.unknown.most_common()
+        f"warning: {registry.name} has no point {name!r}: its readings were not judged"
+        for name in done.unknown
     ]
     for line in first(told, "unknown points"):
         click.echo(line, err=True)
