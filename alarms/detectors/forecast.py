@@ -87,10 +87,10 @@ _BEFORE: Final = 0.5
 """A cycle is left behind by this share of its height, or of what is left to the limit."""
 _BENT_Z: Final = 2.0
 """From this difference on the newest half's slope gives the time, not the whole's."""
-RECEDE: Final = 1.25
+RECEDE: Final = 1.5
 """A tier is kept until the limit is this much farther away than the tier's bound."""
 MISSES: Final = 3
-"""Judgements in a row that must fail before a standing forecast is withdrawn."""
+"""Judgements in a row that must say less than what stands before its tier falls, or it goes."""
 _BLUR: Final = 2.0
 """A window whose interval is so many times as wide as another's does not speak first."""
 _KEEP: Final = 0.6
@@ -227,12 +227,14 @@ def step(
 ) -> None:
     """Move the forecast that stands for a limit by one judgement, in place.
 
-    One raises at once and its tier rises at once; the tier falls when the limit has receded, and
-    the forecast is withdrawn after MISSES judgements without even a weak sign of the trend. Where
-    nothing is `known`, or the value is `over` the limit and its alarm still waits, it is held.
+    One raises at once and its tier rises at once. After MISSES judgements in a row that say less,
+    the tier falls to what the last of them says; without even a weak sign of the trend in it the
+    forecast is withdrawn. Where nothing is `known`, or the value is `over` the limit and its alarm
+    still waits, it is held.
     """
     was = task["tier"][slot]
     mark = line[MARK]
+    tier = 0
     if mark == STRONG or (mark == WEAK and was > 0):
         tier = _BLUE
         if line[LATER_S] <= aim["yellow_s"] * (RECEDE if was >= _YELLOW else 1.0):
@@ -240,12 +242,13 @@ def step(
         slack = RECEDE if was >= _ORANGE else 1.0
         if line[LATER_S] <= aim["orange_s"] * slack or line[ETA_S] <= aim["response_s"] * slack:
             tier = _ORANGE
+    if tier >= was:
         task["tier"][slot] = tier
         task["misses"][slot] = 0
-    elif was > 0 and known and not over:
+    elif tier > 0 or (known and not over):
         misses = task["misses"][slot] + 1
         if misses >= MISSES:
-            task["tier"][slot] = 0
+            task["tier"][slot] = tier
             misses = 0
         task["misses"][slot] = misses
 

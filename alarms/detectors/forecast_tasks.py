@@ -38,7 +38,7 @@ TASK: Final = np.dtype(
 )
 """What stands of a point, and the place of what it is judged by.
 
-`tier` (0: none) and `misses`, failed judgements in a row, are of the forecast that stands;
+`tier` (0: none) and `misses`, judgements in a row that say less, are of the forecast that stands;
 `reached` is one more than the slot of each side's limit alarm, 0: none.
 """
 

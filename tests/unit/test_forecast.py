@@ -109,9 +109,19 @@ def tiers(*said: Floats, known: bool = True, response_s: float = np.nan) -> list
     return found
 
 
-def test_a_tier_is_kept_until_the_limit_has_receded_by_a_quarter() -> None:
-    path = [line(later, forecast.STRONG) for later in (590.0, 700.0, 751.0, 2000.0, 2251.0)]
-    assert tiers(*path) == [Tier.orange, Tier.orange, Tier.yellow, Tier.yellow, Tier.blue]
+def test_a_tier_is_kept_until_the_limit_has_receded_by_half() -> None:
+    path = [line(later, forecast.STRONG) for later in (590.0, *[890.0] * 3, *[910.0] * 3)]
+    assert tiers(*path) == [Tier.orange] * 6 + [Tier.yellow]
+    path = [line(later, forecast.STRONG) for later in (1790.0, *[2690.0] * 3, *[2710.0] * 3)]
+    assert tiers(*path) == [Tier.yellow] * 6 + [Tier.blue]
+
+
+def test_a_tier_falls_to_what_the_third_judgement_in_a_row_says_that_says_less() -> None:
+    near, far, farther = (line(later, forecast.STRONG) for later in (590.0, 2000.0, 9000.0))
+    assert tiers(near, far, far, near, far, far) == [Tier.orange] * 6
+    assert tiers(near, farther, farther, far) == [*[Tier.orange] * 3, Tier.yellow]
+    weak, failed = line(9000.0, forecast.WEAK), line(np.nan, forecast.SILENT)
+    assert tiers(near, failed, failed, weak) == [*[Tier.orange] * 3, Tier.blue]
 
 
 def test_two_failed_judgements_are_forgiven_and_the_third_withdraws() -> None:
