@@ -15,7 +15,6 @@ from alarms.compiled import kernel
 from alarms.detectors.crossings import HIGH_S, LOW_S, chance, deviate, interval
 from alarms.detectors.forecast_tasks import Aims, Floats, Tasks, stands
 from alarms.detectors.trend_columns import (
-    CELL_S,
     HALVES,
     LEARN,
     LEVELS,
@@ -24,11 +23,12 @@ from alarms.detectors.trend_columns import (
     WINDOWS_S,
     Heads,
     Rungs,
+    passed,
 )
 from alarms.detectors.trend_lines import (
     AHEAD,
-    BUCKETS,
     CROSS,
+    DESK,
     FARTHEST_S,
     FREEDOM,
     HALF_CROSS,
@@ -45,8 +45,9 @@ from alarms.detectors.trend_lines import (
     SLOPE,
     SLOPE_VAR,
     SPAN,
+    TRENDS,
     UNKNOWN,
-    estimate,
+    ask,
     near,
 )
 from alarms.rules import HIGH, SLOTS
@@ -120,7 +121,7 @@ EVERYTHING: Final = (1 << LEVELS) - 1
 
 def room() -> tuple[Floats, Floats, Floats]:
     """Return what `look` works in: desk, what each window says, and what is said of each limit."""
-    return np.zeros((8, BUCKETS)), np.zeros((LEVELS, SLOTS, SAID)), np.zeros((SLOTS, SAID))
+    return np.zeros(DESK), np.zeros((LEVELS, SLOTS, SAID)), np.zeros((SLOTS, SAID))
 
 
 @kernel
@@ -184,7 +185,7 @@ def look(
     reach, sharp = (_REACH_KEPT, _SHARP_KEPT) if stands(task) else (_REACH, _SHARP)
     answer = UNKNOWN
     found = 0
-    trend = desk[7]
+    desk[TRENDS:, SPAN] = np.nan
     for window in range(LEVELS):
         if (windows >> window) & 1 == 0:
             continue
@@ -192,7 +193,8 @@ def look(
         answer = max(answer, min(nears, NEAR - 1))
         if nears != NEAR:
             continue
-        estimate(heads, rungs, row, window, desk, trend)
+        ask(heads, rungs, row, window, desk)
+        trend = desk[TRENDS + window]
         if not _leads(trend, window):
             continue
         shortfall = _shortfall(heads, rungs, row, window, desk, trend)
@@ -281,15 +283,16 @@ def _shortfall(
     if deviate(short, trend[QUARTER_SLOPE_VAR], trend[FREEDOM]) < _STOPPED_Z:
         return -np.inf
     claimed = _GOES_ON * max(size, way * trend[HALF_SLOPE])
-    head, newest = heads[row], desk[6]
+    head = heads[row]
     most = 0.0
     for shorter in range(max(window - 5, 0), window - 1):
-        estimate(heads, rungs, row, shorter, desk, newest)
+        ask(heads, rungs, row, shorter, desk)
+        newest = desk[TRENDS + shorter]
         if newest[FREEDOM] < 2 or newest[SPAN] < LEAST_SPAN * WINDOWS_S[shorter]:
             continue
         scale = min(shorter, SWINGS - 1)
-        passed = head["count"] * np.float64(head["period"]) / (CELL_S << (scale + HALVES))
-        own = np.float64(head["swing"][scale]) * min(passed / _KNOWN, 1.0) ** 2
+        known = min(passed(head, scale + HALVES) / _KNOWN, 1.0)
+        own = np.float64(head["swing"][scale]) * known * known
         var = newest[SLOPE_VAR] + own / (0.5 * newest[SPAN]) ** 2
         most = min(most, deviate(way * newest[SLOPE] - claimed, var, newest[FREEDOM]))
     return most

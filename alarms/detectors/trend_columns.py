@@ -254,6 +254,13 @@ def _close(head: np.void, rungs: Rungs, row: int, old: int, new: int) -> None:
 
 
 @kernel
+def passed(head: np.void, level: int) -> float:
+    """Return how many of a level's buckets a point has reported for, its pauses left out."""
+    many: float = head["count"] * np.float64(head["period"]) / (CELL_S << level)
+    return many
+
+
+@kernel
 def _sway(head: np.void, rung: np.void, level: int, slot: int) -> None:
     """Learn from a bucket just closed how the point departs from its course at this scale."""
     one = slot - 1 if slot > 0 else RING - 1
@@ -261,7 +268,7 @@ def _sway(head: np.void, rung: np.void, level: int, slot: int) -> None:
     value = rung["value"]
     off = np.float64(value[slot]) - 2.0 * np.float64(value[one]) + np.float64(value[two])
     if off == off:  # the buckets before hold something
-        told = int(head["count"] * np.float64(head["period"]) / (CELL_S << level)) - 1
+        told = int(passed(head, level)) - 1
         swing = np.float64(head["swing"][level - HALVES])
         head["swing"][level - HALVES] = learned(swing, off * off, max(told, 1), _LEARN_LONG)
 

@@ -54,6 +54,9 @@ HALF_LEVEL, HALF_SLOPE, HALF_LEVEL_VAR, HALF_SLOPE_VAR, HALF_CROSS = range(7, 12
 QUARTER_SLOPE, QUARTER_SLOPE_VAR = range(12, 14)
 TREND: Final = 14
 """What `estimate` writes, by place. Level and slope are at the newest reading, per second."""
+TRENDS: Final = 6
+DESK: Final = (TRENDS + LEVELS, BUCKETS)
+"""The desk's shape: from TRENDS on a row for the trend of each window (`ask`)."""
 
 
 @kernel
@@ -190,11 +193,18 @@ def opened(head: Heads, rungs: Rungs, row: int, level: int) -> tuple[float, floa
 
 
 @kernel
-def estimate(heads: Heads, rungs: Rungs, row: int, window: int, desk: Floats, out: Floats) -> None:
-    """Estimate a window's trend into `out`, shape (TREND,); `desk` is room to work in.
+def ask(heads: Heads, rungs: Rungs, row: int, window: int, desk: Floats) -> None:
+    """Write a window's trend into its row of the desk, unless it is there: SPAN is no longer NaN.
 
-    The desk's shape is (7, BUCKETS).
+    Whoever begins with a point writes NaN there.
     """
+    if math.isnan(desk[TRENDS + window, SPAN]):
+        estimate(heads, rungs, row, window, desk, desk[TRENDS + window])
+
+
+@kernel
+def estimate(heads: Heads, rungs: Rungs, row: int, window: int, desk: Floats, out: Floats) -> None:
+    """Estimate a window's trend into `out`, shape (TREND,); the first rows of `desk` are room."""
     n = _series(heads, rungs, row, window, desk)
     times, values = desk[0], desk[1]
     span = max(-times[0], 1e-3)

@@ -24,6 +24,7 @@ from fengsui import embedded
 from fengsui.bench import broadcast, listeners, report, scratch, usage
 from fengsui.bench.ingest import started
 from fengsui.bench.listeners import Told
+from fengsui.embedded.postgres import free_port
 from fengsui.settings import Settings
 
 _RED_EVERY: Final = 20
@@ -143,7 +144,7 @@ async def measure(
 async def _server(url: str, codes: list[str], workload: Workload) -> tuple[_Run, int, _Produced]:
     """Let the server push; return also the first alarm's offset and what was produced."""
     with tempfile.TemporaryDirectory() as folder:
-        server = Settings(database_url=url, data_dir=Path(folder), http_port=scratch.free_port())
+        server = Settings(database_url=url, data_dir=Path(folder), http_port=free_port(0))
         everything, *of_county = [await _token(url, scope) for scope in ("all", *codes)]
         address = f"http://127.0.0.1:{server.http_port}{_PATH}"
         async with started(server, role="api") as pid:

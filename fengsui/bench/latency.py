@@ -22,6 +22,7 @@ from api import identity
 from fengsui.bench import crowd, publisher, report, scratch
 from fengsui.bench.crowd import Errand
 from fengsui.bench.ingest import serving, until
+from fengsui.embedded.postgres import free_port
 from fengsui.settings import Settings
 
 _FRAME_S = 30.0
@@ -59,7 +60,7 @@ async def measure(settings: Settings, workload: Workload) -> dict[str, object]:
             database_url=database_url,
             broker_url=broker_url,
             topic_prefix=prefix,
-            http_port=scratch.free_port(),
+            http_port=free_port(0),
         )
         (gateway, *_), token = scratch.gateways(workload.samples), await _token(conn)
         with_all, load = await _with_all(server, conn, gateway, token, workload)

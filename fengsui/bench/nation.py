@@ -18,6 +18,7 @@ from alarms.storage import connection, measures
 from fengsui.bench import crowd, report, scratch, usage
 from fengsui.bench.crowd import Errand, Went
 from fengsui.bench.ingest import serving, until
+from fengsui.embedded.postgres import free_port
 from fengsui.settings import Settings
 
 _AT_ONCE: Final = 100
@@ -63,7 +64,7 @@ async def measure(settings: Settings, workload: Workload) -> dict[str, object]:
                 broker_url=broker_url,
                 topic_prefix=prefix,
                 data_dir=Path(folder),
-                http_port=scratch.free_port(),
+                http_port=free_port(0),
             )
             async with serving(server, conn, gateway=names[0], role="all") as pid:
                 errand = Errand(

@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 import shutil
-import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -19,6 +18,7 @@ from alarms.storage import connection, databases, migrate
 from alarms.storage import registry as registered
 from alarms.uncollected import uncollected
 from fengsui import embedded
+from fengsui.embedded.postgres import free_port
 from fengsui.settings import Settings
 
 PER_GATEWAY = 1_000
@@ -45,7 +45,7 @@ async def servers(settings: Settings) -> AsyncIterator[tuple[str, str]]:
 @asynccontextmanager
 async def mosquitto() -> AsyncIterator[str]:
     """Run Mosquitto on a free port with its queue bounds set on purpose."""
-    port = free_port()
+    port = free_port(0)
     with tempfile.TemporaryDirectory() as folder:
         conf = Path(folder) / "mosquitto.conf"
         conf.write_text(
@@ -60,14 +60,6 @@ async def mosquitto() -> AsyncIterator[str]:
         finally:
             process.terminate()
             await process.wait()
-
-
-def free_port() -> int:
-    """Return a port nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,13 +40,18 @@ def write(folder: Path, rows: str, *, name: str = "r.csv", header: str = "ts,poi
     return file
 
 
-def backtest(folder: Path, *words: object, code: int = 0) -> Any:
+def run(folder: Path, *words: object, code: int = 0) -> Result:
     registry = folder / "registry.yaml"
     registry.write_text(REGISTRY, "utf-8")
     done = CliRunner().invoke(
-        command, ["--registry", str(registry), *map(str, words), "--json"], catch_exceptions=False
+        command, ["--registry", str(registry), *map(str, words)], catch_exceptions=False
     )
     assert done.exit_code == code, done.output
+    return done
+
+
+def backtest(folder: Path, *words: object, code: int = 0) -> Any:
+    done = run(folder, *words, "--json", code=code)
     return json.loads(done.stdout) if code == 0 else done.stderr
 
 

@@ -5,19 +5,9 @@ import re
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from fengsui.commands.backtest import command
-from tests.unit.test_backtest import REGISTRY, text, write
-
-
-def told(folder: Path, rows: str, *words: object, code: int = 0) -> Result:
-    registry = folder / "registry.yaml"
-    registry.write_text(REGISTRY, "utf-8")
-    file = write(folder, rows)
-    done = CliRunner().invoke(command, ["--registry", str(registry), str(file), *map(str, words)])
-    assert done.exit_code == code, done.output
-    return done
+from alarms.errors import RefusedError
+from tests.unit.test_backtest import backtest, run, text, write
 
 
 def overfill(seconds: int = 200) -> str:
@@ -29,7 +19,7 @@ def overfill(seconds: int = 200) -> str:
 
 def test_tags_that_the_registry_does_not_have_are_named(tmp_path: Path) -> None:
     rows = f"{text(0)},LT,5\n{text(1)},LTX,5\n{text(2)},LTX,5\n{text(3)},E1/PTX,5"
-    done = told(tmp_path, rows, "--json")
+    done = run(tmp_path, write(tmp_path, rows), "--json")
     assert done.stderr.splitlines() == [
         "warning: registry.yaml has no point 'E1/PTX': its readings were not judged",
         "warning: registry.yaml has no point 'LTX': its readings were not judged",
@@ -41,31 +31,27 @@ def test_a_row_far_ahead_that_makes_all_behind_it_old_is_told_with_its_time(
     tmp_path: Path,
 ) -> None:
     rows = f"{text(0)},LT,5\n2096-01-01T00:00:00Z,LT,5\n{text(10)},LT,9.5\n{text(20)},LT,9.5"
-    (line,) = told(tmp_path, rows).stderr.splitlines()
+    (line,) = run(tmp_path, write(tmp_path, rows)).stderr.splitlines()
     assert line.startswith("warning: 2 readings are too old by the recording's clock")
     assert "came to 2096-01-01T00:00:00.000Z" in line
 
 
 def test_without_a_recording_it_is_said_how_to_name_one(tmp_path: Path) -> None:
-    registry = tmp_path / "registry.yaml"
-    registry.write_text(REGISTRY, "utf-8")
-    done = CliRunner().invoke(command, ["--registry", str(registry)])
-    assert done.exit_code == 2
-    assert "name the recordings to judge" in done.stderr
+    assert "name the recordings to judge" in run(tmp_path, code=2).stderr
 
 
 def test_a_rule_that_matches_nothing_is_told_with_what_it_looked_for(tmp_path: Path) -> None:
     rules = tmp_path / "new.yaml"
     rules.write_text("rules: [{id: a, kind: limit, match: {point: LTX}, limits: {h: 7}}]")
-    done = told(tmp_path, overfill(), "--rules", rules, code=1)
-    assert "correct its match, point LTX" in str(done.exception)
+    with pytest.raises(RefusedError, match="correct its match, point LTX"):
+        run(tmp_path, write(tmp_path, overfill()), "--rules", rules)
 
 
 def test_in_a_pipe_no_time_and_no_rule_is_shortened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
-    shown = told(tmp_path, overfill()).stdout
+    shown = run(tmp_path, write(tmp_path, overfill())).stdout
     assert "…" not in shown
     assert text(30) in shown
     assert "limit.high" in shown
@@ -73,7 +59,7 @@ def test_in_a_pipe_no_time_and_no_rule_is_shortened(
 
 def test_the_page_says_when_and_draws_the_worst_on_top(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    done = told(tmp_path, overfill(), "--advise", "--html", page)
+    done = run(tmp_path, write(tmp_path, overfill()), "--advise", "--html", page)
     assert "page.html shows no advice" in done.stderr
     shown = page.read_text("utf-8")
     first, last = (text(moment)[5:16].replace("T", " ") + "Z" for moment in (0, 190))
@@ -97,7 +83,7 @@ def test_the_page_has_the_median_that_the_document_has(
     old = tmp_path / "old.yaml"
     old.write_text("rules: [{id: a, kind: limit, match: {point: LT}, limits: {h: 9.6, hh: 9.8}}]")
     page = tmp_path / "page.html"
-    words = ("--against", old, "--html", page, "--json")
-    lead = json.loads(told(tmp_path, "\n".join(rows), *words).stdout)["comparison"]["lead_s"]
+    words = ("--against", old, "--html", page)
+    lead = backtest(tmp_path, write(tmp_path, "\n".join(rows)), *words)["comparison"]["lead_s"]
     assert (lead["common"], lead["most"]) == (len(sooner), max(sooner))
     assert f"中位数 {lead['median']:g} s" in page.read_text("utf-8")
