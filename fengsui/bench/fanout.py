@@ -155,7 +155,7 @@ async def _server(url: str, codes: list[str], workload: Workload) -> tuple[_Run,
                 before = usage.cpu_s(pid)
                 made = await _produce(url, codes, workload)
                 said, rows = await heard()
-                cpu_s = usage.cpu_s(pid) - before
+                cpu_s = usage.cpu_s_since(pid, before)
     return _Run(heard=rows, told=said, cpu_s=cpu_s, sent_s=made.sent_s), first, made
 
 
@@ -178,7 +178,7 @@ async def _bare(url: str, codes: list[str], workload: Workload) -> _Run:
                 float(line) for line in (await process.stdout.readuntil(b"done\n")).split()[:-1]
             ]
             said, rows = await heard()
-            cpu_s = usage.cpu_s(process.pid) - before
+            cpu_s = usage.cpu_s_since(process.pid, before)
     sent_s = np.repeat(moments, workload.together)[: workload.alarms]
     return _Run(heard=rows, told=said, cpu_s=cpu_s, sent_s=sent_s)
 

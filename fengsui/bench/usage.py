@@ -13,6 +13,11 @@ def cpu_s(pid: int) -> float:
     return sum(map(_one_cpu_s, _family(pid)))
 
 
+def cpu_s_since(pid: int, before: float) -> float:
+    """Return the CPU seconds used since `cpu_s` was `before`: a tick at least, finer it is not."""
+    return max(cpu_s(pid) - before, 1 / _TICKS_PER_S)
+
+
 def resident_bytes(pid: int) -> int:
     """Return the resident bytes of a process family, pages they share counted for each."""
     return sum(
